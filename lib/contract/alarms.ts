@@ -1,0 +1,36 @@
+/**
+ * A store operation failed and the request was failed closed. Severity: error.
+ */
+export interface SessionStoreFailure {
+  readonly alarm: 'session_store_failure';
+  /** Which of the two store operations failed. */
+  readonly op: 'load' | 'append';
+  /** Method and route pattern, for example `GET /users/:id`; without parameter values and query. */
+  readonly route: string;
+  /** What went wrong, in words; free of labels, session ids and credentials. */
+  readonly error: string;
+  /** The stable code of the failure, for example `store.timeout`, where there is one. */
+  readonly code?: string;
+  /** `append` only: whether the request would have been answered, had the store not failed. */
+  readonly decisionWasAllow?: boolean;
+  /** `append` only: whether bytes of the response had left, so that the connection had to be cut. */
+  readonly bytesSent?: boolean;
+}
+
+/** A load succeeded but its refresh of the TTL did not; the labels count. Severity: warn. */
+export interface SessionStoreTtlRefreshFailed {
+  readonly alarm: 'session_store_ttl_refresh_failed';
+  /** What went wrong, in words. */
+  readonly error: string;
+}
+
+/** A named operational event. The same object goes to the logger and to `onAlarm`; it is frozen. */
+export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed;
+
+export type AlarmListener = (alarm: Alarm) => void;
+
+/** What the package needs of a logger. winston, console and most others have it. */
+export interface AlarmLogger {
+  warn(message: string, fields: object): unknown;
+  error(message: string, fields: object): unknown;
+}

@@ -1,0 +1,41 @@
+/**
+ * Every code that this package raises. Codes are stable: they are part of the public API.
+ *
+ * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid` and
+ * `middleware.missing` at the call that is wrong, `store.*` by the stores, and `session.load_failed` and
+ * `session.persist_failed` are also the codes of the two denials that a failing store causes.
+ */
+export type AplSessionErrorCode =
+  | 'config.invalid'
+  | 'config.store_kind_missing'
+  | 'config.store_kind_unknown'
+  | 'config.store_build_failed'
+  | 'runtime.unsupported'
+  | 'label.invalid'
+  | 'label.immutable'
+  | 'session.invalid'
+  | 'session.load_failed'
+  | 'session.persist_failed'
+  | 'violation.invalid'
+  | 'middleware.missing'
+  | 'store.timeout'
+  | 'store.unavailable'
+  | 'store.command_failed'
+  | 'store.malformed_reply'
+  | 'store.full'
+  | 'store.closed';
+
+/**
+ * The one error family of this package. `code` is stable, `message` is for people, `cause` is for the log.
+ * Neither `code` nor `message` ever holds a label, a session id or a credential.
+ */
+export class AplSessionError extends Error {
+  override readonly name = 'AplSessionError';
+
+  readonly code: AplSessionErrorCode;
+
+  constructor(code: AplSessionErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,32 @@
+import { AplSessionError } from '../contract/errors.js';
+
+/** The longest label, in bytes of UTF-8. */
+export const MAX_LABEL_BYTES = 256;
+
+/** C0, DEL and C1 controls, and U+FFFD, which in a reply means bytes that did not decode. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
+
+/**
+ * Throws unless `value` can be a label: a non-empty, well-formed string of at most 256 UTF-8 bytes without control
+ * characters or U+FFFD. The message never repeats the value.
+ * @throws AplSessionError `label.invalid`
+ */
+export function assertLabel(value: unknown): asserts value is string {
+  const fault = faultOf(value);
+  if (fault !== undefined) {
+    throw new AplSessionError(
+      'label.invalid',
+      `A label must be a non-empty string of at most ${MAX_LABEL_BYTES} UTF-8 bytes without control characters or U+FFFD; got ${fault}.`,
+    );
+  }
+}
+
+function faultOf(value: unknown): string | undefined {
+  if (typeof value !== 'string') return value === null ? 'null' : `a value of type ${typeof value}`;
+  if (value === '') return 'an empty string';
+  if (Buffer.byteLength(value) > MAX_LABEL_BYTES) return `${Buffer.byteLength(value)} bytes`;
+  if (FORBIDDEN.test(value)) return 'a string with a control character or U+FFFD';
+  if (!value.isWellFormed()) return 'a string with a lone surrogate';
+  return undefined;
+}

@@ -1,0 +1,41 @@
+/**
+ * Which labels of a request the store has not acknowledged. Kept apart from the set that handlers see, so that no
+ * handler can declare a label saved.
+ */
+export class UnsavedLabels {
+  readonly #labels = new Set<string>();
+  readonly #onNote: () => void;
+  #untried = false;
+
+  /** @param onNote called after each label that was noted */
+  constructor(onNote: () => void) {
+    this.#onNote = onNote;
+  }
+
+  /** Whether any label waits for the store's acknowledgement, tried or not. */
+  get any(): boolean {
+    return this.#labels.size > 0;
+  }
+
+  /** Whether a label was noted since the last `take()`: only then is another append worth its time. */
+  get untried(): boolean {
+    return this.#untried;
+  }
+
+  note(label: string): void {
+    this.#labels.add(label);
+    this.#untried = true;
+    this.#onNote();
+  }
+
+  /** Everything that is not saved, for one append. */
+  take(): readonly string[] {
+    this.#untried = false;
+    return [...this.#labels];
+  }
+
+  /** The store has acknowledged these. */
+  saved(labels: readonly string[]): void {
+    for (const label of labels) this.#labels.delete(label);
+  }
+}

@@ -1,0 +1,49 @@
+import winston from 'winston';
+import type { Alarm, AlarmListener, AlarmLogger } from '../contract/alarms.js';
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  'session_store_failure load': 'session label load failed; failing request closed',
+  'session_store_failure append': 'session label persist failed; failing request closed',
+  session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
+};
+
+/** The default logger: winston, one JSON object a line on standard error. */
+export function defaultLogger(): AlarmLogger {
+  return winston.createLogger({
+    level: 'warn',
+    format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
+    transports: [new winston.transports.Console({ stderrLevels: ['warn', 'error'] })],
+  });
+}
+
+/** Sends alarms to the logger and to the listener. Neither can change what happens to a request, whatever it does. */
+export function alarmSink(logger: AlarmLogger, onAlarm: AlarmListener | undefined): AlarmListener {
+  return (alarm) => {
+    const frozen = Object.freeze(alarm);
+    const level = alarm.alarm === 'session_store_failure' ? 'error' : 'warn';
+    contained(() => logger[level](messageFor(alarm), frozen));
+    contained(() => onAlarm?.(frozen));
+  };
+}
+
+function messageFor(alarm: Alarm): string {
+  return MESSAGES['op' in alarm ? `${alarm.alarm} ${alarm.op}` : alarm.alarm] ?? alarm.alarm;
+}
+
+function contained(call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(() => {});
+  } catch {
+    // an alarm that cannot be delivered must not decide about a request
+  }
+}
+
+const MAX_TEXT = 500;
+
+/** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. */
+export function errorText(error: unknown, secrets: Iterable<string>): string {
+  let text = error instanceof Error ? error.message : String(error);
+  for (const secret of secrets) text = text.replaceAll(secret, '***');
+  return text.replace(/\/\/[^/\s]*@/g, '//***@').slice(0, MAX_TEXT);
+}

@@ -1,0 +1,71 @@
+import type { Request, RequestHandler } from 'express';
+import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
+import { assertLabel } from '../labels/label.js';
+import { type SessionSecurity, securityOf } from './session-security.js';
+import { PERSIST_FAILED, toViolation } from './violations.js';
+
+/**
+ * A guard that taints the session before the handler runs. The labels are persisted first (write-ahead); if that fails,
+ * the handler does not run and the answer is 403 `session.persist_failed`.
+ *
+ * @throws AplSessionError `label.invalid` at construction; `middleware.missing` goes to Express's error handling
+ */
+export function taint(...labels: readonly [string, ...string[]]): RequestHandler {
+  assertLabels(labels);
+  return (req, _res, next) => {
+    taintNow(req, labels).then((saved) => saved && next(), next);
+  };
+}
+
+async function taintNow(req: Request, labels: readonly string[]): Promise<boolean> {
+  const security = requiredSecurity(req, 'taint');
+  for (const label of labels) security.labels.add(label);
+  try {
+    await security.persist();
+    return true;
+  } catch {
+    security.deny(PERSIST_FAILED);
+    return false;
+  }
+}
+
+/** Decides over a request; `true` denies it. */
+export type DenyPredicate = (req: Request) => boolean;
+
+/**
+ * A guard that denies the request if the session has the label, or any of the labels, or if the predicate says so.
+ * A predicate that throws sends the request to Express's error handling; the handler does not run.
+ *
+ * @throws AplSessionError `label.invalid` or `violation.invalid` at construction; `middleware.missing` goes to
+ * Express's error handling
+ */
+export function denyIf(condition: string | readonly string[] | DenyPredicate, violation: Violation): RequestHandler {
+  const denial = toViolation(violation);
+  const applies = typeof condition === 'function' ? condition : hasAny(condition);
+  return (req, _res, next) => {
+    const security = requiredSecurity(req, 'denyIf');
+    if (applies(req)) security.deny(denial);
+    else next();
+  };
+}
+
+function hasAny(condition: string | readonly string[]): DenyPredicate {
+  const labels = typeof condition === 'string' ? [condition] : [...condition];
+  assertLabels(labels);
+  return (req) => labels.some((label) => securityOf(req)?.labels.has(label));
+}
+
+function assertLabels(labels: readonly string[]): void {
+  if (labels.length === 0) throw new AplSessionError('label.invalid', 'At least one label is required.');
+  for (const label of labels) assertLabel(label);
+}
+
+function requiredSecurity(req: Request, guard: string): SessionSecurity {
+  const security = securityOf(req);
+  if (security) return security;
+  throw new AplSessionError(
+    'middleware.missing',
+    `${guard}() found no session on the request. Mount aplSessionMiddleware before the routes that it guards.`,
+  );
+}

@@ -1,0 +1,97 @@
+import Joi from 'joi';
+import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
+import { AplSessionError } from '../contract/errors.js';
+import { parseOptions } from '../contract/parse-options.js';
+import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import type { SessionResolver } from '../session/resolved-session.js';
+import { MemorySessionStore } from '../stores/memory-session-store.js';
+import { buildSessionStore, isSessionStore, type SessionStoreBlock } from '../stores/session-store-registry.js';
+import { defaultLogger } from './alarm-sink.js';
+
+export interface AplSessionOptions {
+  /** Finds the session of a request; required. See `subjectSession` for ids that clients choose. */
+  readonly session: SessionResolver;
+
+  /** A store, or a block that describes one. Default: a new `MemorySessionStore`. */
+  readonly store?: SessionStore | SessionStoreBlock;
+
+  /** Factories for store kinds other than `memory`. */
+  readonly storeFactories?: readonly SessionStoreFactory[];
+
+  /**
+   * How long one store call may take before it counts as failed, in milliseconds. Default: the store's own
+   * `deadlineMs` and 50 more, or 1,000 for a store that names none.
+   */
+  readonly storeTimeoutMs?: number;
+
+  /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
+  readonly logger?: AlarmLogger;
+
+  /** Receives every alarm, the same object as the logger. What it throws changes nothing. */
+  readonly onAlarm?: AlarmListener;
+}
+
+/** What the middleware works with. */
+export interface Settings {
+  readonly session: SessionResolver;
+  readonly store: SessionStore;
+  /** Whether the store was made here, so that `close()` ends it. */
+  readonly ownsStore: boolean;
+  readonly storeTimeoutMs: number;
+  readonly logger: AlarmLogger;
+  readonly onAlarm: AlarmListener | undefined;
+}
+
+const DEFAULT_STORE_TIMEOUT_MS = 1_000;
+const DEADLINE_MARGIN_MS = 50;
+
+const factory = Joi.object({ kind: Joi.string().required(), build: Joi.function().required() }).unknown();
+
+const schema = Joi.object<AplSessionOptions>({
+  session: Joi.function().required(),
+  store: Joi.any(),
+  storeFactories: Joi.array().items(factory),
+  storeTimeoutMs: Joi.number().integer().min(1).max(2_147_483_647),
+  logger: Joi.any().custom(loggerLike),
+  onAlarm: Joi.function(),
+});
+
+/** @throws AplSessionError `config.*` */
+export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
+  const parsed = parseOptions('aplSessionMiddleware', schema, options);
+  // joi copies plain objects, and a store or logger must stay the object that it is
+  const { store: given, logger = defaultLogger() } = options;
+  const { session, storeFactories = [], onAlarm } = parsed;
+  assertDistinctKinds(storeFactories);
+  const ownsStore = !isSessionStore(given);
+  const store = ownsStore ? makeStore(given, storeFactories) : given;
+  return {
+    session,
+    store,
+    ownsStore,
+    storeTimeoutMs: parsed.storeTimeoutMs ?? defaultTimeoutMs(store),
+    logger,
+    onAlarm,
+  };
+}
+
+function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
+  return block === undefined ? new MemorySessionStore() : buildSessionStore(block, factories);
+}
+
+function defaultTimeoutMs({ deadlineMs }: SessionStore): number {
+  return deadlineMs === undefined ? DEFAULT_STORE_TIMEOUT_MS : deadlineMs + DEADLINE_MARGIN_MS;
+}
+
+function assertDistinctKinds(factories: readonly SessionStoreFactory[]): void {
+  const kinds = factories.map(({ kind }) => kind);
+  if (new Set(kinds).size === kinds.length) return;
+  throw new AplSessionError('config.invalid', 'aplSessionMiddleware: two storeFactories have the same kind; keep one.');
+}
+
+function loggerLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
+  const logger = value as Partial<AlarmLogger> | null;
+  return typeof logger?.warn === 'function' && typeof logger.error === 'function'
+    ? value
+    : error('any.custom', { error: new Error('warn and error must be functions') });
+}

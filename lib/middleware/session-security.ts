@@ -1,0 +1,144 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import type { RequestSecurity, Violation } from '../contract/security.js';
+import { answerDenial, type HeaderSnapshot, problemDenial } from '../response/denial.js';
+import { type GateKeeper, ResponseGate, type Verdict } from '../response/response-gate.js';
+import type { ResolvedSession } from '../session/resolved-session.js';
+import { LabelPersistence } from './label-persistence.js';
+import { routeName } from './route-name.js';
+import type { StoreAccess } from './store-access.js';
+import { PERSIST_FAILED, toViolation } from './violations.js';
+
+/** What is known of a request when the middleware hands it on. */
+export interface SessionStart {
+  readonly session: ResolvedSession | undefined;
+  readonly storedLabels: Iterable<string>;
+  readonly headersAtEntry: HeaderSnapshot;
+}
+
+/**
+ * `req.security`, and the rule by which the response is held, released or refused. A request that adds no label pays
+ * for this object only: the gate is put on its response with the first label that is new.
+ */
+export class SessionSecurity implements RequestSecurity {
+  readonly sessionId: string | undefined;
+  readonly source: string | undefined;
+  readonly #res: Response;
+  readonly #headersAtEntry: HeaderSnapshot;
+  readonly #persistence: LabelPersistence;
+  #gate: ResponseGate | undefined;
+  #violation: Violation | undefined;
+  #answered = false;
+  /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
+  #denied = false;
+
+  constructor(req: Request, res: Response, access: StoreAccess, start: SessionStart) {
+    this.#res = res;
+    this.#headersAtEntry = start.headersAtEntry;
+    this.sessionId = start.session?.id;
+    this.source = start.session?.source;
+    this.#persistence = new LabelPersistence(access, this.sessionId, start.storedLabels, {
+      onNewLabel: () => this.#onNewLabel(),
+      describe: () => ({
+        route: routeName(req),
+        decisionWasAllow: !this.#denied,
+        bytesSent: this.#gate?.headOut ?? false,
+      }),
+    });
+  }
+
+  get labels(): Set<string> {
+    return this.#persistence.labels;
+  }
+
+  get violation(): Violation | undefined {
+    return this.#violation;
+  }
+
+  deny(violation: Violation): void {
+    this.record(violation);
+    if (this.#answered) return;
+    this.#answered = true;
+    if (this.#res.headersSent) this.#gated().refuse();
+    else this.#answer(this.#res);
+  }
+
+  persist(): Promise<void> {
+    return this.#persistence.persist();
+  }
+
+  /** Takes a violation over without answering; the first one stays. */
+  record(violation: Violation): void {
+    const checked = toViolation(violation);
+    this.#violation ??= checked;
+    this.#denied = true;
+  }
+
+  #onNewLabel(): void {
+    const res = this.#res;
+    if (res.closed) {
+      // nobody waits for this response any more, but the label must not be lost
+      queueMicrotask(() => void this.#persistence.settle());
+      return;
+    }
+    if (this.#gate) return;
+    this.#gated();
+    res.once('close', () => void this.#persistence.settle());
+  }
+
+  #gated(): ResponseGate {
+    this.#gate ??= ResponseGate.on(this.#res, this.#keeper());
+    return this.#gate;
+  }
+
+  #keeper(): GateKeeper {
+    const persistence = this.#persistence;
+    return {
+      mustHold: () => persistence.unsettled || (persistence.pending && !this.#denied),
+      settle: async (status): Promise<Verdict> => {
+        this.#denied ||= status === 401 || status === 403;
+        await persistence.settle();
+        if (!persistence.pending || this.#denied) return 'release';
+        this.record(PERSIST_FAILED);
+        this.#answered = true;
+        return 'refuse';
+      },
+      answerRefusal: (detached) => this.#answer(detached),
+    };
+  }
+
+  #answer(res: ServerResponse): void {
+    answerDenial(res, problemDenial(this.#violation ?? PERSIST_FAILED), this.#headersAtEntry);
+  }
+}
+
+const kSecurity = Symbol('express-apl-session.security');
+type SecuredRequest = Request & { [kSecurity]?: SessionSecurity };
+
+/** The security that the middleware has put on a request, whatever was done to `req.security` since. */
+export function securityOf(req: Request): SessionSecurity | undefined {
+  return (req as SecuredRequest)[kSecurity];
+}
+
+/**
+ * Puts `security` on the request. An object that an earlier middleware has put there keeps its identity and its other
+ * members; its labels count as new, and a violation that it has recorded stands.
+ * @throws AplSessionError `label.invalid` if its labels are none
+ */
+export function attachSecurity(req: Request, security: SessionSecurity): void {
+  const earlier: Partial<RequestSecurity> | null | undefined = req.security;
+  (req as SecuredRequest)[kSecurity] = security;
+  if (typeof earlier !== 'object' || earlier === null) {
+    req.security = security;
+    return;
+  }
+  const { labels = [], violation } = earlier;
+  for (const label of labels) security.labels.add(label);
+  if (violation) security.record(violation);
+  for (const member of ['sessionId', 'source', 'labels', 'violation'] as const) {
+    Object.defineProperty(earlier, member, { get: () => security[member], enumerable: true, configurable: true });
+  }
+  for (const method of ['deny', 'persist'] as const) {
+    Object.defineProperty(earlier, method, { value: security[method].bind(security), configurable: true });
+  }
+}

@@ -1,0 +1,26 @@
+import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
+
+/** The labels of the session could not be read. */
+export const LOAD_FAILED: Violation = Object.freeze({
+  code: 'session.load_failed',
+  reason: 'session state could not be loaded',
+});
+
+/** What the request added could not be saved. */
+export const PERSIST_FAILED: Violation = Object.freeze({
+  code: 'session.persist_failed',
+  reason: 'session state could not be persisted',
+});
+
+/**
+ * A frozen copy of a violation.
+ * @throws AplSessionError `violation.invalid`
+ */
+export function toViolation(value: unknown): Violation {
+  const { code, reason } = (value ?? {}) as Partial<Violation>;
+  if (typeof code === 'string' && code !== '' && typeof reason === 'string' && reason !== '') {
+    return Object.freeze({ code, reason });
+  }
+  throw new AplSessionError('violation.invalid', 'A violation is { code, reason }, two non-empty strings.');
+}

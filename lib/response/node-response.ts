@@ -1,0 +1,119 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { AplSessionError } from '../contract/errors.js';
+
+export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
+
+/** One piece of a response that Node keeps because the socket may not have it yet. */
+export interface PendingOutput {
+  data: string | Buffer;
+  encoding: BufferEncoding | null | undefined;
+  callback: WriteCallback;
+}
+
+/**
+ * What the gate uses of a `ServerResponse` beyond its documented part: the place where Node itself keeps the bytes of a
+ * response that waits for its turn in a pipeline. Everything that a response sends, of whatever kind, passes
+ * `_writeRaw` (a piece at a time) or `_flush` (what was kept). No other file names these members.
+ */
+export interface NodeResponse extends ServerResponse<IncomingMessage> {
+  /** The rendered head, once there is one. */
+  _header: string | null;
+  /** Whether the head was passed to `_writeRaw`. */
+  _headerSent: boolean;
+  /** Whether the connection ends with this response. */
+  _last: boolean;
+  maxRequestsOnConnectionReached: boolean;
+  /** Documented for every outgoing message; missing in the types of Node 20. */
+  getRawHeaderNames(): string[];
+  _keepAliveTimeout: number;
+  outputData: PendingOutput[];
+  outputSize: number;
+  /** Accounts for kept bytes on the connection. */
+  _onPendingData(delta: number): void;
+  _writeRaw(
+    data: string | Buffer,
+    encoding?: BufferEncoding | null | WriteCallback,
+    callback?: WriteCallback,
+    size?: number,
+  ): boolean;
+  _flush(): void;
+}
+
+/** The status that the rendered head has; `undefined` as long as there is none. */
+export function renderedStatus(res: ServerResponse): number | undefined {
+  const head = (res as NodeResponse)._header;
+  return head === null ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+}
+
+/** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
+export function endsWithConnection(res: ServerResponse): boolean {
+  const { _header, chunkedEncoding } = res as NodeResponse;
+  return !chunkedEncoding && !/^content-length:/im.test(_header ?? '');
+}
+
+/**
+ * A response that is connected to nothing, for rendering another answer to the same request.
+ * @param keepAlive whether the connection may serve more requests after it
+ */
+export function detachedResponse(res: NodeResponse, keepAlive: boolean): NodeResponse {
+  const detached = new ServerResponse(res.req) as NodeResponse;
+  detached.shouldKeepAlive = res.shouldKeepAlive && keepAlive;
+  detached._keepAliveTimeout = res._keepAliveTimeout;
+  detached.maxRequestsOnConnectionReached = res.maxRequestsOnConnectionReached;
+  return detached;
+}
+
+/** The bytes of a detached response that has ended. */
+export function bytesOf(detached: NodeResponse): Buffer {
+  return Buffer.concat(
+    detached.outputData.map(({ data, encoding }) =>
+      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : data,
+    ),
+  );
+}
+
+/** Makes `res` tell its observers (access logs, for example) what was sent in its place. */
+export function impersonate(res: NodeResponse, sent: NodeResponse): void {
+  res._header = null;
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  for (const name of sent.getRawHeaderNames()) res.setHeader(name, sent.getHeader(name) ?? '');
+  res.statusCode = sent.statusCode;
+  res.statusMessage = sent.statusMessage;
+  res._header = sent._header;
+  res._headerSent = true;
+  res._last = sent._last;
+}
+
+/**
+ * Asks this Node, with a response that has no socket, whether all of its output passes the two doors on which the gate
+ * stands. Run once per middleware, so that a future Node that goes other ways is refused and not trusted.
+ * @throws AplSessionError `runtime.unsupported`
+ */
+export function assertGateableRuntime(): void {
+  const probes: ReadonlyArray<(res: ServerResponse) => unknown> = [
+    (res) => res.end('x'),
+    (res) => res.write('x'),
+    (res) => res.flushHeaders(),
+    (res) => res.writeContinue(),
+    (res) => res.writeProcessing(),
+    (res) => res.writeEarlyHints({ link: '</x>' }),
+  ];
+  const gateable = probes.every((probe) => {
+    const res = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;
+    if (typeof res._flush !== 'function' || typeof res._onPendingData !== 'function') return false;
+    let intercepted = false;
+    res._writeRaw = () => {
+      intercepted = true;
+      return false;
+    };
+    probe(res);
+    // the head may wait in outputData for the piece that follows it, but no piece may be there that was not offered
+    return intercepted && res.outputData.every(({ data }) => data === res._header);
+  });
+  if (gateable) return;
+  throw new AplSessionError(
+    'runtime.unsupported',
+    `This runtime (${process.version}) sends response bytes in a way that cannot be held back. Use Node 20.19 or newer, 22 or 24.`,
+  );
+}

@@ -1,0 +1,124 @@
+import Joi from 'joi';
+import { AplSessionError } from '../contract/errors.js';
+import { parseOptions } from '../contract/parse-options.js';
+import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+
+export interface MemorySessionStoreOptions {
+  /** How many sessions may live at once. One more is rejected with `store.full`, never evicted. Default 100,000. */
+  readonly maxSessions?: number;
+
+  /** Seconds after the last load or append at which a session is forgotten. Default: never. */
+  readonly ttlSeconds?: number;
+}
+
+interface Entry {
+  readonly labels: Set<string>;
+  expiresAtMs: number;
+}
+
+const SWEEP_INTERVAL_MS = 30_000;
+
+const schema = Joi.object<Required<Pick<MemorySessionStoreOptions, 'maxSessions'>> & MemorySessionStoreOptions>({
+  maxSessions: Joi.number().integer().min(1).default(100_000),
+  ttlSeconds: Joi.number().integer().min(1).max(2_147_483_647),
+});
+
+/**
+ * Keeps labels in this process: for development, tests and single-process apps that may forget them on restart.
+ * Labels are copied in and out, as with a remote store. Emits one process warning if `NODE_ENV` is `production`.
+ *
+ * @throws AplSessionError `config.invalid` at construction; calls reject with `store.full` or `store.closed`
+ */
+export class MemorySessionStore implements SessionStore {
+  /** In the order of their last use, so that the expired ones are in front. Times are monotonic. */
+  readonly #sessions = new Map<string, Entry>();
+  readonly #maxSessions: number;
+  readonly #ttlMs: number;
+  readonly #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: MemorySessionStoreOptions = {}) {
+    const { maxSessions, ttlSeconds } = parseOptions('MemorySessionStore', schema, options);
+    this.#maxSessions = maxSessions;
+    this.#ttlMs = ttlSeconds === undefined ? Number.POSITIVE_INFINITY : ttlSeconds * 1000;
+    if (ttlSeconds !== undefined) {
+      this.#sweeper = setInterval(() => this.#sweep(), Math.min(this.#ttlMs, SWEEP_INTERVAL_MS)).unref();
+    }
+    warnInProduction();
+  }
+
+  /** How many sessions are kept at the moment. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  async loadLabels(sessionId: string): Promise<string[]> {
+    this.#assertOpen();
+    const entry = this.#touch(sessionId);
+    return entry ? [...entry.labels] : [];
+  }
+
+  async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+    this.#assertOpen();
+    if (labels.length === 0) return;
+    const entry = this.#touch(sessionId) ?? this.#create(sessionId);
+    for (const label of labels) entry.labels.add(label);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#sessions.clear();
+  }
+
+  /** Finds a living session and makes it the most recently used one. */
+  #touch(sessionId: string): Entry | undefined {
+    const entry = this.#sessions.get(sessionId);
+    if (!entry || this.#ttlMs === Number.POSITIVE_INFINITY) return entry;
+    this.#sessions.delete(sessionId);
+    const now = performance.now();
+    if (entry.expiresAtMs <= now) return undefined;
+    entry.expiresAtMs = now + this.#ttlMs;
+    this.#sessions.set(sessionId, entry);
+    return entry;
+  }
+
+  #create(sessionId: string): Entry {
+    if (this.#sessions.size >= this.#maxSessions) this.#sweep();
+    if (this.#sessions.size >= this.#maxSessions) {
+      throw new AplSessionError(
+        'store.full',
+        `MemorySessionStore holds ${this.#maxSessions} sessions (maxSessions) and forgets none of them.`,
+      );
+    }
+    const entry = { labels: new Set<string>(), expiresAtMs: performance.now() + this.#ttlMs };
+    this.#sessions.set(sessionId, entry);
+    return entry;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [sessionId, entry] of this.#sessions) {
+      if (entry.expiresAtMs > now) return;
+      this.#sessions.delete(sessionId);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new AplSessionError('store.closed', 'MemorySessionStore is closed.');
+  }
+}
+
+/** `store: { kind: 'memory', maxSessions, ttlSeconds }` */
+export const memorySessionStoreFactory: SessionStoreFactory = Object.freeze({
+  kind: 'memory',
+  build: ({ kind: _kind, ...options }: Readonly<Record<string, unknown>>) => new MemorySessionStore(options),
+});
+
+function warnInProduction(): void {
+  if (process.env['NODE_ENV'] !== 'production') return;
+  process.emitWarning(
+    'MemorySessionStore forgets every label when the process ends and shares none with other processes. Use ValkeySessionStore in production.',
+    { code: 'APL_MEMORY_STORE' },
+  );
+}

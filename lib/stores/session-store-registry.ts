@@ -1,0 +1,62 @@
+import { AplSessionError } from '../contract/errors.js';
+import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { memorySessionStoreFactory } from './memory-session-store.js';
+
+/** Selects a factory by `kind`; every other member belongs to that factory. */
+export interface SessionStoreBlock {
+  readonly kind: string;
+  readonly [option: string]: unknown;
+}
+
+/** Whether `value` can serve as a store: both operations are there. */
+export function isSessionStore(value: unknown): value is SessionStore {
+  const store = value as Partial<SessionStore> | null | undefined;
+  return typeof store?.loadLabels === 'function' && typeof store.appendLabels === 'function';
+}
+
+/**
+ * Builds the store that a block describes.
+ * @throws AplSessionError `config.invalid`, `config.store_kind_missing`, `config.store_kind_unknown`,
+ * or `config.store_build_failed` with the factory's error as `cause`; an `AplSessionError` of the factory as it is
+ */
+export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
+  if (typeof block !== 'object' || block === null || Array.isArray(block)) {
+    throw new AplSessionError(
+      'config.invalid',
+      "store must be a SessionStore or a block with a kind, for example { kind: 'memory' }.",
+    );
+  }
+  const kind = (block as { kind?: unknown }).kind;
+  if (typeof kind !== 'string' || kind === '') {
+    throw new AplSessionError(
+      'config.store_kind_missing',
+      "The store block has no kind. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+    );
+  }
+  const factory = factories.find((candidate) => candidate.kind === kind);
+  if (factory) return build(factory, block as SessionStoreBlock);
+  if (kind === memorySessionStoreFactory.kind) return build(memorySessionStoreFactory, block as SessionStoreBlock);
+  throw new AplSessionError(
+    'config.store_kind_unknown',
+    `No factory is registered for store kind '${kind}'. Pass it in storeFactories; 'valkey' is valkeySessionStoreFactory from 'express-apl-session/valkey'.`,
+  );
+}
+
+function build(factory: SessionStoreFactory, block: SessionStoreBlock): SessionStore {
+  let store: unknown;
+  try {
+    store = factory.build(Object.freeze({ ...block }));
+  } catch (cause) {
+    if (cause instanceof AplSessionError) throw cause;
+    throw new AplSessionError(
+      'config.store_build_failed',
+      `The factory for store kind '${factory.kind}' failed; see the cause.`,
+      { cause },
+    );
+  }
+  if (isSessionStore(store)) return store;
+  throw new AplSessionError(
+    'config.store_build_failed',
+    `The factory for store kind '${factory.kind}' returned no SessionStore: loadLabels and appendLabels are required.`,
+  );
+}

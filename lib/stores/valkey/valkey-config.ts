@@ -1,0 +1,48 @@
+import Joi from 'joi';
+import { parseOptions } from '../../contract/parse-options.js';
+import { parseValkeyEndpoint, type ValkeyEndpoint } from './valkey-endpoint.js';
+
+export interface ValkeySessionStoreOptions {
+  /**
+   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Plain text is accepted for
+   * loopback only.
+   */
+  readonly endpoint: string;
+
+  /** What comes before the colon and the hash in every key. Default `taint:v1`, which CPEX uses. */
+  readonly keyPrefix?: string;
+
+  /** Seconds after the last load or append at which Valkey forgets a session. Default: never. */
+  readonly ttlSeconds?: number;
+
+  /** How long a call waits for a connection, in milliseconds. Default 250. */
+  readonly connectTimeoutMs?: number;
+
+  /** How long a call then waits for its reply, in milliseconds. Default 500. */
+  readonly commandTimeoutMs?: number;
+}
+
+export interface ValkeyConfig {
+  readonly endpoint: ValkeyEndpoint;
+  readonly keyPrefix: string;
+  readonly ttlSeconds?: number;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+}
+
+/** The largest TTL, and the longest timer of Node: 2^31 - 1. */
+const MAX_INT32 = 2_147_483_647;
+
+const schema = Joi.object<Omit<ValkeyConfig, 'endpoint'> & { endpoint: string }>({
+  endpoint: Joi.string().required(),
+  keyPrefix: Joi.string().min(1).default('taint:v1'),
+  ttlSeconds: Joi.number().integer().min(1).max(MAX_INT32),
+  connectTimeoutMs: Joi.number().integer().min(1).max(MAX_INT32).default(250),
+  commandTimeoutMs: Joi.number().integer().min(1).max(MAX_INT32).default(500),
+});
+
+/** @throws AplSessionError `config.invalid` */
+export function parseValkeyConfig(options: unknown): ValkeyConfig {
+  const config = parseOptions('ValkeySessionStore', schema, options);
+  return Object.freeze({ ...config, endpoint: parseValkeyEndpoint(config.endpoint) });
+}

@@ -1,0 +1,2 @@
+export type { ValkeySessionStoreOptions } from './stores/valkey/valkey-config.js';
+export { ValkeySessionStore, valkeySessionStoreFactory } from './stores/valkey/valkey-session-store.js';
