@@ -46,6 +46,16 @@ export function renderedStatus(res: ServerResponse): number | undefined {
   return head === null ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
 }
 
+/**
+ * Whether `writableFinished` is true from `end()` on, for as long as nothing is queued (Node before 26), and not from
+ * `finish` on.
+ */
+export const FINISHES_AT_END: boolean = (() => {
+  const res = new ServerResponse(new IncomingMessage(new Socket()));
+  res.finished = true;
+  return res.writableFinished;
+})();
+
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
 export function endsWithConnection(res: ServerResponse): boolean {
   const { _header, chunkedEncoding } = res as NodeResponse;

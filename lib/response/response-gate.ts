@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { DeferredDestroy } from './deferred-destroy.js';
 import {
   bytesOf,
   detachedResponse,
   endsWithConnection,
+  FINISHES_AT_END,
   impersonate,
   type NodeResponse,
   type PendingOutput,
@@ -48,6 +50,8 @@ export class ResponseGate {
   #holding = false;
   #refused = false;
   #headOut: boolean;
+  /** Pieces in `outputData` after the last one was kept. */
+  #keptCount = 0;
   /** Bytes in `outputData` that were not accounted for with `_onPendingData`. */
   #heldSize = 0;
   #destroy: DeferredDestroy | undefined;
@@ -98,8 +102,11 @@ export class ResponseGate {
       if (callback) process.nextTick(callback);
       return true;
     }
+    // what is sent after the socket was destroyed is lost, also while the destruction is put off
+    if (this.#destroy?.requested) return false;
     const res = this.#res;
-    if (res.socket?.destroyed || !(this.#holding || this.#keeper.mustHold())) {
+    const nothing = data.length === 0 && res.finished && !this.#holding;
+    if (nothing || res.socket?.destroyed || !(this.#holding || this.#keeper.mustHold())) {
       const accepted = this.#writeRaw.call(res, data, encoding, callback, size);
       this.#headOut ||= res._headerSent && res.outputData.length === 0;
       return accepted;
@@ -117,8 +124,12 @@ export class ResponseGate {
 
   #keep(data: string | Buffer, encoding: BufferEncoding | null | undefined, callback: WriteCallback): void {
     const res = this.#res;
+    const { outputData } = res;
+    // Node puts the head before all that is kept; that is wrong where interim responses are kept already
+    if (this.#holding && outputData.length > this.#keptCount) outputData.push(...outputData.splice(0, 1));
     // a caller may reuse its buffer once write() has returned
-    res.outputData.push({ data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback });
+    outputData.push({ data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback });
+    this.#keptCount = outputData.length;
     res.outputSize += data.length;
     this.#heldSize += data.length;
   }
@@ -127,7 +138,19 @@ export class ResponseGate {
     if (this.#holding) return;
     this.#holding = true;
     this.#destroy = DeferredDestroy.on(this.#res.socket);
+    if (FINISHES_AT_END) {
+      Object.defineProperty(this.#res, 'writableFinished', { get: () => this.#res.finished, configurable: true });
+    }
     void this.#settle();
+  }
+
+  #unhold(): DeferredDestroy | undefined {
+    const destroy = this.#destroy;
+    this.#holding = false;
+    this.#destroy = undefined;
+    destroy?.restore();
+    Reflect.deleteProperty(this.#res, 'writableFinished');
+    return destroy;
   }
 
   async #settle(): Promise<void> {
@@ -135,7 +158,6 @@ export class ResponseGate {
       do {
         if ((await this.#keeper.settle(renderedStatus(this.#res))) === 'refuse') this.refuse();
       } while (this.#keeper.mustHold());
-      this.#holding = false;
       this.#release();
     } catch (error) {
       // a listener that throws, or a fault of this class, must cost this response and not the process
@@ -146,19 +168,20 @@ export class ResponseGate {
   /** Hands everything that is kept to the socket, or leaves it with Node until it is this response's turn. */
   #release(): void {
     const res = this.#res;
-    const destroy = this.#destroy;
-    this.#destroy = undefined;
-    destroy?.restore();
+    const destroy = this.#unhold();
     const unaccounted = this.#heldSize;
     this.#heldSize = 0;
     if (res.socket?.destroyed) this.#drop();
-    else if (res.socket) this.#flushKept(unaccounted);
+    else if (res.socket) this.#flushKept(res.socket, unaccounted);
     else if (unaccounted > 0) res._onPendingData(unaccounted);
     destroy?.perform();
   }
 
-  /** Node takes what it flushes off the connection's account; what was held has never been on it. */
-  #flushKept(unaccounted: number): void {
+  /**
+   * Node takes what it flushes off the connection's account; what was held has never been on it. And whoever corked the
+   * socket during the hold did so after these bytes, which would have left before.
+   */
+  #flushKept(socket: Socket, unaccounted: number): void {
     const res = this.#res;
     const account = res._onPendingData;
     let excess = unaccounted;
@@ -167,9 +190,12 @@ export class ResponseGate {
       excess = 0;
       if (accounted !== 0) account(accounted);
     };
+    const corked = socket.writableCorked;
+    for (let n = 0; n < corked; n++) socket.uncork();
     try {
       this.#flush.call(res);
     } finally {
+      for (let n = 0; n < corked; n++) socket.cork();
       res._onPendingData = account;
     }
     this.#headOut ||= res._headerSent && res.outputData.length === 0;
@@ -195,9 +221,7 @@ export class ResponseGate {
   #cut(error?: Error): void {
     const { socket } = this.#res;
     this.#refused = true;
-    this.#holding = false;
-    this.#destroy?.restore();
-    this.#destroy = undefined;
+    this.#unhold();
     this.#drop();
     if (!socket || socket.destroyed) return;
     // without a length or chunks the end of the connection is the end of the response, so it must be no clean one

@@ -30,14 +30,8 @@ export function subjectSession(options: SubjectSessionOptions): SessionResolver 
       'subjectSession takes { subject, sessionId }, two functions of the request, and nothing else.',
     );
   }
-  return (req) => {
-    const principal = subject(req);
-    const chosen = sessionId(req);
-    if (isPromiseLike(principal) || isPromiseLike(chosen)) {
-      return Promise.all([principal, chosen]).then(([who, what]) => bind(who, what));
-    }
-    return bind(principal, chosen);
-  };
+  // one after the other: with both under way, a failure of one would leave a rejection of the other unhandled
+  return async (req) => bind(await subject(req), await sessionId(req));
 }
 
 function bind(subject: Answer, sessionId: Answer): ResolvedSession | undefined {
@@ -50,8 +44,4 @@ function textOrNone(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string' && value.isWellFormed()) return value;
   throw new AplSessionError('session.invalid', `subjectSession: ${name} must return a well-formed string or nothing.`);
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<Answer> {
-  return typeof (value as PromiseLike<Answer> | null | undefined)?.then === 'function';
 }
