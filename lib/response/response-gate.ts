@@ -171,8 +171,8 @@ export class ResponseGate {
     const destroy = this.#unhold();
     const unaccounted = this.#heldSize;
     this.#heldSize = 0;
-    if (res.socket?.destroyed) this.#drop();
-    else if (res.socket) this.#flushKept(res.socket, unaccounted);
+    if (res.socket?.writable) this.#flushKept(res.socket, unaccounted);
+    else if (res.socket) this.#drop();
     else if (unaccounted > 0) res._onPendingData(unaccounted);
     destroy?.perform();
   }

@@ -202,7 +202,7 @@ function show({ wire, ending, trace: { steps, sent, errors } }: Run): string {
 /** A response that the handlers themselves made a denial keeps its bytes (G3). */
 function isDenial(wire: string): boolean {
   return (
-    /^(HTTP\/1\.1 10[0-3] [^]*?\r\n\r\n)*HTTP\/1\.1 40[13] /.test(wire) && !wire.includes('session.persist_failed')
+    /^(HTTP\/1\.1 10[0-3] [\s\S]*?\r\n\r\n)*HTTP\/1\.1 40[13] /.test(wire) && !wire.includes('session.persist_failed')
   );
 }
 

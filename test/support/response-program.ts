@@ -133,7 +133,9 @@ export const program: fc.Arbitrary<Step[]> = fc.array(step, { minLength: 1, maxL
   if (steps[over]?.do !== 'destroy') return sensible;
   // what is corked when the socket is destroyed is lost, and Node corks each write until the tick is over
   sensible.splice(over, 0, { do: 'tick' });
-  return sensible.filter((current, index) => current.do !== 'cork' && !(index > over && current.do === 'end'));
+  return sensible.filter(
+    (current, index) => !['cork', 'uncork'].includes(current.do) && !(index > over && current.do === 'end'),
+  );
 });
 
 /** Runs a program against a response and notes all that its handler can see. Never throws. */
@@ -183,7 +185,7 @@ function perform(current: Step, index: number, res: ServerResponse, trace: Trace
         if (error) trace.errors.push(`${current.do} ${index} ${codeOf(error)}`);
         else trace.sent.push(`${current.do} ${index}`);
       };
-      const args = [valueOf(current.chunk), current.encoding, current.callback ? callback : undefined];
+      const args = [chunkValue(current.chunk), current.encoding, current.callback ? callback : undefined];
       const result: unknown = Reflect.apply(res[current.do], res, 'none' in current.chunk ? args.slice(2) : args);
       spoil(args[0], res);
       return result;
@@ -204,7 +206,7 @@ function perform(current: Step, index: number, res: ServerResponse, trace: Trace
   }
 }
 
-function valueOf(value: Chunk): unknown {
+function chunkValue(value: Chunk): unknown {
   if ('text' in value) return value.text;
   if ('big' in value) return 'x'.repeat(value.big);
   if ('bytes' in value)

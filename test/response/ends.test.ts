@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { expect } from 'chai';
+import { GatedServer } from '../support/gated-server.js';
+import { get } from '../support/raw-http.js';
+
+describe('Ends of a response (G7)', () => {
+  let gated: GatedServer;
+
+  afterEach(() => gated.stop());
+
+  it('P45: a client that goes away during the hold: appended, close fires, callbacks settle, nothing is kept', async () => {
+    const events: string[] = [];
+    let response: ServerResponse | undefined;
+    gated = await new GatedServer().start((res, { labels }) => {
+      response = res;
+      for (const event of ['finish', 'error', 'close']) res.on(event, () => events.push(event));
+      labels.add('secret');
+      res.write('x', (error) => events.push(`write ${(error as NodeJS.ErrnoException | undefined)?.code}`));
+      res.end('y');
+    });
+    const wire = gated.request();
+    await gated.store.called();
+    wire.destroy();
+    await wire.closed();
+    await gated.roundTrip();
+    gated.store.succeed();
+    if (!response?.closed) await once(response as ServerResponse, 'close');
+    await gated.roundTrip();
+    expect(events).to.have.members(['write ERR_STREAM_DESTROYED', 'close']);
+    expect((response as ServerResponse & { outputData: unknown[] }).outputData).to.have.length(0);
+    expect(gated.store.appended).to.deep.equal([['secret']]);
+  });
+
+  it('P45: a client that goes away before anything was sent: appended', async () => {
+    let seen: () => void = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      seen = resolve;
+    });
+    gated = await new GatedServer().start((_res, { labels }) => {
+      labels.add('secret');
+      seen();
+    });
+    const wire = gated.request();
+    await arrived;
+    wire.destroy();
+    await gated.store.called();
+    expect(gated.store.appended).to.deep.equal([['secret']]);
+    gated.store.fail();
+    await gated.roundTrip();
+    expect(gated.alarms).to.have.length(1);
+  });
+
+  it('P60: a handler that never answers: appended when the connection ends', async () => {
+    gated = await new GatedServer().start((_res, { labels }) => labels.add('secret'));
+    const wire = gated.request();
+    await gated.roundTrip();
+    expect(gated.store.appended).to.deep.equal([]);
+    wire.destroy();
+    await gated.store.called();
+    expect(gated.store.appended).to.deep.equal([['secret']]);
+    gated.store.succeed();
+  });
+
+  it('P52: a handler that never answers and a server that times out: appended, and the connection ends', async () => {
+    gated = await new GatedServer().start((_res, { labels }) => labels.add('secret'));
+    gated.server.setTimeout(50);
+    const wire = gated.request();
+    expect(await wire.closed()).to.equal('');
+    await gated.store.called();
+    gated.store.succeed();
+  });
+
+  it('P52: a server timeout during the hold ends the connection when the store has answered', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.write('x');
+    });
+    gated.server.setTimeout(50);
+    const timedOut = once(gated.server, 'timeout');
+    // with a listener Node leaves the socket to it
+    gated.server.on('timeout', (socket) => socket.destroy());
+    const wire = gated.request();
+    await gated.store.called();
+    await timedOut;
+    gated.store.fail();
+    expect(await wire.closed()).to.equal('');
+  });
+
+  for (const [when, end] of [
+    ['before the hold', (res: ServerResponse) => void res.destroy()],
+    [
+      'during the hold',
+      (res: ServerResponse) => {
+        res.write('x');
+        res.destroy();
+      },
+    ],
+  ] as const) {
+    it(`P47: res.destroy() ${when}: appended, and no crash`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        end(res);
+      });
+      const wire = gated.request();
+      await gated.store.called();
+      gated.store.fail();
+      expect(await wire.closed()).to.equal('');
+      await gated.roundTrip();
+      expect(gated.alarms).to.have.length(1);
+    });
+  }
+
+  for (const outcome of ['succeed', 'fail'] as const) {
+    it(`a label added after the response ended is appended (${outcome})`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        res.on('close', () => {
+          labels.add('late');
+          labels.add('later');
+        });
+        res.end('clean');
+      });
+      expect(await gated.request().closed()).to.match(/clean$/);
+      await gated.store.called();
+      expect(gated.store.appended).to.deep.equal([['late', 'later']]);
+      gated.store[outcome]();
+      await gated.roundTrip();
+      expect(gated.alarms).to.have.length(outcome === 'fail' ? 1 : 0);
+    });
+  }
+
+  it('P46: what a handler does after a refusal is dropped, and hurts nobody', async () => {
+    let late: () => void = () => {};
+    const settled: unknown[] = [];
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.write('first');
+      late = () => {
+        expect(res.write('second', (error) => settled.push(error?.message))).to.be.a('boolean');
+        res.end('third');
+      };
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.fail();
+    await wire.until(/persist_failed"\}/);
+    late();
+    const text = await wire.closed();
+    expect(text)
+      .to.match(/persist_failed"\}$/)
+      .and.not.to.match(/first|second|third/);
+    await gated.roundTrip();
+    expect(settled).to.have.length(1);
+  });
+
+  it('close() waits for appends under way', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('x');
+    });
+    gated.request();
+    await gated.store.called();
+    let closed = false;
+    const closing = gated.middleware.close().then(() => {
+      closed = true;
+    });
+    await gated.roundTrip();
+    expect(closed).to.equal(false);
+    gated.store.succeed();
+    await closing;
+  });
+
+  it('P48: aborted held responses are not retained', async function () {
+    this.timeout(30_000);
+    const { gc } = globalThis as { gc?: () => void };
+    if (!gc) throw new Error('run with --expose-gc, as .mocharc.json does');
+    const refs: Array<WeakRef<ServerResponse>> = [];
+    gated = await new GatedServer().start((res, { labels }) => {
+      refs.push(new WeakRef(res));
+      labels.add('secret');
+      res.end(Buffer.alloc(64 * 1024));
+    });
+    for (let n = 0; n < 50; n++) {
+      const wire = gated.request();
+      await gated.store.called();
+      wire.destroy();
+      await wire.closed();
+      gated.store.succeed();
+    }
+    await gated.roundTrip();
+    await gated.roundTrip();
+    gc();
+    // the last ones may still be held by sockets that are being closed
+    expect(refs.filter((ref) => ref.deref() !== undefined).length).to.be.below(5);
+  });
+});

@@ -1,0 +1,278 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { expect } from 'chai';
+import { GatedServer } from '../support/gated-server.js';
+import { get } from '../support/raw-http.js';
+
+const codeOf = (call: () => unknown): string | undefined => {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+};
+
+describe('A held response looks like one that has accepted the data', () => {
+  let gated: GatedServer;
+
+  afterEach(() => gated.stop());
+
+  /** Runs `use` on a response that holds a label, and releases it. */
+  async function held(use: (res: ServerResponse) => unknown, request?: string): Promise<string> {
+    let failure: unknown;
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      try {
+        use(res);
+      } catch (error) {
+        failure = error;
+        res.destroy();
+      }
+    });
+    const wire = gated.request(request);
+    await gated.store.called();
+    gated.store.succeed();
+    const text = await wire.closed();
+    if (failure) throw failure;
+    return text;
+  }
+
+  it('P16–P18: returns this from writeHead and end, a boolean from write', async () => {
+    await held((res) => {
+      expect(res.writeHead(200)).to.equal(res);
+      res.flushHeaders();
+      expect(res.write('a')).to.be.a('boolean');
+      expect(res.end('b')).to.equal(res);
+      res.once('error', () => {});
+      expect(res.write('c')).to.equal(false);
+    });
+  });
+
+  it('P22–P24: tells the state of an answered response, and refuses another head', async () => {
+    await held((res) => {
+      expect(res).to.include({ headersSent: false, writableEnded: false, finished: false });
+      res.setHeader('X-Kept', 'kept');
+      res.end('answer');
+      expect(res).to.include({ headersSent: true, writableEnded: true, finished: true, closed: false });
+      expect(codeOf(() => res.setHeader('X-Late', 'late'))).to.equal('ERR_HTTP_HEADERS_SENT');
+      expect(codeOf(() => res.appendHeader('X-Late', 'late'))).to.equal('ERR_HTTP_HEADERS_SENT');
+      expect(codeOf(() => res.removeHeader('X-Kept'))).to.equal('ERR_HTTP_HEADERS_SENT');
+      expect(codeOf(() => res.writeHead(500))).to.equal('ERR_HTTP_HEADERS_SENT');
+    });
+  });
+
+  it('P23, P25–P27: a second answer changes nothing of the first', async () => {
+    const errors: unknown[] = [];
+    const text = await held((res) => {
+      res.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+      res.statusCode = 201;
+      res.end('first');
+      res.statusCode = 500;
+      expect(res.end()).to.equal(res);
+      expect(res.end('second')).to.equal(res);
+      res.write('third');
+    });
+    expect(text).to.match(/^HTTP\/1\.1 201 Created\r\n[\s\S]*Content-Length: 5\r\n[\s\S]*\r\nfirst$/);
+    expect(errors).to.deep.equal(['ERR_STREAM_WRITE_AFTER_END', 'ERR_STREAM_WRITE_AFTER_END']);
+  });
+
+  it('P14, P20: throws for a bad status, header, chunk or encoding at the call, and answers well after that', async () => {
+    const text = await held((res) => {
+      expect(codeOf(() => res.writeHead(1000))).to.equal('ERR_HTTP_INVALID_STATUS_CODE');
+      expect(codeOf(() => res.writeHead(200, { 'bad name': 'x' }))).to.equal('ERR_INVALID_HTTP_TOKEN');
+      expect(codeOf(() => res.writeHead(200, { 'X-Bad': 'x\n' }))).to.equal('ERR_INVALID_CHAR');
+      expect(codeOf(() => res.write(null as never))).to.equal('ERR_STREAM_NULL_VALUES');
+      expect(codeOf(() => res.write(5 as never))).to.equal('ERR_INVALID_ARG_TYPE');
+      res.end('fine');
+    });
+    expect(text).to.match(/fine\r\n0\r\n\r\n$|fine$/);
+  });
+
+  it('P12: calls the callbacks of write and end, in every form, in the order of Node', async () => {
+    const calls: string[] = [];
+    const text = await held((res) => {
+      res.on('finish', () => calls.push('finish'));
+      res.write('a', () => calls.push('a'));
+      res.write('b', 'utf8', () => calls.push('b'));
+      res.end(() => calls.push('end'));
+      res.on('close', () => calls.push('close'));
+    });
+    expect(text).to.match(/a(\r\n1\r\n)?b\r\n0\r\n/);
+    expect(calls).to.include.members(['a', 'b', 'finish', 'end', 'close']);
+    expect(calls.slice(0, 2)).to.deep.equal(['a', 'b']);
+    expect(calls.at(-1)).to.equal('close');
+  });
+
+  it('P15: sends what a buffer held when it was written', async () => {
+    const text = await held((res) => {
+      const buffer = Buffer.from('original');
+      res.end(buffer);
+      buffer.fill('x');
+    });
+    expect(text).to.match(/original$/);
+  });
+
+  it('P19: sends duplicates and arrays of writeHead as they were given', async () => {
+    const text = await held((res) => {
+      res.writeHead(200, 'Fine', ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-One', '1']);
+      res.end();
+    });
+    expect(text).to.match(/^HTTP\/1\.1 200 Fine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-One: 1\r\n/);
+  });
+
+  it('P21: sends the status that was set when the head was made', async () => {
+    const text = await held((res) => {
+      res.statusCode = 202;
+      res.end('x');
+      res.statusCode = 403;
+    });
+    expect(text).to.match(/^HTTP\/1\.1 202 Accepted\r\n/);
+  });
+
+  it('G3: a status set after the head was made does not make a denial of it', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('secret body');
+      res.statusCode = 403;
+    });
+    const wire = gated.request();
+    await gated.store.called();
+    gated.store.fail();
+    const text = await wire.closed();
+    expect(text).to.contain('session.persist_failed').and.not.to.contain('secret body');
+  });
+
+  it('P30, P31: HEAD, 204 and 304 have no body, and a HEAD that is denied has none either', async () => {
+    expect(await held((res) => res.end('body'), get('/', { Connection: 'close' }).replace('GET', 'HEAD'))).to.match(
+      /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n$/,
+    );
+    await gated.stop();
+    expect(await held((res) => res.writeHead(304).end())).to.match(/^HTTP\/1\.1 304 [\s\S]*\r\n\r\n$/);
+    await gated.stop();
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('body');
+    });
+    const wire = gated.request(get('/', { Connection: 'close' }).replace('GET', 'HEAD'));
+    await gated.store.called();
+    gated.store.fail();
+    expect(await wire.closed()).to.match(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*Content-Length: \d+\r\n[\s\S]*\r\n\r\n$/);
+  });
+
+  it('P35: trailers set before the end are sent, those after it are not', async () => {
+    const text = await held((res) => {
+      res.setHeader('Trailer', 'X-Sum');
+      res.write('body');
+      res.addTrailers({ 'X-Sum': 'before' });
+      res.end();
+      res.addTrailers({ 'X-Sum': 'after' });
+    });
+    expect(text).to.match(/0\r\nX-Sum: before\r\n\r\n$/);
+  });
+
+  it('P29: a length that does not fit throws at the call, as Node does', async () => {
+    await held((res) => {
+      res.strictContentLength = true;
+      res.setHeader('Content-Length', 3);
+      expect(codeOf(() => res.end('four'))).to.equal('ERR_HTTP_CONTENT_LENGTH_MISMATCH');
+      res.destroy();
+    });
+  });
+
+  it('P40: leaves no listener, no own property of the socket and no hold behind', async () => {
+    let after: Record<string, unknown> = {};
+    gated = await new GatedServer().start((res, { labels }) => {
+      const { socket } = res;
+      const before = socket?.eventNames().map((name) => [name, socket.listenerCount(name)]);
+      labels.add('secret');
+      res.end('x');
+      res.on('close', () => {
+        after = {
+          listeners: socket?.eventNames().map((name) => [name, socket.listenerCount(name)]),
+          before,
+          destroy: socket !== null && Object.hasOwn(socket, 'destroy'),
+          finished: Object.hasOwn(res, 'writableFinished'),
+          kept: (res as ServerResponse & { outputData: unknown[] }).outputData.length,
+          close: res.listenerCount('close'),
+        };
+      });
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.succeed();
+    await wire.until(/x$/);
+    await gated.roundTrip();
+    const names = (list: unknown): string[] =>
+      (list as [string, number][])
+        .map(String)
+        .filter((name) => !name.startsWith('close'))
+        .sort();
+    expect(names(after['listeners'])).to.deep.equal(names(after['before']));
+    expect(after).to.include({ destroy: false, finished: false, kept: 0, close: 1 });
+  });
+
+  it('P36: pipelined responses keep their order while the first is held, and after it was refused', async () => {
+    for (const outcome of ['succeed', 'fail'] as const) {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        res.end('first');
+      });
+      const wire = gated.request(get('/') + get('/probe') + get('/probe', { Connection: 'close' }));
+      await gated.store.called();
+      await gated.roundTrip();
+      expect(wire.received).to.equal('');
+      gated.store[outcome]();
+      const text = await wire.closed();
+      const first =
+        outcome === 'succeed' ? /^HTTP\/1\.1 200 OK\r\n[^{]*\r\n\r\nfirst/ : /^HTTP\/1\.1 403 [^{]*\{[^}]*\}/;
+      expect(text).to.match(first);
+      expect(text.replace(first, '')).to.match(/^(HTTP\/1\.1 200 OK\r\n[^{]*?\r\n\r\nprobe answered){2}$/);
+      await gated.stop();
+    }
+  });
+
+  it('G1: a response that waits for its turn in the pipeline is held too when its turn comes', async () => {
+    let answerFirst: () => void = () => {};
+    gated = await new GatedServer().start((res, { labels }, req) => {
+      if (req.url === '/first') {
+        answerFirst = () => res.end('first');
+        return;
+      }
+      res.write('clean, but not yet on the wire;');
+      labels.add('secret');
+      res.end('second');
+    });
+    const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
+    await gated.store.called();
+    answerFirst();
+    await wire.until(/first$/);
+    await gated.roundTrip();
+    expect(wire.received).to.match(/first$/);
+    gated.store.fail();
+    const text = await wire.closed();
+    expect(text).to.match(/firstHTTP\/1\.1 403 Forbidden\r\n[\s\S]*session\.persist_failed"\}$/);
+    expect(text).not.to.contain('second').and.not.to.contain('clean');
+  });
+
+  it('P62: an answer survives the destruction of its socket by Express’s final handler and by server.close()', async () => {
+    const text = await held((res) => {
+      res.end('answer');
+      res.socket?.destroy();
+    });
+    expect(text).to.match(/answer$/);
+    await gated.stop();
+
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('answer');
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    const closed = once(gated.server, 'close');
+    gated.server.close();
+    gated.store.succeed();
+    expect(await wire.closed()).to.match(/answer$/);
+    await closed;
+  });
+});

@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import { type Alarm, type AplSessionMiddleware, aplSessionMiddleware, type RequestSecurity } from '../../lib/index.js';
+import { get, type RunningServer, serve, Wire } from './raw-http.js';
+
+/** A store whose appends wait until the test settles them. Loads are empty. */
+export class HeldStore {
+  readonly appended: string[][] = [];
+  readonly #waiting: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
+  #onAppend: (() => void) | undefined;
+
+  async loadLabels(): Promise<string[]> {
+    return [];
+  }
+
+  appendLabels(_sessionId: string, labels: readonly string[]): Promise<void> {
+    this.appended.push([...labels]);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#onAppend?.();
+    });
+  }
+
+  /** Waits until an append is under way. */
+  async called(): Promise<void> {
+    if (this.#waiting.length > 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onAppend = resolve;
+    });
+    this.#onAppend = undefined;
+  }
+
+  succeed(): void {
+    this.#waiting.shift()?.resolve();
+  }
+
+  fail(): void {
+    this.#waiting.shift()?.reject(new Error('append failed'));
+  }
+}
+
+export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req: IncomingMessage) => unknown;
+
+/** A plain Node server with the middleware in front of a handler; the path `/probe` has no session. */
+export class GatedServer {
+  readonly store = new HeldStore();
+  readonly alarms: Alarm[] = [];
+  readonly #wires: Wire[] = [];
+  #middleware: AplSessionMiddleware | undefined;
+  #running: RunningServer | undefined;
+
+  async start(handler: GatedHandler): Promise<this> {
+    const middleware = aplSessionMiddleware({
+      session: (req) => (req.url === '/probe' ? undefined : 's'),
+      store: this.store,
+      storeTimeoutMs: 60_000,
+      logger: { warn() {}, error() {} },
+      onAlarm: (alarm) => this.alarms.push(alarm),
+    });
+    this.#middleware = middleware;
+    this.#running = await serve((req, res) => {
+      middleware(req as Request, res as Response, (error) => {
+        if (error) throw error;
+        if (req.url === '/probe') res.end('probe answered');
+        else handler(res, (req as Request).security, req);
+      });
+    });
+    return this;
+  }
+
+  get server() {
+    if (!this.#running) throw new Error('not started');
+    return this.#running.server;
+  }
+
+  get middleware(): AplSessionMiddleware {
+    if (!this.#middleware) throw new Error('not started');
+    return this.#middleware;
+  }
+
+  /** Opens a connection and sends a request on it. */
+  request(text: string = get('/', { Connection: 'close' })): Wire {
+    if (!this.#running) throw new Error('not started');
+    const wire = new Wire(this.#running.port);
+    this.#wires.push(wire);
+    wire.send(text);
+    return wire;
+  }
+
+  /** A whole exchange on another connection: what was sent to others before has arrived when it is over. */
+  async roundTrip(): Promise<string> {
+    return this.request(get('/probe', { Connection: 'close' })).closed();
+  }
+
+  async stop(): Promise<void> {
+    for (const wire of this.#wires) wire.destroy();
+    await this.#running?.close();
+  }
+}
