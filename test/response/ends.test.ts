@@ -153,6 +153,20 @@ describe('Ends of a response (G7)', () => {
     expect(settled).to.have.length(1);
   });
 
+  it('P46: a producer that goes on as soon as it is told to drain gets nothing on the wire after the 403', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.flushHeaders();
+      const more = () => res.write('more');
+      res.on('drain', more);
+      more();
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.fail();
+    expect(await wire.closed()).to.match(/persist_failed"\}$/);
+  });
+
   it('close() waits for appends under way', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');

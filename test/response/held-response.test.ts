@@ -255,6 +255,57 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).not.to.contain('second').and.not.to.contain('clean');
   });
 
+  it('G1: a response that was written before the label, but waits for its turn, is held when its turn comes', async () => {
+    let answerFirst: () => void = () => {};
+    gated = await new GatedServer().start((res, { labels }, req) => {
+      if (req.url === '/first') {
+        answerFirst = () => res.end('first');
+        return;
+      }
+      res.end('clean, but not yet on the wire');
+      labels.add('secret');
+    });
+    const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
+    await gated.roundTrip();
+    expect(gated.store.appended).to.deep.equal([]);
+    answerFirst();
+    await gated.store.called();
+    await gated.roundTrip();
+    expect(wire.received).to.match(/first$/);
+    gated.store.succeed();
+    expect(await wire.closed()).to.match(/firstHTTP\/1\.1 200 OK\r\n[\s\S]*not yet on the wire$/);
+  });
+
+  it('P4: interim responses that are held leave before the head', async () => {
+    const text = await held((res) => {
+      res.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      res.writeProcessing();
+      res.end(Buffer.from('body'));
+    });
+    expect(text).to.match(/^HTTP\/1\.1 103 [\s\S]*HTTP\/1\.1 102 [\s\S]*HTTP\/1\.1 200 [\s\S]*body$/);
+  });
+
+  for (let turns = 0; turns < 8; turns++) {
+    it(`G1: a label added ${turns} turns after the append was settled is persisted before the held bytes leave`, async () => {
+      gated = await new GatedServer().start(async (res, security) => {
+        security.labels.add('one');
+        res.end('held');
+        await security.persist();
+        for (let turn = 0; turn < turns; turn++) await undefined;
+        if ((res as ServerResponse & { outputData: unknown[] }).outputData.length === 0) return;
+        security.labels.add('two');
+      });
+      const wire = gated.request(get('/'));
+      await gated.store.called();
+      gated.store.succeed();
+      await gated.roundTrip();
+      if (gated.store.appended.length === 1) return;
+      expect(wire.received).to.equal('');
+      gated.store.succeed();
+      expect(await wire.until(/held$/)).to.match(/held$/);
+    });
+  }
+
   it('P62: an answer survives the destruction of its socket by Express’s final handler and by server.close()', async () => {
     const text = await held((res) => {
       res.end('answer');
