@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { answerDenial, problemDenial, snapshotHeaders } from '../response/denial.js';
-import { assertGateableRuntime } from '../response/node-response.js';
+import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
 import { type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
@@ -45,6 +45,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
 
 /** Resolves and loads the session. Whether the request goes on; if not, it was answered. Rejects if the resolver does. */
 async function enter(req: Request, res: Response, access: StoreAccess, resolve: SessionResolver): Promise<boolean> {
+  assertGateable(res);
   const headersAtEntry = snapshotHeaders(res);
   const session = toResolvedSession(await resolve(req));
   let storedLabels: readonly string[] = [];

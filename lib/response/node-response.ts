@@ -40,6 +40,19 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _flush(): void;
 }
 
+/**
+ * Throws for a response that has no such place: HTTP/2 compatibility responses, mocks.
+ * @throws AplSessionError `runtime.unsupported`
+ */
+export function assertGateable(res: object): void {
+  const { _writeRaw, _flush, outputData } = res as Partial<NodeResponse>;
+  if (typeof _writeRaw === 'function' && typeof _flush === 'function' && Array.isArray(outputData)) return;
+  throw new AplSessionError(
+    'runtime.unsupported',
+    'This response cannot be held back: it is no HTTP/1 ServerResponse of Node. HTTP/2 and mock responses are not supported.',
+  );
+}
+
 /** The status that the rendered head has; `undefined` as long as there is none. */
 export function renderedStatus(res: ServerResponse): number | undefined {
   const head = (res as NodeResponse)._header;

@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import fc from 'fast-check';
 import { type AplSessionMiddleware, aplSessionMiddleware, MemorySessionStore } from '../../lib/index.js';
 import { exchange, get, type RunningServer, serve } from '../support/raw-http.js';
-import { program, runProgram, type Step, type Trace } from '../support/response-program.js';
+import { program, runProgram, type Step, type Trace, uncork } from '../support/response-program.js';
 
 const CASES = Number(process.env['DIFFERENTIAL_CASES'] ?? 1_500);
 
@@ -78,7 +78,7 @@ describe('Differential: a gated server against a plain Node server', function ()
       // a status that cannot be sent; what has been written is all that there will be
     }
     if (!res.writableEnded && !res.destroyed) {
-      for (let corked = res.socket?.writableCorked ?? 0; corked > 0; corked--) res.socket?.uncork();
+      uncork(res);
       await nextTick();
       res.destroy();
     }

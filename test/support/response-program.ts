@@ -150,6 +150,8 @@ export async function runProgram(program: readonly Step[], res: ServerResponse, 
       if (result instanceof Promise) await result;
       outcome = result === res ? 'this' : typeof result;
     } catch (error) {
+      // end() corks the socket before it throws, and leaves it so
+      if (current.do === 'end') uncork(res);
       outcome = `throws ${codeOf(error)}`;
     }
     const flags = [res.headersSent, res.writableEnded, res.finished, res.statusCode, res.statusMessage];
@@ -212,6 +214,11 @@ function chunkValue(value: Chunk): unknown {
   if ('bytes' in value)
     return value.kind === 'Buffer' ? Buffer.from(value.bytes) : new Uint8Array(Buffer.from(value.bytes));
   return 'bad' in value && value.bad === 'number' ? 5 : null;
+}
+
+/** Takes back every cork. */
+export function uncork(res: ServerResponse): void {
+  for (let corked = res.socket?.writableCorked ?? 0; corked > 0; corked--) res.socket?.uncork();
 }
 
 /** A caller may do what it likes with its buffer once the call has returned, unless it has corked the socket. */

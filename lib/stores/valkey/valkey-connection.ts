@@ -1,10 +1,18 @@
+import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { withDeadline } from '../../contract/deadline.js';
 import { AplSessionError } from '../../contract/errors.js';
 import type { ValkeyConfig } from './valkey-config.js';
 
 const MAX_BACKOFF_MS = 250;
-const SOCKET_CONNECT_TIMEOUT_MS = 2_000;
+const SOCKET_TIMEOUT_MS = 2_000;
+const DISCONNECT_TIMEOUT_MS = 250;
+
+/** A call that waits for the connection. */
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
 
 /**
  * One connection that is made at first use and remade whenever it is lost. ioredis's own queues are off: a call that
@@ -13,35 +21,43 @@ const SOCKET_CONNECT_TIMEOUT_MS = 2_000;
 export class ValkeyConnection {
   readonly #client: Redis;
   readonly #timeoutMs: number;
-  #becomingReady: Promise<void> | undefined;
+  readonly #waiting = new Set<Waiter>();
   #closed = false;
 
-  constructor({ endpoint: { tls, ...endpoint }, connectTimeoutMs }: ValkeyConfig) {
+  constructor({ endpoint: { tls, ...endpoint }, connectTimeoutMs, commandTimeoutMs }: ValkeyConfig) {
     this.#timeoutMs = connectTimeoutMs;
     this.#client = new Redis({
       ...endpoint,
-      ...(tls && { tls: { servername: endpoint.host } }),
+      // SNI takes names only; the certificate is checked against the host either way
+      ...(tls && { tls: isIP(endpoint.host) ? {} : { servername: endpoint.host } }),
       lazyConnect: true,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      connectTimeout: SOCKET_CONNECT_TIMEOUT_MS,
+      connectTimeout: SOCKET_TIMEOUT_MS,
+      // the handshake has no deadline of its own: with a peer that vanished it would wait for TCP to give up
+      socketTimeout: Math.max(SOCKET_TIMEOUT_MS, commandTimeoutMs),
+      // how long a peer that was given up may take to close its side, before the next connection is tried
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       retryStrategy: (attempt) => Math.min(10 * 2 ** attempt, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2),
     });
     // without a listener a lost connection would be an uncaught exception; the calls that it fails tell of it
     this.#client.on('error', () => {});
+    this.#client.on('ready', () => {
+      for (const { resolve } of this.#waiting) resolve();
+      this.#waiting.clear();
+    });
+    this.#client.on('end', () => {
+      const error = new AplSessionError('store.unavailable', 'The connection to Valkey was ended.');
+      for (const { reject } of this.#waiting) reject(error);
+      this.#waiting.clear();
+    });
   }
 
   /** A client that is ready for commands; waits for one if need be. */
   async ready(): Promise<Redis> {
     if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
-    if (this.#client.status !== 'ready') {
-      await withDeadline(
-        () => (this.#becomingReady ??= this.#becomeReady()),
-        this.#timeoutMs,
-        () => new AplSessionError('store.unavailable', `No connection to Valkey within ${this.#timeoutMs} ms.`),
-      );
-    }
+    if (this.#client.status !== 'ready') await this.#untilReady();
     return this.#client;
   }
 
@@ -58,18 +74,22 @@ export class ValkeyConnection {
     this.#client.disconnect();
   }
 
-  /** Shared by all waiting calls, so that an outage costs one listener and not one for each request. */
-  async #becomeReady(): Promise<void> {
+  /** A call that gives up leaves the set, so that an outage piles up nothing, however long it lasts. */
+  async #untilReady(): Promise<void> {
+    let waiter: Waiter | undefined;
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#client.once('ready', resolve);
-        this.#client.once('end', () =>
-          reject(new AplSessionError('store.unavailable', 'The connection to Valkey was ended.')),
-        );
-        if (this.#client.status === 'wait') this.#client.connect().catch(() => {});
-      });
+      await withDeadline(
+        () =>
+          new Promise<void>((resolve, reject) => {
+            waiter = { resolve, reject };
+            this.#waiting.add(waiter);
+            if (this.#client.status === 'wait') this.#client.connect().catch(() => {});
+          }),
+        this.#timeoutMs,
+        () => new AplSessionError('store.unavailable', `No connection to Valkey within ${this.#timeoutMs} ms.`),
+      );
     } finally {
-      this.#becomingReady = undefined;
+      if (waiter) this.#waiting.delete(waiter);
     }
   }
 }

@@ -28,6 +28,7 @@ export function parseValkeyEndpoint(endpoint: string): ValkeyEndpoint {
     throw invalid(endpoint, 'is not a loopback address, so it needs TLS: use a rediss:// URL');
   }
   const db = url.pathname.replace(/^\//, '');
+  if (url.port === '0') throw invalid(endpoint, 'has port 0, which nothing can listen on');
   if (!/^\d{0,9}$/.test(db)) throw invalid(endpoint, 'has a path that is no database number');
   if (url.username !== '' && url.password === '') throw invalid(endpoint, 'has a username without a password');
   return {
@@ -40,9 +41,9 @@ export function parseValkeyEndpoint(endpoint: string): ValkeyEndpoint {
   };
 }
 
-/** The endpoint with whatever stands before an `@` replaced by `***`. */
+/** The endpoint with whatever stands before an `@`, or behind a `?` or `#`, replaced by `***`. */
 export function redactEndpoint(endpoint: string): string {
-  return endpoint.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@');
+  return endpoint.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@').replace(/([?#]).*/s, '$1***');
 }
 
 /** Node's URL knows no default for `redis:`, and reads `host:port` as a scheme; hence the two steps. */

@@ -1,6 +1,6 @@
 import { AplSessionError } from '../../contract/errors.js';
 
-/** One reply of a pipeline or transaction: an error, or a result. */
+/** One reply of a transaction: an error, or a result. */
 export type ReplyTuple = [error: Error | null, result: unknown];
 
 /** Reads a SMEMBERS reply. A member that did not decode as UTF-8 holds U+FFFD, which no label may. */
@@ -19,7 +19,7 @@ export function countOf(command: string, reply: unknown): number {
   throw malformed(command, 'no count');
 }
 
-/** The two replies of a pipeline or transaction, whose promise resolves even when a command inside failed. */
+/** The two replies of a transaction, whose promise resolves even when a command inside failed. */
 export function pairOf(commands: string, reply: unknown): { first: ReplyTuple; second: ReplyTuple } {
   const [first, second] = Array.isArray(reply) && reply.length === 2 ? (reply as unknown[]) : [];
   if (Array.isArray(first) && Array.isArray(second)) {
@@ -40,12 +40,12 @@ function malformed(command: string, found: string): AplSessionError {
 
 /**
  * Makes a store error of what ioredis rejects with. ioredis hangs the command on its errors, and Valkey repeats
- * arguments in some messages; keys and labels must not travel with either.
+ * arguments in some messages and the user's name in others; keys, labels and logins must not travel with either.
  */
 export function toStoreError(operation: string, error: unknown): AplSessionError {
   if (error instanceof AplSessionError) return error;
   const { name, message } = error as Error;
-  const text = message.replace(/,? with args beginning with:.*/s, '');
+  const text = message.replace(/,? with args beginning with:.*/s, '').replace(/\bUser \S+ has/, 'The user has');
   const code = name === 'ReplyError' ? 'store.command_failed' : 'store.unavailable';
   return new AplSessionError(code, `Valkey ${operation} failed: ${text}`);
 }

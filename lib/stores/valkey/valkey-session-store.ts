@@ -6,7 +6,7 @@ import type { SessionStore, SessionStoreFactory } from '../../contract/session-s
 import { sha256Hex } from '../../session/digest.js';
 import { parseValkeyConfig, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
 import { ValkeyConnection } from './valkey-connection.js';
-import { countOf, membersOf, pairOf, type ReplyTuple, resultOf, toStoreError } from './valkey-replies.js';
+import { countOf, membersOf, pairOf, resultOf, toStoreError } from './valkey-replies.js';
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
@@ -37,7 +37,9 @@ export class ValkeySessionStore implements SessionStore {
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
     if (labels.length === 0) return;
     const key = this.#keyOf(sessionId);
-    await this.#call('append', (client) => this.#append(client, key, labels));
+    // the call may wait for a connection, and the list is the caller's
+    const copy = [...labels];
+    await this.#call('append', (client) => this.#append(client, key, copy));
   }
 
   async close(): Promise<void> {
@@ -51,10 +53,11 @@ export class ValkeySessionStore implements SessionStore {
   async #load(client: Redis, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
     if (ttlSeconds === undefined) return membersOf(await client.smembers(key));
-    const replies = await client.pipeline().smembers(key).expire(key, ttlSeconds).exec();
-    const { first, second } = pairOf('SMEMBERS + EXPIRE', replies);
-    const labels = membersOf(resultOf(first));
-    this.#checkRefresh(labels, second);
+    const reading = client.smembers(key);
+    const refreshing = client.expire(key, ttlSeconds);
+    refreshing.catch(() => {});
+    const labels = membersOf(await reading);
+    void this.#watchRefresh(labels, refreshing);
     return labels;
   }
 
@@ -75,37 +78,44 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   /** The labels were read, so they count; that they may expire too early is worth an alarm. */
-  #checkRefresh(labels: readonly string[], refresh: ReplyTuple): void {
-    let fault: string | undefined;
+  async #watchRefresh(labels: readonly string[], refreshing: Promise<unknown>): Promise<void> {
     try {
-      const refreshed = countOf('EXPIRE', resultOf(refresh));
-      if (refreshed === 0 && labels.length > 0) fault = 'The key was gone when its TTL was to be refreshed.';
+      const refreshed = countOf('EXPIRE', await this.#withCommandDeadline('TTL refresh', () => refreshing));
+      if (refreshed === 0 && labels.length > 0) this.#raise('The key was gone when its TTL was to be refreshed.');
     } catch (error) {
-      fault = toStoreError('TTL refresh', error).message;
+      this.#raise(toStoreError('TTL refresh', error).message);
     }
-    if (fault === undefined) return;
-    const alarm = Object.freeze({ alarm: 'session_store_ttl_refresh_failed', error: fault } as const);
-    for (const listener of this.#alarmListeners) listener(alarm);
+  }
+
+  #raise(error: string): void {
+    const alarm = Object.freeze({ alarm: 'session_store_ttl_refresh_failed', error } as const);
+    for (const listener of this.#alarmListeners) {
+      try {
+        listener(alarm);
+      } catch {
+        // an alarm that cannot be delivered must not decide about a request
+      }
+    }
   }
 
   async #call<T>(operation: string, command: (client: Redis) => Promise<T>): Promise<T> {
     const client = await this.#connection.ready();
-    const { commandTimeoutMs } = this.#config;
     try {
-      return await withDeadline(
-        () => command(client),
-        commandTimeoutMs,
-        () => {
-          this.#connection.reset();
-          return new AplSessionError(
-            'store.timeout',
-            `Valkey did not answer the ${operation} within ${commandTimeoutMs} ms.`,
-          );
-        },
-      );
+      return await this.#withCommandDeadline(operation, () => command(client));
     } catch (error) {
       throw toStoreError(operation, error);
     }
+  }
+
+  #withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
+    const { commandTimeoutMs } = this.#config;
+    return withDeadline(command, commandTimeoutMs, () => {
+      this.#connection.reset();
+      return new AplSessionError(
+        'store.timeout',
+        `Valkey did not answer the ${operation} within ${commandTimeoutMs} ms.`,
+      );
+    });
   }
 
   #keyOf(sessionId: string): string {

@@ -1,0 +1,71 @@
+// #region readme
+import express, { type Request, type RequestHandler } from 'express';
+import { type AplSessionOptions, aplSessionMiddleware, denyIf, subjectSession, taint } from '../../lib/index.js';
+
+export function createApp(storeOptions: Pick<AplSessionOptions, 'store' | 'storeFactories'> = {}) {
+  const aplSession = aplSessionMiddleware({
+    session: subjectSession({ subject: subjectOf, sessionId: (req) => req.get('mcp-session-id') }),
+    ...storeOptions,
+  });
+
+  const app = express();
+  app.use(authenticate);
+  app.use(aplSession);
+
+  app.get('/compensation', taint('secret'), (_req, res) => {
+    res.json({ 'software engineer': 98_000, 'staff engineer': 141_000 });
+  });
+  app.post(
+    '/email',
+    denyIf('secret', { code: 'session_tainted', reason: 'session touched secret data' }),
+    (_req, res) => {
+      res.status(202).json({ sent: true });
+    },
+  );
+  app.get('/notes', (req, res) => {
+    const notes = notesOn(req.query['topic']);
+    if (notes.some(holdsPersonalData)) req.security.labels.add('PII');
+    res.json(notes);
+  });
+
+  return { app, close: () => aplSession.close() };
+}
+// #endregion
+
+// #region readme store
+/** Labels in this process, or in the Valkey that `VALKEY_URL` names; only then is its client loaded. */
+export async function storeFromEnvironment() {
+  const endpoint = process.env['VALKEY_URL'];
+  if (!endpoint) return { store: { kind: 'memory' } };
+  const { valkeySessionStoreFactory } = await import('../../lib/valkey.js');
+  return { store: { kind: 'valkey', endpoint, ttlSeconds: 86_400 }, storeFactories: [valkeySessionStoreFactory] };
+}
+// #endregion
+
+/** A toy: who may call, by bearer token. */
+const SUBJECTS: ReadonlyMap<string, string> = new Map([
+  ['alice-token', 'alice'],
+  ['bob-token', 'bob'],
+]);
+
+function subjectOf(req: Request): string | undefined {
+  return SUBJECTS.get(req.get('authorization')?.replace(/^Bearer /, '') ?? '');
+}
+
+const authenticate: RequestHandler = (req, res, next) => {
+  if (subjectOf(req)) next();
+  else res.status(401).set('WWW-Authenticate', 'Bearer').json({ error: 'unknown token' });
+};
+
+const NOTES: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['lunch', ['The canteen is closed on Friday.']],
+  ['customers', ['Ada asks for an invoice: ada@customer.example']],
+]);
+
+function notesOn(topic: unknown): readonly string[] {
+  return NOTES.get(topic) ?? [];
+}
+
+function holdsPersonalData(note: string): boolean {
+  return /\S+@\S+/.test(note);
+}

@@ -1,0 +1,148 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+/** Each folder of lib/ with its layer; `.` holds the entry points. */
+const LAYERS: Readonly<Record<string, number>> = {
+  contract: 0,
+  labels: 1,
+  session: 1,
+  stores: 2,
+  'stores/valkey': 2,
+  response: 2,
+  middleware: 3,
+  '.': 4,
+};
+
+/** Source texts by their path below lib/. */
+type Sources = ReadonlyMap<string, string>;
+
+const lib = readLib();
+
+describe('layers of lib/', () => {
+  it('every file imports from a lower layer or from its own folder only', () => {
+    expect(lib.size).to.be.greaterThan(10);
+    expect(layerFaults(lib)).to.deep.equal([]);
+  });
+
+  it('imports form no cycle', () => {
+    expect(cycles(lib)).to.deep.equal([]);
+  });
+
+  it('entry points hold named re-exports and nothing else', () => {
+    const entries = [...lib.keys()].filter((path) => posix.dirname(path) === '.');
+    expect(entries).to.have.members(['index.ts', 'valkey.ts']);
+    for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
+  });
+
+  it('the main entry does not reach ioredis, the valkey entry does', () => {
+    expect(packagesReachedFrom(lib, 'index.ts')).to.not.include('ioredis');
+    expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('ioredis');
+  });
+
+  describe('the rule refuses', () => {
+    const refused: ReadonlyArray<readonly [what: string, path: string, text: string]> = [
+      ['an import from a higher layer', 'contract/a.ts', "import { b } from '../labels/label.js';"],
+      ['a type import from a higher layer', 'labels/a.ts', "import type { B } from '../middleware/guards.js';"],
+      ['an import across two folders of one layer', 'labels/a.ts', "import { h16 } from '../session/digest.js';"],
+      [
+        'an import across stores and stores/valkey',
+        'stores/valkey/a.ts',
+        "export * from '../memory-session-store.js';",
+      ],
+      ['an import of an entry point', 'middleware/a.ts', "const lazy = import('../index.js');"],
+      ['an import of a file that is not there', 'middleware/a.ts', "import './nowhere.js';"],
+      ['a folder without a layer', 'helpers/a.ts', ''],
+    ];
+    for (const [what, path, text] of refused) {
+      it(what, () => {
+        expect(layerFaults(new Map([...lib, [path, text]]))).to.have.length(1);
+      });
+    }
+
+    it('a cycle between siblings', () => {
+      const looped = new Map([
+        ...lib,
+        ['labels/a.ts', "import './b.js';"],
+        ['labels/b.ts', "export {} from './a.js';"],
+      ]);
+      expect(cycles(looped)).to.deep.equal(['labels/a.ts > labels/b.ts > labels/a.ts']);
+    });
+
+    it('code in an entry point', () => {
+      expect(besidesReExports("export { a } from './a.js';\nexport const b = 1;")).to.equal('export const b = 1;');
+    });
+  });
+});
+
+function layerFaults(sources: Sources): string[] {
+  return [...sources.keys()].flatMap((path) => {
+    const folder = posix.dirname(path);
+    const layer = LAYERS[folder];
+    if (layer === undefined) return [`${path}: folder ${folder} has no layer`];
+    return imports(sources, path).files.flatMap((target) => {
+      if (!sources.has(target)) return [`${path}: ${target} does not exist`];
+      const targetFolder = posix.dirname(target);
+      const lower = (LAYERS[targetFolder] ?? Number.POSITIVE_INFINITY) < layer;
+      return lower || targetFolder === folder ? [] : [`${path} must not import ${target}`];
+    });
+  });
+}
+
+function cycles(sources: Sources): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push([...trail.slice(start), path].join(' > '));
+    if (start >= 0 || done.has(path) || !sources.has(path)) return;
+    for (const target of imports(sources, path).files) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of sources.keys()) visit(path, []);
+  return found;
+}
+
+function packagesReachedFrom(sources: Sources, entry: string): string[] {
+  const reached = new Set([entry]);
+  // a set that grows while it is walked is walked to its end
+  for (const path of reached) for (const target of imports(sources, path).files) reached.add(target);
+  return [...reached].flatMap((path) => imports(sources, path).packages);
+}
+
+/** What a file imports, for its types alone too: files of lib/, and packages. */
+function imports(sources: Sources, path: string): { files: string[]; packages: string[] } {
+  const code = withoutComments(source(sources, path));
+  const specifiers = [...code.matchAll(/\b(?:from|import|require)\s*\(?\s*(['"])(.+?)\1/g)].map(
+    (match) => match[2] ?? '',
+  );
+  return {
+    files: specifiers
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')),
+    packages: specifiers.filter((specifier) => !specifier.startsWith('.')),
+  };
+}
+
+function besidesReExports(text: string): string {
+  return withoutComments(text)
+    .replace(/^export (type )?\{[^}]*\} from '\.\/[^']+';$/gm, '')
+    .trim();
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*.*?\*\//gs, '').replace(/^\s*\/\/.*$/gm, '');
+}
+
+function source(sources: Sources, path: string): string {
+  const text = sources.get(path);
+  if (text === undefined) throw new Error(`lib/${path} does not exist`);
+  return text;
+}
+
+function readLib(): Sources {
+  const root = fileURLToPath(new URL('../lib/', import.meta.url));
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  return new Map(paths.map((path) => [path.split(sep).join('/'), readFileSync(`${root}${path}`, 'utf8')]));
+}
