@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import fc from 'fast-check';
 import { type AplSessionMiddleware, aplSessionMiddleware, MemorySessionStore } from '../../lib/index.js';
 import { exchange, get, type RunningServer, serve } from '../support/raw-http.js';
-import { program, runProgram, type Step, type Trace, uncork } from '../support/response-program.js';
+import { destroyInNextTick, program, runProgram, type Step, type Trace } from '../support/response-program.js';
 
 const CASES = Number(process.env['DIFFERENTIAL_CASES'] ?? 1_500);
 
@@ -77,11 +77,7 @@ describe('Differential: a gated server against a plain Node server', function ()
     } catch {
       // a status that cannot be sent; what has been written is all that there will be
     }
-    if (!res.writableEnded && !res.destroyed) {
-      uncork(res);
-      await nextTick();
-      res.destroy();
-    }
+    if (!res.writableEnded && !res.destroyed) await destroyInNextTick(res);
     await closed;
     await store.idle();
     done(trace);

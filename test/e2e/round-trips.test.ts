@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { expect } from 'chai';
+import express, { type Express } from 'express';
+import request from 'supertest';
+import { type AplSessionMiddleware, aplSessionMiddleware, subjectSession, taint } from '../../lib/index.js';
+import { valkeySessionStoreFactory } from '../../lib/valkey.js';
+import { CountingProxy } from '../support/counting-proxy.js';
+import { describeWithValkey } from '../support/valkey.js';
+
+function appWith(middleware: AplSessionMiddleware): Express {
+  const app = express();
+  app.use(middleware);
+  app.get('/clean', (_req, res) => {
+    res.json({});
+  });
+  app.get('/taint-in-handler', (req, res) => {
+    req.security.labels.add('a').add('b');
+    res.json({});
+  });
+  app.get('/taint-first', taint('a', 'b'), (_req, res) => {
+    res.json({});
+  });
+  app.get('/taint-twice', taint('a'), (req, res) => {
+    req.security.labels.add('b');
+    res.json({});
+  });
+  return app;
+}
+
+describeWithValkey('what a request costs in Valkey', (server) => {
+  for (const { what, ttlSeconds } of [
+    { what: 'without a TTL', ttlSeconds: undefined },
+    { what: 'with a TTL', ttlSeconds: 60 },
+  ]) {
+    describe(what, () => {
+      const load = ttlSeconds ? { smembers: 1, expire: 1 } : { smembers: 1 };
+      const loadAndAppend = ttlSeconds
+        ? { smembers: 1, expire: 2, multi: 1, sadd: 1, exec: 1 }
+        : { smembers: 1, sadd: 1 };
+      let proxy: CountingProxy;
+      let middleware: AplSessionMiddleware;
+      let http: Server;
+
+      const get = (path: string, session?: string): request.Test => {
+        const test = request(http).get(path);
+        return session === undefined ? test : test.set({ 'x-subject': 'alice', 'mcp-session-id': session });
+      };
+
+      before(async () => {
+        proxy = await CountingProxy.start(server());
+        middleware = aplSessionMiddleware({
+          session: subjectSession({
+            subject: (req) => req.get('x-subject'),
+            sessionId: (req) => req.get('mcp-session-id'),
+          }),
+          store: {
+            kind: 'valkey',
+            endpoint: proxy.url,
+            connectTimeoutMs: 2_000,
+            commandTimeoutMs: 2_000,
+            ...(ttlSeconds && { ttlSeconds }),
+          },
+          storeFactories: [valkeySessionStoreFactory],
+        });
+        http = appWith(middleware).listen(0, '127.0.0.1');
+        await once(http, 'listening');
+      });
+      after(async () => {
+        http.close();
+        await once(http, 'close');
+        await middleware.close();
+        await proxy.close();
+      });
+      beforeEach(async () => {
+        await server().flush();
+        // so that the connection is there, whose making is not counted
+        await get('/clean', 's').expect(200);
+      });
+
+      for (const { title, path, session, status = 200, commands, roundTrips } of [
+        {
+          title: 'a clean request: one load, one round trip',
+          path: '/clean',
+          session: 's',
+          commands: load,
+          roundTrips: 1,
+        },
+        {
+          title: 'labels added by a handler: one load and one append, two round trips',
+          path: '/taint-in-handler',
+          session: 's',
+          commands: loadAndAppend,
+          roundTrips: 2,
+        },
+        {
+          title: 'a write-ahead taint(): one load and one append, two round trips',
+          path: '/taint-first',
+          session: 's',
+          commands: loadAndAppend,
+          roundTrips: 2,
+        },
+        { title: 'G6: a request without a session: nothing', path: '/clean', commands: {}, roundTrips: 0 },
+        {
+          title: 'G6: a request without a session that adds labels: nothing',
+          path: '/taint-in-handler',
+          commands: {},
+          roundTrips: 0,
+        },
+        { title: 'G6: taint() without a session: nothing', path: '/taint-first', commands: {}, roundTrips: 0 },
+        { title: 'no route at all: one load', path: '/none', session: 's', status: 404, commands: load, roundTrips: 1 },
+      ]) {
+        it(title, async () => {
+          let trips = -1;
+          const counts = await server().countCommands(async () => {
+            trips = await proxy.countRoundTrips(() => get(path, session).expect(status));
+          });
+          expect(counts).to.deep.equal(commands);
+          expect(trips).to.equal(roundTrips);
+        });
+      }
+
+      it('labels that the session has already: one load, one round trip', async () => {
+        await get('/taint-in-handler', 's').expect(200);
+        const counts = await server().countCommands(async () => {
+          const trips = await proxy.countRoundTrips(() => get('/taint-first', 's').expect(200));
+          expect(trips).to.equal(1);
+        });
+        expect(counts).to.deep.equal(load);
+      });
+
+      it('taint() and then a label of the handler: one load and two appends, three round trips', async () => {
+        const trips = await proxy.countRoundTrips(() => get('/taint-twice', 's').expect(200));
+        expect(trips).to.equal(3);
+      });
+    });
+  }
+});

@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
+
+/** What a store does when it is called; need not be what the contract asks for. */
+type Behaviour = () => unknown;
+
+/** A store that does as it is told, and counts. What it is not told about works, and stores nothing. */
+export class ScriptedStore implements SessionStore {
+  readonly loads: string[] = [];
+  readonly appends: Array<readonly string[]> = [];
+  readonly #load: Behaviour;
+  readonly #append: Behaviour;
+
+  constructor({ load = async () => [], append = async () => {} }: { load?: Behaviour; append?: Behaviour } = {}) {
+    this.#load = load;
+    this.#append = append;
+  }
+
+  loadLabels(sessionId: string): Promise<Iterable<string>> {
+    this.loads.push(sessionId);
+    return this.#load() as Promise<Iterable<string>>;
+  }
+
+  appendLabels(_sessionId: string, labels: readonly string[]): Promise<void> {
+    this.appends.push([...labels]);
+    return this.#append() as Promise<void>;
+  }
+}
+
+/** A way in which a store fails, and what the alarm says about it. */
+export interface Failure {
+  readonly name: string;
+  readonly behaviour: Behaviour;
+  /** Only the middleware's deadline ends the call. */
+  readonly hangs?: true;
+  readonly error: RegExp;
+  readonly code?: string;
+}
+
+const HANGING = { hangs: true, error: /did not settle/, code: 'store.timeout' } as const;
+
+const FAILURES: readonly Failure[] = [
+  { name: 'rejecting', behaviour: () => Promise.reject(new Error('store rejected')), error: /^store rejected$/ },
+  {
+    name: 'rejecting with a non-Error',
+    behaviour: () => Promise.reject('only a text'),
+    error: /^only a text$/,
+  },
+  { name: 'rejecting with nothing', behaviour: () => Promise.reject(), error: /^undefined$/ },
+  { name: 'hanging', behaviour: () => new Promise(() => {}), ...HANGING },
+  { name: 'answering after the deadline', behaviour: () => delay(30, []), ...HANGING },
+  {
+    name: 'rejecting after the deadline',
+    behaviour: () => delay(30).then(() => Promise.reject(new Error('too late'))),
+    ...HANGING,
+  },
+  {
+    name: 'throwing synchronously',
+    behaviour() {
+      throw new Error('store threw');
+    },
+    error: /^store threw$/,
+  },
+  { name: 'returning no promise', behaviour: () => undefined, error: /then/ },
+  {
+    name: 'settling twice, first with a rejection',
+    behaviour: () =>
+      settlingTwice((resolve, reject) => {
+        reject(new Error('settled twice'));
+        resolve([]);
+      }),
+    error: /^settled twice$/,
+  },
+];
+
+const MALFORMED = { error: /no iterable of strings/, code: 'store.malformed_reply' } as const;
+
+const MALFORMED_REPLIES: readonly Failure[] = [
+  { name: 'loading undefined', behaviour: async () => undefined, ...MALFORMED },
+  { name: 'loading null', behaviour: async () => null, ...MALFORMED },
+  { name: 'loading a string', behaviour: async () => 'secret', ...MALFORMED },
+  { name: 'loading a number', behaviour: async () => 5, ...MALFORMED },
+  { name: 'loading [1]', behaviour: async () => ['secret', 1], ...MALFORMED },
+  { name: 'loading an object without an iterator', behaviour: async () => ({ 0: 'secret', length: 1 }), ...MALFORMED },
+  {
+    name: 'loading an iterator that throws',
+    behaviour: async () =>
+      (function* () {
+        yield 'secret';
+        throw new Error('iterator threw');
+      })(),
+    error: /^iterator threw$/,
+  },
+];
+
+/** Failures of a load. */
+export const LOAD_FAILURES: readonly Failure[] = [...FAILURES, ...MALFORMED_REPLIES];
+
+/** Failures of an append; the load works. */
+export const APPEND_FAILURES: readonly Failure[] = FAILURES;
+
+/** A thenable that settles twice; only the first counts. */
+export function settlingTwice(
+  settle: (resolve: (value: unknown) => void, reject: (error: Error) => void) => unknown,
+): object {
+  // biome-ignore lint/suspicious/noThenProperty: a store may return any thenable
+  return { then: settle };
+}
+
+/** Works, but each append takes `appendMs`. */
+export class SlowStore extends MemorySessionStore {
+  readonly #appendMs: number;
+
+  constructor(appendMs: number) {
+    super();
+    this.#appendMs = appendMs;
+  }
+
+  override async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+    await delay(this.#appendMs);
+    await super.appendLabels(sessionId, labels);
+  }
+}
+
+/** Works, but its appends settle when the test says so. */
+export class HeldStore extends MemorySessionStore {
+  readonly loads: string[] = [];
+  readonly appends: Array<readonly string[]> = [];
+  #called = deferred<void>();
+  #verdict = deferred<void>();
+
+  /** Resolves when the first append is called. */
+  get appendCalled(): Promise<void> {
+    return this.#called.promise;
+  }
+
+  release(): void {
+    this.#verdict.resolve();
+  }
+
+  fail(error: Error): void {
+    this.#verdict.reject(error);
+  }
+
+  override async loadLabels(sessionId: string): Promise<string[]> {
+    this.loads.push(sessionId);
+    return super.loadLabels(sessionId);
+  }
+
+  override async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+    this.appends.push([...labels]);
+    this.#called.resolve();
+    await this.#verdict.promise;
+    await super.appendLabels(sessionId, labels);
+  }
+}
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/** A promise that is settled from outside. */
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
