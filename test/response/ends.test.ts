@@ -167,6 +167,22 @@ describe('Ends of a response (G7)', () => {
     expect(await wire.closed()).to.match(/persist_failed"\}$/);
   });
 
+  it('P29: a listener that throws while held bytes leave costs its own connection, not the process', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.flushHeaders();
+      res.on('drain', () => {
+        throw new Error('from a listener');
+      });
+      res.write('x');
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.succeed();
+    expect(await wire.closed()).not.to.match(/\r\n0\r\n\r\n$/);
+    expect(await gated.roundTrip()).to.match(/probe answered$/);
+  });
+
   it('close() waits for appends under way', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
