@@ -41,9 +41,21 @@ function contained(call: () => unknown): void {
 
 const MAX_TEXT = 500;
 
-/** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. */
+/** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. Never throws. */
 export function errorText(error: unknown, secrets: Iterable<string>): string {
-  let text = error instanceof Error ? error.message : String(error);
-  for (const secret of secrets) text = text.replaceAll(secret, '***');
+  let text = textOf(error);
+  // the longest first, or a secret that begins another one would leave the rest of that one behind
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
+    if (secret !== '') text = text.replaceAll(secret, '***');
+  }
   return text.replace(/\/\/[^/\s]*@/g, '//***@').slice(0, MAX_TEXT);
+}
+
+/** A store may reject with anything, also with what has no text. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'an error without a text';
+  }
 }

@@ -51,7 +51,7 @@ export function denyIf(condition: string | readonly string[] | DenyPredicate, vi
 }
 
 function hasAny(condition: string | readonly string[]): DenyPredicate {
-  const labels = typeof condition === 'string' ? [condition] : [...condition];
+  const labels: readonly string[] = Array.isArray(condition) ? [...condition] : [condition as string];
   assertLabels(labels);
   return (req) => labels.some((label) => securityOf(req)?.labels.has(label));
 }

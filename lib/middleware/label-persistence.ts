@@ -74,7 +74,7 @@ export class LabelPersistence {
         alarm: 'session_store_failure',
         op: 'append',
         ...this.#describe(),
-        error: errorText(cause, [sessionId, ...labels]),
+        error: errorText(cause, [sessionId, ...this.labels]),
         ...codeOf(cause),
       });
       throw new AplSessionError('session.persist_failed', 'The labels of the session could not be persisted.', {

@@ -59,9 +59,9 @@ const schema = Joi.object<AplSessionOptions>({
 /** @throws AplSessionError `config.*` */
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
-  // joi copies plain objects, and a store or logger must stay the object that it is
-  const { store: given, logger = defaultLogger() } = options;
-  const { session, storeFactories = [], onAlarm } = parsed;
+  // joi copies objects, and a store, logger or factory must stay the object that it is
+  const { store: given, storeFactories = [], logger = defaultLogger() } = options;
+  const { session, onAlarm } = parsed;
   assertDistinctKinds(storeFactories);
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { answerDenial, type HeaderSnapshot, problemDenial } from '../response/denial.js';
+import { isOver, onceOver } from '../response/response-end.js';
 import { type GateKeeper, ResponseGate, type Verdict } from '../response/response-gate.js';
 import type { ResolvedSession } from '../session/resolved-session.js';
 import { LabelPersistence } from './label-persistence.js';
@@ -29,6 +30,7 @@ export class SessionSecurity implements RequestSecurity {
   #gate: ResponseGate | undefined;
   #violation: Violation | undefined;
   #answered = false;
+  #settlesAtEnd = false;
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
@@ -75,15 +77,16 @@ export class SessionSecurity implements RequestSecurity {
   }
 
   #onNewLabel(): void {
-    const res = this.#res;
-    if (res.closed) {
+    const settle = (): void => void this.#persistence.settle();
+    if (isOver(this.#res)) {
       // nobody waits for this response any more, but the label must not be lost
-      queueMicrotask(() => void this.#persistence.settle());
+      queueMicrotask(settle);
       return;
     }
-    if (this.#gate) return;
     this.#gated();
-    res.once('close', () => void this.#persistence.settle());
+    if (this.#settlesAtEnd) return;
+    this.#settlesAtEnd = true;
+    onceOver(this.#res, settle);
   }
 
   #gated(): ResponseGate {

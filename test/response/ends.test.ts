@@ -62,6 +62,46 @@ describe('Ends of a response (G7)', () => {
     gated.store.succeed();
   });
 
+  for (const when of ['before', 'after'] as const) {
+    it(`a label added ${when} the connection of a pipelined request dies, before it had its turn, is appended`, async () => {
+      let taint: () => void = () => {};
+      let died: Promise<unknown> = Promise.resolve();
+      const arrived = new Promise<void>((resolve) => {
+        void new GatedServer()
+          .start((_res, { labels }, req) => {
+            if (req.url === '/first') return;
+            taint = () => labels.add('secret');
+            died = once(req.socket, 'close');
+            resolve();
+          })
+          .then((started) => {
+            gated = started;
+            gated.request(get('/first') + get('/second'));
+          });
+      });
+      await arrived;
+      if (when === 'before') taint();
+      gated.server.closeAllConnections();
+      await died;
+      if (when === 'after') taint();
+      await gated.store.called();
+      expect(gated.store.appended).to.deep.equal([['secret']]);
+      gated.store.succeed();
+    });
+  }
+
+  it('a label added after a denial, whose head had left before it, is appended', async () => {
+    gated = await new GatedServer().start((res, security) => {
+      res.flushHeaders();
+      security.deny({ code: 'denied', reason: 'for the test' });
+      security.labels.add('secret');
+    });
+    await gated.request().closed();
+    await gated.store.called();
+    expect(gated.store.appended).to.deep.equal([['secret']]);
+    gated.store.succeed();
+  });
+
   it('P52: a handler that never answers and a server that times out: appended, and the connection ends', async () => {
     gated = await new GatedServer().start((_res, { labels }) => labels.add('secret'));
     gated.server.setTimeout(50);
