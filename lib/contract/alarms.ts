@@ -5,7 +5,10 @@ export interface SessionStoreFailure {
   readonly alarm: 'session_store_failure';
   /** Which of the two store operations failed. */
   readonly op: 'load' | 'append';
-  /** Method and route pattern, for example `GET /users/:id`; without parameter values and query. */
+  /**
+   * Method and route pattern, for example `GET /users/:id`. Before Express has matched a route, the path with every
+   * segment that is no plain word replaced by `:`. Without query.
+   */
   readonly route: string;
   /** What went wrong, in words; free of labels, session ids and credentials. */
   readonly error: string;

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
+import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { answerDenial, type HeaderSnapshot, problemDenial } from '../response/denial.js';
 import { isOver, onceOver } from '../response/response-end.js';
@@ -31,6 +32,8 @@ export class SessionSecurity implements RequestSecurity {
   #violation: Violation | undefined;
   #answered = false;
   #settlesAtEnd = false;
+  /** The response is a denial that is still to be rendered by nobody but us. */
+  #replaces = false;
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
@@ -61,8 +64,14 @@ export class SessionSecurity implements RequestSecurity {
     this.record(violation);
     if (this.#answered) return;
     this.#answered = true;
-    if (this.#res.headersSent) this.#gated().refuse();
-    else this.#answer(this.#res);
+    const gate = this.#gated();
+    if (this.#res.headersSent) {
+      gate.refuse();
+      return;
+    }
+    // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
+    this.#replaces = true;
+    this.#answer(this.#res);
   }
 
   persist(): Promise<void> {
@@ -97,10 +106,14 @@ export class SessionSecurity implements RequestSecurity {
   #keeper(): GateKeeper {
     const persistence = this.#persistence;
     return {
-      mustHold: () => persistence.unsettled || (persistence.pending && !this.#denied),
+      mustHold: () => persistence.unsettled || (persistence.pending && !this.#denied) || this.#replaces,
       settle: async (status): Promise<Verdict> => {
         this.#denied ||= status === 401 || status === 403;
         await persistence.settle();
+        if (this.#replaces) {
+          this.#replaces = false;
+          return 'refuse';
+        }
         if (!persistence.pending || this.#denied) return 'release';
         this.record(PERSIST_FAILED);
         this.#answered = true;
@@ -136,6 +149,9 @@ export function attachSecurity(req: Request, security: SessionSecurity): void {
     return;
   }
   const { labels = [], violation } = earlier;
+  if (typeof labels !== 'object' || labels === null || !(Symbol.iterator in labels)) {
+    throw new AplSessionError('label.invalid', 'req.security.labels is set already, but is no iterable of labels.');
+  }
   for (const label of labels) security.labels.add(label);
   if (violation) security.record(violation);
   for (const member of ['sessionId', 'source', 'labels', 'violation'] as const) {

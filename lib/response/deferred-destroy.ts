@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
  * Puts off the destruction of a socket while a response on it is held. Without the hold the bytes would have been
  * handed to the kernel before: Express destroys the socket when a handler throws after it has answered, and
  * `server.close()` destroys the sockets of answered requests. Bounded by the hold, so by the deadline of the store.
+ *
+ * A connection that is gone (the client has left, or the system reports an error) is let go at once.
  */
 export class DeferredDestroy {
   readonly #socket: Socket;
@@ -17,7 +19,7 @@ export class DeferredDestroy {
     this.#socket = socket;
     this.#original = Object.getOwnPropertyDescriptor(socket, 'destroy');
     this.#stub = (error) => {
-      if (this.#over) return destroy.call(socket, error);
+      if (this.#over || !socket.writable || isSystemError(error)) return destroy.call(socket, error);
       this.#requested ??= { error };
       return socket;
     };
@@ -41,8 +43,15 @@ export class DeferredDestroy {
     else Reflect.deleteProperty(this.#socket, 'destroy');
   }
 
-  /** Destroys the socket now, if that was asked for. */
-  perform(): void {
-    if (this.#requested) this.#socket.destroy(this.#requested.error);
+  /** Does now what was asked for; a complete answer that was just flushed is let out first. */
+  perform(answered: boolean): void {
+    if (!this.#requested) return;
+    const { error } = this.#requested;
+    if (answered && !error) this.#socket.destroySoon();
+    else this.#socket.destroy(error);
   }
+}
+
+function isSystemError(error: Error | undefined): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
 }

@@ -174,7 +174,7 @@ export class ResponseGate {
     if (res.socket?.writable) this.#flushKept(res.socket, unaccounted);
     else if (res.socket) this.#drop();
     else if (unaccounted > 0) res._onPendingData(unaccounted);
-    destroy?.perform();
+    destroy?.perform(res.writableEnded);
   }
 
   /**

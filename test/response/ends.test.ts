@@ -32,6 +32,20 @@ describe('Ends of a response (G7)', () => {
     expect(gated.store.appended).to.deep.equal([['secret']]);
   });
 
+  it('P45: close does not wait for the store when the client has gone', async () => {
+    let closed: Promise<unknown> = Promise.resolve();
+    gated = await new GatedServer().start((res, { labels }) => {
+      closed = once(res, 'close');
+      labels.add('secret');
+      res.end('x');
+    });
+    const wire = gated.request();
+    await gated.store.called();
+    wire.destroy();
+    await closed;
+    gated.store.succeed();
+  });
+
   it('P45: a client that goes away before anything was sent: appended', async () => {
     let seen: () => void = () => {};
     const arrived = new Promise<void>((resolve) => {
@@ -221,6 +235,18 @@ describe('Ends of a response (G7)', () => {
     gated.store.succeed();
     expect(await wire.closed()).not.to.match(/\r\n0\r\n\r\n$/);
     expect(await gated.roundTrip()).to.match(/probe answered$/);
+  });
+
+  it('P62: a large answer is let out before the socket is destroyed, as was asked for during the hold', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end(Buffer.alloc(8 * 1024 * 1024, 'x'));
+      res.socket?.destroy();
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.succeed();
+    expect((await wire.closed()).match(/x+$/)?.[0]).to.have.length(8 * 1024 * 1024);
   });
 
   it('close() waits for appends under way', async () => {

@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import type { Alarm } from '../../lib/index.js';
+import { alarmSink, errorText } from '../../lib/middleware/alarm-sink.js';
+
+describe('alarmSink', () => {
+  const cases: ReadonlyArray<readonly [alarm: Alarm, level: string, message: string]> = [
+    [
+      { alarm: 'session_store_failure', op: 'load', route: 'GET /', error: 'x' },
+      'error',
+      'session label load failed; failing request closed',
+    ],
+    [
+      { alarm: 'session_store_failure', op: 'append', route: 'GET /', error: 'x' },
+      'error',
+      'session label persist failed; failing request closed',
+    ],
+    [{ alarm: 'session_store_ttl_refresh_failed', error: 'x' }, 'warn', 'TTL refresh on load failed; labels returned'],
+  ];
+  for (const [alarm, level, message] of cases) {
+    it(`${message}: ${level}, and the same frozen object to the listener`, () => {
+      const logged: unknown[][] = [];
+      const heard: Alarm[] = [];
+      const logger = {
+        warn: (...args: unknown[]) => void logged.push(['warn', ...args]),
+        error: (...args: unknown[]) => void logged.push(['error', ...args]),
+      };
+      alarmSink(logger, (given) => void heard.push(given))({ ...alarm });
+      expect(logged).to.deep.equal([[level, message, alarm]]);
+      expect(heard).to.have.length(1);
+      expect(heard[0]).to.equal(logged[0]?.[2]);
+      expect(heard[0]).to.be.frozen;
+    });
+  }
+
+  it('calls the logger as its method, and needs no listener', () => {
+    class CountingLogger {
+      #count = 0;
+      warn(): void {}
+      error(): number {
+        return ++this.#count;
+      }
+      get count(): number {
+        return this.#count;
+      }
+    }
+    const logger = new CountingLogger();
+    const raise = alarmSink(logger, undefined);
+    raise({ alarm: 'session_store_failure', op: 'load', route: 'GET /', error: 'x' });
+    expect(logger.count).to.equal(1);
+  });
+
+  it('neither a logger nor a listener can throw or reject through it', async () => {
+    const fails: ReadonlyArray<() => unknown> = [
+      () => {
+        throw new Error('thrown');
+      },
+      () => Promise.reject(new Error('rejected')),
+    ];
+    for (const fail of fails) {
+      alarmSink(
+        { warn: fail, error: fail },
+        fail as () => void,
+      )({ alarm: 'session_store_ttl_refresh_failed', error: '' });
+    }
+    // an unhandled rejection would be raised before this is over, and fail the run
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
+describe('errorText', () => {
+  const cases: ReadonlyArray<readonly [what: string, error: unknown, secrets: string[], text: string]> = [
+    ['the message of an error', new Error('no route to host'), [], 'no route to host'],
+    ['anything else as text', 5, [], '5'],
+    ['nothing', undefined, [], 'undefined'],
+    ['without each occurrence of a secret', new Error('a-1 b a-1'), ['a-1'], '*** b ***'],
+    ['without secrets that begin like others', new Error('SADD PII PII-strict'), ['PII', 'PII-strict'], 'SADD *** ***'],
+    ['taking a secret literally', new Error('x.y xzy'), ['x.y'], '*** xzy'],
+    ['with an empty secret as it was', new Error('text'), [''], 'text'],
+    [
+      'without credentials in URLs',
+      new Error('at redis://u:p@h:1 and rediss://:p@h'),
+      [],
+      'at redis://***@h:1 and rediss://***@h',
+    ],
+    ['cut at 500 characters', new Error('x'.repeat(600)), [], 'x'.repeat(500)],
+    ['of what has no text', Object.create(null), [], 'an error without a text'],
+    ['of an error whose message is no string', Object.assign(new Error('x'), { message: 5 }), [], '5'],
+  ];
+  for (const [what, error, secrets, text] of cases) {
+    it(what, () => expect(errorText(error, secrets)).to.equal(text));
+  }
+
+  it('a secret is removed before the text is cut, so that no half of it stays', () => {
+    expect(errorText(new Error(`${'x'.repeat(495)}secret-label`), ['secret-label'])).to.equal(`${'x'.repeat(495)}***`);
+  });
+});

@@ -1,0 +1,497 @@
+import { createRequire } from 'node:module';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
+import onFinished from 'on-finished';
+import {
+  type Alarm,
+  type AplSessionMiddleware,
+  aplSessionMiddleware,
+  denyIf,
+  MemorySessionStore,
+} from '../../lib/index.js';
+import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
+
+const express4 = createRequire(import.meta.url)('express4') as typeof express;
+
+/** Both supported lines of Express. */
+export const EXPRESSES = [
+  { version: 'Express 4', express: express4 },
+  { version: 'Express 5', express },
+] as const;
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function deferred<T = void>(): Deferred<T> {
+  let resolve: Deferred<T>['resolve'] = () => {};
+  let reject: Deferred<T>['reject'] = () => {};
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** A store call that waits for the test to decide. */
+export interface StoreCall {
+  readonly labels: readonly string[];
+  succeed(): void;
+  fail(): void;
+}
+
+/** Calls that were made and not yet taken by the test, or the other way round. */
+class Calls {
+  readonly #made: StoreCall[] = [];
+  readonly #awaited: Deferred<StoreCall>[] = [];
+
+  async make(labels: readonly string[]): Promise<void> {
+    const outcome = deferred();
+    const call = { labels, succeed: outcome.resolve, fail: () => outcome.reject(new Error('the store is down')) };
+    const taker = this.#awaited.shift();
+    if (taker) taker.resolve(call);
+    else this.#made.push(call);
+    await outcome.promise;
+  }
+
+  next(): Promise<StoreCall> {
+    const call = this.#made.shift();
+    if (call) return Promise.resolve(call);
+    const taker = deferred<StoreCall>();
+    this.#awaited.push(taker);
+    return taker.promise;
+  }
+}
+
+/** A store whose appends (and loads, if asked) settle when the test says so. */
+export class HeldStore extends MemorySessionStore {
+  holdLoads = false;
+  loadCount = 0;
+  appendCount = 0;
+  readonly #appends = new Calls();
+  readonly #loads = new Calls();
+
+  /** The next append, once it has begun. */
+  append(): Promise<StoreCall> {
+    return this.#appends.next();
+  }
+
+  /** The next load, once it has begun; only with `holdLoads`. */
+  load(): Promise<StoreCall> {
+    return this.#loads.next();
+  }
+
+  override async loadLabels(sessionId: string): Promise<string[]> {
+    this.loadCount++;
+    if (this.holdLoads) await this.#loads.make([]);
+    return [...(await super.loadLabels(sessionId))];
+  }
+
+  override async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+    this.appendCount++;
+    await this.#appends.make(labels);
+    await super.appendLabels(sessionId, labels);
+  }
+}
+
+/** What the server saw of one request. */
+export interface Observed {
+  readonly req: Request;
+  readonly res: Response;
+  /** Status at each call of the on-finished listener: one entry if it is called once. */
+  readonly finished: number[];
+  /** Resolves when both on-finished and `close` have fired. */
+  readonly over: Promise<unknown>;
+  /** Headers when aplSessionMiddleware was entered. */
+  headersAtEntry: Readonly<Record<string, unknown>>;
+  /** Bytes handed to the socket so far, over all requests of the connection. */
+  readonly bytesOut: () => number;
+}
+
+/** Where the neighbour stands, seen from aplSessionMiddleware; `absent`: the app has no aplSessionMiddleware. */
+export type Position = 'before' | 'after' | 'absent';
+export const POSITIONS = ['before', 'after'] as const;
+
+export interface BenchOptions {
+  readonly express: typeof express;
+  readonly position: Position;
+  /** The neighbour, made new for each app. */
+  readonly mount: () => RequestHandler | readonly RequestHandler[];
+  /** Routes of the test's own, in front of the standard ones. */
+  readonly routes?: (app: Express, bench: Bench) => void;
+}
+
+/** An app with a neighbour, with or without aplSessionMiddleware, on a port. */
+export class Bench {
+  readonly store = new HeldStore();
+  readonly alarms: Alarm[] = [];
+  readonly observed: Observed[] = [];
+  readonly errors: unknown[] = [];
+  readonly #middleware: AplSessionMiddleware;
+  #server: RunningServer | undefined;
+
+  private constructor() {
+    this.#middleware = aplSessionMiddleware({
+      session: () => 's',
+      store: this.store,
+      storeTimeoutMs: 60_000,
+      logger: { warn() {}, error() {} },
+      onAlarm: (alarm) => this.alarms.push(alarm),
+    });
+  }
+
+  static async open(options: BenchOptions): Promise<Bench> {
+    const bench = new Bench();
+    const { position, mount, routes } = options;
+    const app = options.express();
+    app.get('/probe', (_req, res) => void res.end('probe'));
+    app.use((req, res, next) => {
+      bench.#observe(req, res);
+      next();
+    });
+    const neighbours = [mount()].flat();
+    if (position !== 'after') app.use(...neighbours);
+    if (position !== 'absent') {
+      app.use((req, res, next) => {
+        bench.#last(req).headersAtEntry = { ...res.getHeaders() };
+        next();
+      }, bench.#middleware);
+    }
+    if (position === 'after') app.use(...neighbours);
+    routes?.(app, bench);
+    app.use(situations);
+    app.use(bench.#onError);
+    bench.#server = await serve(app);
+    return bench;
+  }
+
+  get port(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  get server(): RunningServer['server'] {
+    if (!this.#server) throw new Error('The bench is not open.');
+    return this.#server.server;
+  }
+
+  /** Sends a request on a connection of its own. */
+  send(request: string): Wire {
+    const wire = new Wire(this.port);
+    wire.send(request);
+    return wire;
+  }
+
+  /** The request that came last. */
+  get latest(): Observed {
+    const latest = this.observed.at(-1);
+    if (!latest) throw new Error('No request has come.');
+    return latest;
+  }
+
+  /**
+   * Resolves after a round trip over this server: whatever had been written to another connection before is with its
+   * client by then.
+   */
+  async probe(): Promise<void> {
+    const wire = new Wire(this.port);
+    wire.send(get('/probe', { Connection: 'close' }));
+    expect(await wire.closed()).to.match(/probe$/);
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+    await this.#middleware.close();
+  }
+
+  #last(req: Request): Observed {
+    const observed = this.observed.find((one) => one.req === req);
+    if (!observed) throw new Error('The request was not observed.');
+    return observed;
+  }
+
+  #observe(req: Request, res: Response): void {
+    const { socket } = req;
+    const bytesBefore = socket.bytesWritten;
+    const finished: number[] = [];
+    const onceFinished = deferred();
+    onFinished(res, () => {
+      finished.push(res.statusCode);
+      onceFinished.resolve();
+    });
+    const closed = new Promise((resolve) => res.once('close', resolve));
+    this.observed.push({
+      req,
+      res,
+      finished,
+      over: Promise.all([onceFinished.promise, closed]),
+      headersAtEntry: {},
+      bytesOut: () => socket.bytesWritten - bytesBefore,
+    });
+  }
+
+  readonly #onError: ErrorRequestHandler = (error: { status?: number; message: string }, _req, res, next) => {
+    this.errors.push(error);
+    if (res.headersSent) next(error);
+    else res.status(error.status ?? 500).json({ error: error.message });
+  };
+}
+
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]).toString('latin1');
+
+/** Text that only handlers make. Nothing that matches it may leave with a denial. */
+export const HANDLER_MADE = new RegExp(`salary-4711|x-handler|handler=|${GZIP_MAGIC}`, 'i');
+
+const TEXT = `salary-4711 ${'0123456789abcdef'.repeat(200)}`;
+const THIS_FILE = fileURLToPath(import.meta.url);
+
+/** The ways in which a handler answers. */
+export const ANSWERS: Readonly<Record<string, (req: Request, res: Response) => void>> = {
+  json: (_req, res) => void res.json({ text: TEXT }),
+  chunks: (_req, res) => {
+    res.type('text').write(TEXT);
+    setImmediate(() => {
+      res.write('second salary-4711');
+      res.end('third');
+    });
+  },
+  pipe: (_req, res) => {
+    Readable.from(Array.from({ length: 6 }, (_, n) => `${n} ${TEXT.repeat(8)}`)).pipe(res.type('text'));
+  },
+  head: (_req, res) => {
+    res.writeHead(201, 'Made', { 'Content-Type': 'text/plain', 'X-Handler-Two': ['a', 'b'] }).end(TEXT);
+  },
+  redirect: (_req, res) => res.redirect('/salary-4711'),
+  nothing: (_req, res) => void res.status(204).end(),
+  file: (_req, res) => res.sendFile(THIS_FILE),
+};
+
+const POLICY = { code: 'policy.refused', reason: 'the policy refuses' };
+const guard = denyIf(() => true, POLICY);
+
+/** `/clean/<answer>`, `/tainting/<answer>`, `/policy/guard`, `/policy/late` and `/policy/held`. */
+const situations: RequestHandler = (req, res, next) => {
+  const [, situation, answer = ''] = req.path.split('/');
+  if (situation === 'policy' && answer === 'guard') return guard(req, res, next);
+  if (situation === 'tainting') (req as Partial<Request>).security?.labels.add('secret');
+  res.set('X-Handler', 'yes').cookie('handler', 'salary-4711');
+  if (situation === 'policy') {
+    if (answer === 'held') {
+      req.security.labels.add('secret');
+      res.write(TEXT);
+    }
+    return req.security.deny(POLICY);
+  }
+  const handler = ANSWERS[answer];
+  return handler ? handler(req, res) : next();
+};
+
+export interface ParsedResponse {
+  readonly status: number;
+  readonly reason: string;
+  /** As on the wire, in order. */
+  readonly headers: ReadonlyArray<{ readonly name: string; readonly value: string }>;
+  /** Decoded: without chunks, and unzipped. */
+  readonly body: string;
+  header(name: string): string | undefined;
+}
+
+/** Reads responses that must fill `text` exactly; throws on whatever is malformed, incomplete or left over. */
+export function parseResponses(text: string, methods: readonly string[] = ['GET']): ParsedResponse[] {
+  let rest = text;
+  const responses = methods.map((method) => {
+    const end = rest.indexOf('\r\n\r\n');
+    const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
+    const [, status, reason = ''] = /^HTTP\/1\.1 (\d{3}) ([^\r\n]*)$/.exec(statusLine) ?? [];
+    if (end < 0 || !status) throw new Error(`No response head at: ${JSON.stringify(rest.slice(0, 200))}`);
+    const headers = lines.map((line) => {
+      const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): (.*)$/.exec(line) ?? [];
+      if (name === undefined || value === undefined) throw new Error(`Malformed header: ${line}`);
+      return { name, value };
+    });
+    const header = (name: string) => headers.find((one) => one.name.toLowerCase() === name)?.value;
+    rest = rest.slice(end + 4);
+    let raw = '';
+    if (method !== 'HEAD' && status !== '204' && status !== '304') {
+      const length = header('content-length');
+      if (header('transfer-encoding') === 'chunked') ({ body: raw, rest } = dechunk(rest));
+      else if (length === undefined) throw new Error('Neither a length nor chunks.');
+      else if (rest.length < Number(length)) throw new Error(`Truncated: ${rest.length} of ${length} bytes.`);
+      else [raw, rest] = [rest.slice(0, Number(length)), rest.slice(Number(length))];
+    }
+    const body =
+      header('content-encoding') === 'gzip' ? gunzipSync(Buffer.from(raw, 'latin1')).toString('latin1') : raw;
+    return { status: Number(status), reason, headers, body, header };
+  });
+  if (rest !== '') throw new Error(`Left over: ${JSON.stringify(rest.slice(0, 200))}`);
+  return responses;
+}
+
+function dechunk(text: string): { body: string; rest: string } {
+  let body = '';
+  let rest = text;
+  for (;;) {
+    const [line, size] = /^([0-9a-f]+)\r\n/.exec(rest) ?? [];
+    if (line === undefined || size === undefined)
+      throw new Error(`Malformed chunk at: ${JSON.stringify(rest.slice(0, 80))}`);
+    const length = Number.parseInt(size, 16);
+    const chunk = rest.slice(line.length, line.length + length);
+    if (chunk.length < length || !rest.startsWith('\r\n', line.length + length)) throw new Error('Truncated chunk.');
+    rest = rest.slice(line.length + length + 2);
+    body += chunk;
+    if (length === 0) return { body, rest };
+  }
+}
+
+/** The one response in `text`. */
+export function parseResponse(text: string, method = 'GET'): ParsedResponse {
+  const [response] = parseResponses(text, [method]);
+  if (!response) throw new Error('No response.');
+  return response;
+}
+
+/** The text with what differs from run to run made equal. Gzip bodies are decoded, since their chunks are cut by time. */
+export function normalised(text: string): string {
+  const end = text.indexOf('\r\n\r\n') + 4;
+  const head = text
+    .slice(0, end)
+    .replace(/^(Date|X-Response-Time|RateLimit-Reset): .*$/gim, '$1: *')
+    .replace(/Expires=[^;\r]*/g, 'Expires=*');
+  return /^Content-Encoding: gzip\r$/im.test(head) ? head + parseResponse(text).body : head + text.slice(end);
+}
+
+/** Asserts that the response is a denial, and that of all headers those of `kept` and the denial's own are there. */
+export function expectDenial(response: ParsedResponse, code: string, kept: readonly string[]): void {
+  expect(response.status).to.equal(403);
+  expect(response.reason).to.equal('Forbidden');
+  expect(JSON.parse(response.body)).to.include({ status: 403, title: 'Forbidden', code });
+  expect(response.header('content-type')).to.equal('application/problem+json; charset=utf-8');
+  expect(response.header('cache-control')).to.equal('no-store');
+  const names = new Set(response.headers.map(({ name }) => name.toLowerCase()));
+  const own = ['content-type', 'cache-control', 'content-length', 'date', 'connection'];
+  expect([...names].sort()).to.deep.equal([...new Set([...kept, ...own])].sort());
+}
+
+export interface NeighbourSuite {
+  readonly mount: BenchOptions['mount'];
+  /** Request headers that bring the neighbour into play. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Headers that the neighbour adds when the head is rendered; never to a denial, but to that of a failed load. */
+  readonly addsAtHead?: readonly string[];
+  /** Ways of answering, of `ANSWERS`; default: one at once, one in pieces, one with `writeHead`. */
+  readonly answers?: readonly string[];
+}
+
+/** The four situations, for each answer, position and Express: the standard part of what is asked of a neighbour. */
+export function describeNeighbour(name: string, suite: NeighbourSuite): void {
+  const { mount, headers = {}, addsAtHead = [], answers = ['json', 'pipe', 'head'] } = suite;
+  const request = (path: string) => get(path, { ...headers, Connection: 'close' });
+
+  for (const { version, express } of EXPRESSES) {
+    for (const position of POSITIONS) {
+      describe(`${version}: ${name} ${position} aplSessionMiddleware`, () => {
+        let bench: Bench;
+        let plain: Bench;
+        beforeEach(async () => {
+          bench = await Bench.open({ express, position, mount });
+          plain = await Bench.open({ express, position: 'absent', mount });
+        });
+        afterEach(() => Promise.all([bench.close(), plain.close()]));
+
+        /** What came, once the server is done with the request, too. */
+        const outcome = async (wire: Wire): Promise<string> => {
+          const text = await wire.closed();
+          expect(wire.ending).to.equal('end');
+          const { over, finished } = bench.latest;
+          await over;
+          await bench.probe();
+          expect(finished, 'on-finished fires once, with the status that was sent').to.deep.equal([
+            parseResponse(text).status,
+          ]);
+          return text;
+        };
+
+        for (const answer of answers) {
+          it(`G8 P57: a clean request (${answer}) gets the same bytes as without aplSessionMiddleware`, async () => {
+            const text = await outcome(bench.send(request(`/clean/${answer}`)));
+            expect(normalised(text)).to.equal(normalised(await plain.send(request(`/clean/${answer}`)).closed()));
+            expect(bench.store.appendCount).to.equal(0);
+          });
+
+          it(`G1 P9 P57: a tainting request (${answer}) sends nothing before the append settled, then the same bytes`, async () => {
+            const wire = bench.send(request(`/tainting/${answer}`));
+            const append = await bench.store.append();
+            await bench.probe();
+            expect(wire.received).to.equal('');
+            expect(bench.latest.bytesOut()).to.equal(0);
+            append.succeed();
+            const text = await outcome(wire);
+            expect(normalised(text)).to.equal(normalised(await plain.send(request(`/tainting/${answer}`)).closed()));
+            expect(bench.store.appendCount).to.equal(1);
+            expect(bench.alarms).to.deep.equal([]);
+          });
+
+          it(`G2 P32 P33: a tainting request (${answer}) whose append fails gets the denial, and nothing of the handler`, async () => {
+            const wire = bench.send(request(`/tainting/${answer}`));
+            const append = await bench.store.append();
+            await bench.probe();
+            expect(bench.latest.bytesOut()).to.equal(0);
+            append.fail();
+            const text = await outcome(wire);
+            expect(text).not.to.match(HANDLER_MADE);
+            expectDenial(parseResponse(text), 'session.persist_failed', Object.keys(bench.latest.headersAtEntry));
+            for (const [header, value] of Object.entries(bench.latest.headersAtEntry)) {
+              if (typeof value === 'string') expect(parseResponse(text).header(header)).to.equal(value);
+            }
+            expect(bench.alarms).to.have.length(1);
+          });
+        }
+
+        for (const way of ['guard', 'late']) {
+          it(`G2 P33: a policy denial (${way}) carries nothing of the handler`, async () => {
+            const text = await outcome(bench.send(request(`/policy/${way}`)));
+            expect(text).not.to.match(HANDLER_MADE);
+            expectDenial(parseResponse(text), 'policy.refused', Object.keys(bench.latest.headersAtEntry));
+          });
+        }
+
+        it('G2 P33: a load that fails gets the denial, with what was mounted before and nothing else', async () => {
+          bench.store.holdLoads = true;
+          const wire = bench.send(request('/clean/json'));
+          const load = await bench.store.load();
+          await bench.probe();
+          expect(bench.latest.bytesOut()).to.equal(0);
+          load.fail();
+          const text = await outcome(wire);
+          expect(text).not.to.match(HANDLER_MADE);
+          const kept = Object.keys(bench.latest.headersAtEntry);
+          expectDenial(
+            parseResponse(text),
+            'session.load_failed',
+            position === 'before' ? [...kept, ...addsAtHead] : kept,
+          );
+        });
+
+        it('G2 P32: a policy denial replaces what was written and is held', async () => {
+          const wire = bench.send(request('/policy/held'));
+          const append = await bench.store.append();
+          expect(bench.latest.bytesOut()).to.equal(0);
+          append.succeed();
+          const text = await wire.closed();
+          expect(text).not.to.match(HANDLER_MADE);
+          expectDenial(parseResponse(text), 'policy.refused', Object.keys(bench.latest.headersAtEntry));
+        });
+      });
+    }
+  }
+}
