@@ -6,8 +6,8 @@ export interface SessionStoreFailure {
   /** Which of the two store operations failed. */
   readonly op: 'load' | 'append';
   /**
-   * Method and route pattern, for example `GET /users/:id`. Before Express has matched a route, the path with every
-   * segment that is no plain word replaced by `:`. Without query.
+   * Method and route pattern, for example `GET /users/:id`. Mount paths are shown with every segment that is no plain
+   * word replaced by `:`. `GET *` before Express has matched a route, as with most loads.
    */
   readonly route: string;
   /** What went wrong, in words; free of labels, session ids and credentials. */

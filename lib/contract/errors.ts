@@ -2,7 +2,7 @@
  * Every code that this package raises. Codes are stable: they are part of the public API.
  *
  * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid` and
- * `middleware.missing` at the call that is wrong, `store.*` by the stores, and `session.load_failed` and
+ * `middleware.*` at the call that is wrong, `store.*` by the stores, and `session.load_failed` and
  * `session.persist_failed` are also the codes of the two denials that a failing store causes.
  */
 export type AplSessionErrorCode =
@@ -18,6 +18,7 @@ export type AplSessionErrorCode =
   | 'session.persist_failed'
   | 'violation.invalid'
   | 'middleware.missing'
+  | 'middleware.conflict'
   | 'store.timeout'
   | 'store.unavailable'
   | 'store.command_failed'

@@ -22,8 +22,8 @@ export interface SessionStore {
   close?(): Promise<void>;
 
   /**
-   * The longest that one call may take by the store's own deadlines, in milliseconds. The middleware's
-   * `storeTimeoutMs` must not be smaller, and is derived from this where it is not set.
+   * The longest that one call may take by the store's own deadlines, in milliseconds. The middleware derives its
+   * `storeTimeoutMs` from this where it is not set.
    */
   readonly deadlineMs?: number;
 

@@ -43,12 +43,28 @@ const MAX_TEXT = 500;
 
 /** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. Never throws. */
 export function errorText(error: unknown, secrets: Iterable<string>): string {
-  let text = textOf(error);
+  return withoutSecrets(textOf(error), secrets)
+    .replace(/\/\/[^/\s]*@/g, '//***@')
+    .slice(0, MAX_TEXT);
+}
+
+/** Secrets this short are replaced where they stand alone; they are parts of too many words. */
+const SHORT = 3;
+
+/** A text with every secret in it replaced. */
+export function withoutSecrets(text: string, secrets: Iterable<string>): string {
+  let clean = text;
   // the longest first, or a secret that begins another one would leave the rest of that one behind
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-    if (secret !== '') text = text.replaceAll(secret, '***');
+    if (secret.length > SHORT) clean = clean.replaceAll(secret, '***');
+    else if (secret !== '') clean = clean.replace(standingAlone(secret), '***');
   }
-  return text.replace(/\/\/[^/\s]*@/g, '//***@').slice(0, MAX_TEXT);
+  return clean;
+}
+
+function standingAlone(secret: string): RegExp {
+  const escaped = secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`, 'gu');
 }
 
 /** A store may reject with anything, also with what has no text. */

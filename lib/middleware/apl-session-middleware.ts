@@ -1,11 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { AplSessionError } from '../contract/errors.js';
 import { answerDenial, problemDenial, snapshotHeaders } from '../response/denial.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
-import { type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
+import { type ResolvedSession, type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
-import { attachSecurity, SessionSecurity, securityOf } from './session-security.js';
+import { attachSecurity, type Mounted, mountedOn, SessionSecurity } from './session-security.js';
 import { codeOf, loadLabels, type StoreAccess } from './store-access.js';
 import { LOAD_FAILED } from './violations.js';
 
@@ -32,39 +33,68 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(access.raise);
 
   const middleware: RequestHandler = (req, res, next) => {
-    if (securityOf(req)) next();
-    else enter(req, res, access, session).then((entered) => entered && next(), next);
+    enter(req, res, access, session).then((entered) => entered && next(), next);
   };
   return Object.assign(middleware, {
     async close(): Promise<void> {
-      await Promise.all(access.appending);
-      if (ownsStore) await store.close?.();
+      // the deadlines of appends under way do not keep the process alive, and their alarms must not be lost
+      const alive = setInterval(() => {}, 1_000);
+      try {
+        while (access.appending.size > 0) await Promise.all(access.appending);
+        if (ownsStore) await store.close?.();
+      } finally {
+        clearInterval(alive);
+      }
     },
   });
 }
 
 /** Resolves and loads the session. Whether the request goes on; if not, it was answered. Rejects if the resolver does. */
 async function enter(req: Request, res: Response, access: StoreAccess, resolve: SessionResolver): Promise<boolean> {
+  const mounted = mountedOn(req);
+  if (mounted?.access === access && mounted.security.sessionId !== undefined) return true;
   assertGateable(res);
   const headersAtEntry = snapshotHeaders(res);
   const session = toResolvedSession(await resolve(req));
+  if (mounted && isServed(mounted, access, session)) return true;
   let storedLabels: readonly string[] = [];
   if (session) {
     try {
       storedLabels = await loadLabels(access, session.id);
     } catch (error) {
-      access.raise({
-        alarm: 'session_store_failure',
-        op: 'load',
-        route: routeName(req),
-        error: errorText(error, [session.id]),
-        ...codeOf(error),
-      });
+      raiseLoadFailure(req, access, session, error);
       // an earlier middleware, a timeout for example, may have answered while we waited
       if (!res.headersSent) answerDenial(res, problemDenial(LOAD_FAILED), headersAtEntry);
       return false;
     }
   }
-  attachSecurity(req, new SessionSecurity(req, res, access, { session, storedLabels, headersAtEntry }));
+  const security = new SessionSecurity(req, res, access, { session, storedLabels, headersAtEntry });
+  attachSecurity(req, { security, access });
   return true;
+}
+
+/**
+ * Whether what an earlier mount has found serves this one as well: the same session in the same store, or no session
+ * now. If the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
+ * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
+ */
+function isServed(mounted: Mounted, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
+  const { sessionId } = mounted.security;
+  if (session === undefined) return true;
+  if (sessionId === undefined) return false;
+  if (mounted.access.store === store && sessionId === session.id) return true;
+  throw new AplSessionError(
+    'middleware.conflict',
+    'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',
+  );
+}
+
+function raiseLoadFailure(req: Request, { raise }: StoreAccess, session: ResolvedSession, error: unknown): void {
+  raise({
+    alarm: 'session_store_failure',
+    op: 'load',
+    route: routeName(req, [session.id]),
+    error: errorText(error, [session.id]),
+    ...codeOf(error),
+  });
 }

@@ -30,12 +30,12 @@ async function taintNow(req: Request, labels: readonly string[]): Promise<boolea
   }
 }
 
-/** Decides over a request; `true` denies it. */
-export type DenyPredicate = (req: Request) => boolean;
+/** Decides over a request; `true` denies it. May be async. */
+export type DenyPredicate = (req: Request) => boolean | PromiseLike<boolean>;
 
 /**
  * A guard that denies the request if the session has the label, or any of the labels, or if the predicate says so.
- * A predicate that throws sends the request to Express's error handling; the handler does not run.
+ * A predicate that throws or rejects sends the request to Express's error handling; the handler does not run.
  *
  * @throws AplSessionError `label.invalid` or `violation.invalid` at construction; `middleware.missing` goes to
  * Express's error handling
@@ -45,8 +45,13 @@ export function denyIf(condition: string | readonly string[] | DenyPredicate, vi
   const applies = typeof condition === 'function' ? condition : hasAny(condition);
   return (req, _res, next) => {
     const security = requiredSecurity(req, 'denyIf');
-    if (applies(req)) security.deny(denial);
-    else next();
+    const decide = (denied: boolean): void => {
+      if (denied) security.deny(denial);
+      else next();
+    };
+    const decision = applies(req);
+    if (typeof decision === 'boolean') decide(decision);
+    else Promise.resolve(decision).then(decide, next);
   };
 }
 

@@ -44,14 +44,14 @@ export interface Settings {
 
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
-
-const factory = Joi.object({ kind: Joi.string().required(), build: Joi.function().required() }).unknown();
+/** The longest that a timer of Node can wait. */
+const MAX_TIMER_MS = 2_147_483_647;
 
 const schema = Joi.object<AplSessionOptions>({
   session: Joi.function().required(),
   store: Joi.any(),
-  storeFactories: Joi.array().items(factory),
-  storeTimeoutMs: Joi.number().integer().min(1).max(2_147_483_647),
+  storeFactories: Joi.array(),
+  storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
 });
@@ -62,7 +62,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   // joi copies objects, and a store, logger or factory must stay the object that it is
   const { store: given, storeFactories = [], logger = defaultLogger() } = options;
   const { session, onAlarm } = parsed;
-  assertDistinctKinds(storeFactories);
+  assertFactories(storeFactories);
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;
   return {
@@ -80,10 +80,24 @@ function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): S
 }
 
 function defaultTimeoutMs({ deadlineMs }: SessionStore): number {
-  return deadlineMs === undefined ? DEFAULT_STORE_TIMEOUT_MS : deadlineMs + DEADLINE_MARGIN_MS;
+  if (deadlineMs === undefined) return DEFAULT_STORE_TIMEOUT_MS;
+  if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs + DEADLINE_MARGIN_MS <= MAX_TIMER_MS) {
+    return deadlineMs + DEADLINE_MARGIN_MS;
+  }
+  throw new AplSessionError(
+    'config.invalid',
+    `aplSessionMiddleware: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
+  );
 }
 
-function assertDistinctKinds(factories: readonly SessionStoreFactory[]): void {
+function assertFactories(factories: readonly SessionStoreFactory[]): void {
+  for (const factory of factories as readonly (Partial<SessionStoreFactory> | null)[]) {
+    if (typeof factory?.kind === 'string' && typeof factory.build === 'function') continue;
+    throw new AplSessionError(
+      'config.invalid',
+      "aplSessionMiddleware: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.",
+    );
+  }
   const kinds = factories.map(({ kind }) => kind);
   if (new Set(kinds).size === kinds.length) return;
   throw new AplSessionError('config.invalid', 'aplSessionMiddleware: two storeFactories have the same kind; keep one.');

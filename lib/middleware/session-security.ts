@@ -45,7 +45,7 @@ export class SessionSecurity implements RequestSecurity {
     this.#persistence = new LabelPersistence(access, this.sessionId, start.storedLabels, {
       onNewLabel: () => this.#onNewLabel(),
       describe: () => ({
-        route: routeName(req),
+        route: routeName(req, this.#secrets()),
         decisionWasAllow: !this.#denied,
         bytesSent: this.#gate?.headOut ?? false,
       }),
@@ -62,6 +62,7 @@ export class SessionSecurity implements RequestSecurity {
 
   deny(violation: Violation): void {
     this.record(violation);
+    this.#denied = true;
     if (this.#answered) return;
     this.#answered = true;
     const gate = this.#gated();
@@ -78,11 +79,10 @@ export class SessionSecurity implements RequestSecurity {
     return this.#persistence.persist();
   }
 
-  /** Takes a violation over without answering; the first one stays. */
+  /** Takes a violation over without answering; the first one stays. What leaves is no denial because of it. */
   record(violation: Violation): void {
     const checked = toViolation(violation);
     this.#violation ??= checked;
-    this.#denied = true;
   }
 
   #onNewLabel(): void {
@@ -108,7 +108,7 @@ export class SessionSecurity implements RequestSecurity {
     return {
       mustHold: () => persistence.unsettled || (persistence.pending && !this.#denied) || this.#replaces,
       settle: async (status): Promise<Verdict> => {
-        this.#denied ||= status === 401 || status === 403;
+        this.#denied ||= status !== undefined && this.#isDenial(status);
         await persistence.settle();
         if (this.#replaces) {
           this.#replaces = false;
@@ -116,11 +116,21 @@ export class SessionSecurity implements RequestSecurity {
         }
         if (!persistence.pending || this.#denied) return 'release';
         this.record(PERSIST_FAILED);
+        this.#denied = true;
         this.#answered = true;
         return 'refuse';
       },
       answerRefusal: (detached) => this.#answer(detached),
     };
+  }
+
+  /** G3. A violation that was only recorded makes no denial of a response that is none. */
+  #isDenial(status: number): boolean {
+    return status === 401 || status === 403 || (this.#violation !== undefined && status >= 400);
+  }
+
+  #secrets(): string[] {
+    return [this.sessionId ?? '', ...this.labels];
   }
 
   #answer(res: ServerResponse): void {
@@ -129,30 +139,50 @@ export class SessionSecurity implements RequestSecurity {
 }
 
 const kSecurity = Symbol('express-apl-session.security');
-type SecuredRequest = Request & { [kSecurity]?: SessionSecurity };
+type SecuredRequest = Request & { [kSecurity]?: Mounted };
 
-/** The security that the middleware has put on a request, whatever was done to `req.security` since. */
-export function securityOf(req: Request): SessionSecurity | undefined {
+/** What a mount of the middleware has put on a request. */
+export interface Mounted {
+  readonly security: SessionSecurity;
+  /** The access of the mount; every `aplSessionMiddleware()` has one of its own. */
+  readonly access: StoreAccess;
+}
+
+/** What is mounted on a request, whatever was done to `req.security` since. */
+export function mountedOn(req: Request): Mounted | undefined {
   return (req as SecuredRequest)[kSecurity];
 }
 
+export function securityOf(req: Request): SessionSecurity | undefined {
+  return mountedOn(req)?.security;
+}
+
 /**
- * Puts `security` on the request. An object that an earlier middleware has put there keeps its identity and its other
+ * Puts a security on the request. An object that an earlier middleware has put there keeps its identity and its other
  * members; its labels count as new, and a violation that it has recorded stands.
- * @throws AplSessionError `label.invalid` if its labels are none
+ * @throws AplSessionError `label.invalid` if its labels are none; `middleware.conflict` if it cannot be extended
  */
-export function attachSecurity(req: Request, security: SessionSecurity): void {
-  const earlier: Partial<RequestSecurity> | null | undefined = req.security;
-  (req as SecuredRequest)[kSecurity] = security;
-  if (typeof earlier !== 'object' || earlier === null) {
-    req.security = security;
-    return;
+export function attachSecurity(req: Request, mounted: Mounted): void {
+  const { security } = mounted;
+  const earlier: unknown = req.security;
+  if (earlier === undefined || earlier === null) req.security = security;
+  else adopt(earlier, security);
+  if (req.security?.labels !== security.labels) {
+    throw new AplSessionError(
+      'middleware.conflict',
+      'req.security is set already, and not to a plain object that can be extended. Use another name for it.',
+    );
   }
-  const { labels = [], violation } = earlier;
+  (req as SecuredRequest)[kSecurity] = mounted;
+}
+
+function adopt(earlier: unknown, security: SessionSecurity): void {
+  if (typeof earlier !== 'object' || earlier === null || !Object.isExtensible(earlier)) return;
+  const { labels = [], violation } = earlier as { labels?: unknown; violation?: Violation };
   if (typeof labels !== 'object' || labels === null || !(Symbol.iterator in labels)) {
-    throw new AplSessionError('label.invalid', 'req.security.labels is set already, but is no iterable of labels.');
+    throw new AplSessionError('label.invalid', 'req.security.labels is set already, and is no iterable of labels.');
   }
-  for (const label of labels) security.labels.add(label);
+  for (const label of labels as Iterable<string>) security.labels.add(label);
   if (violation) security.record(violation);
   for (const member of ['sessionId', 'source', 'labels', 'violation'] as const) {
     Object.defineProperty(earlier, member, { get: () => security[member], enumerable: true, configurable: true });

@@ -1,57 +1,55 @@
 import type { Socket } from 'node:net';
+import { shadowMethod } from './shadow-method.js';
+
+/** How long destruction is put off at most, and how long a complete answer may then take to get out. */
+const LIMIT_MS = 2_000;
 
 /**
  * Puts off the destruction of a socket while a response on it is held. Without the hold the bytes would have been
  * handed to the kernel before: Express destroys the socket when a handler throws after it has answered, and
- * `server.close()` destroys the sockets of answered requests. Bounded by the hold, so by the deadline of the store.
+ * `server.close()` destroys the sockets of answered requests.
  *
- * A connection that is gone (the client has left, or the system reports an error) is let go at once.
+ * A connection that is gone (the client has left, or there is an error) is let go at once.
  */
 export class DeferredDestroy {
   readonly #socket: Socket;
-  readonly #original: PropertyDescriptor | undefined;
-  readonly #stub: Socket['destroy'];
-  #over = false;
-  #requested: { error: Error | undefined } | undefined;
+  readonly #restore: () => void;
+  #limit: NodeJS.Timeout | undefined;
 
   private constructor(socket: Socket) {
-    const destroy = socket.destroy;
     this.#socket = socket;
-    this.#original = Object.getOwnPropertyDescriptor(socket, 'destroy');
-    this.#stub = (error) => {
-      if (this.#over || !socket.writable || isSystemError(error)) return destroy.call(socket, error);
-      this.#requested ??= { error };
+    this.#restore = shadowMethod(socket, 'destroy', (destroy) => (error) => {
+      if (error || !socket.writable) return destroy(error);
+      this.#limit ??= setTimeout(() => destroy(), LIMIT_MS).unref();
       return socket;
-    };
-    socket.destroy = this.#stub;
+    });
   }
 
   static on(socket: Socket | null): DeferredDestroy | undefined {
     return socket ? new DeferredDestroy(socket) : undefined;
   }
 
+  /** Whether somebody wanted the socket destroyed. */
   get requested(): boolean {
-    return this.#requested !== undefined;
+    return this.#limit !== undefined;
   }
 
   /** Lets destruction through again; does not yet perform what was asked for. */
   restore(): void {
-    this.#over = true;
-    // somebody may have patched the socket on top of us; then the stub stays, and passes everything on
-    if (this.#socket.destroy !== this.#stub) return;
-    if (this.#original) Object.defineProperty(this.#socket, 'destroy', this.#original);
-    else Reflect.deleteProperty(this.#socket, 'destroy');
+    this.#restore();
   }
 
   /** Does now what was asked for; a complete answer that was just flushed is let out first. */
   perform(answered: boolean): void {
-    if (!this.#requested) return;
-    const { error } = this.#requested;
-    if (answered && !error) this.#socket.destroySoon();
-    else this.#socket.destroy(error);
+    if (this.#limit === undefined) return;
+    clearTimeout(this.#limit);
+    const socket = this.#socket;
+    if (!answered) {
+      socket.destroy();
+      return;
+    }
+    const limit = setTimeout(() => socket.destroy(), LIMIT_MS).unref();
+    socket.once('close', () => clearTimeout(limit));
+    socket.destroySoon();
   }
-}
-
-function isSystemError(error: Error | undefined): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
 }

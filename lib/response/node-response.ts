@@ -109,6 +109,20 @@ export function impersonate(res: NodeResponse, sent: NodeResponse): void {
 }
 
 /**
+ * Ends a connection in a way that cannot be taken for the end of a response: with a reset, where there is TCP below.
+ * A TLS socket is reset below the encryption, as its own end would be a clean one for some clients.
+ */
+export function resetConnection(socket: Socket): void {
+  const { _parent } = socket as Socket & { _parent?: Socket };
+  try {
+    (_parent ?? socket).resetAndDestroy();
+  } catch {
+    // Unix sockets and streams that only look like sockets have no reset
+  }
+  socket.destroy();
+}
+
+/**
  * Asks this Node, with a response that has no socket, whether all of its output passes the two doors on which the gate
  * stands. Run once per middleware, so that a future Node that goes other ways is refused and not trusted.
  * @throws AplSessionError `runtime.unsupported`

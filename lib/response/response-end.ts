@@ -1,16 +1,32 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** Whether nothing that is sent from now on can reach the client. */
 export function isOver(res: ServerResponse): boolean {
   return res.closed || res.req.socket.destroyed;
 }
 
-/** Calls back once, as soon as a response that is not over is. */
+const kWaiting = Symbol('express-apl-session.waiting');
+type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
+
+/** Calls back once or twice, at the latest as soon as a response that is not over is. */
 export function onceOver(res: ServerResponse, callback: () => void): void {
   res.once('close', callback);
   if (res.socket) return;
   // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection
-  const connection = res.req.socket;
-  connection.once('close', callback);
-  res.once('close', () => connection.off('close', callback));
+  const waiting = waitingOn(res.req.socket);
+  waiting.add(callback);
+  res.once('close', () => waiting.delete(callback));
+}
+
+/** Who waits for the end of a connection: one listener for all, as a client may pipeline as many requests as it likes. */
+function waitingOn(socket: WaitedFor): Set<() => void> {
+  if (!socket[kWaiting]) {
+    const waiting = new Set<() => void>();
+    socket[kWaiting] = waiting;
+    socket.once('close', () => {
+      for (const callback of waiting) callback();
+    });
+  }
+  return socket[kWaiting];
 }

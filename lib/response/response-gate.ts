@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { AplSessionError } from '../contract/errors.js';
 import { DeferredDestroy } from './deferred-destroy.js';
+import { KeptOutput } from './kept-output.js';
 import {
   bytesOf,
   detachedResponse,
@@ -8,10 +9,11 @@ import {
   FINISHES_AT_END,
   impersonate,
   type NodeResponse,
-  type PendingOutput,
   renderedStatus,
+  resetConnection,
   type WriteCallback,
 } from './node-response.js';
+import { shadowMethod } from './shadow-method.js';
 
 /** What becomes of a response that was held. */
 export type Verdict = 'release' | 'refuse';
@@ -46,30 +48,34 @@ export class ResponseGate {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
   readonly #writeRaw: NodeResponse['_writeRaw'];
-  readonly #flush: NodeResponse['_flush'];
+  readonly #kept: KeptOutput;
   #holding = false;
   #refused = false;
   #headOut: boolean;
-  /** Pieces in `outputData` after the last one was kept. */
-  #keptCount = 0;
-  /** Bytes in `outputData` that were not accounted for with `_onPendingData`. */
-  #heldSize = 0;
+  #endGuarded = false;
   #destroy: DeferredDestroy | undefined;
 
   private constructor(res: NodeResponse, keeper: GateKeeper) {
     this.#res = res;
     this.#keeper = keeper;
     this.#writeRaw = res._writeRaw;
-    this.#flush = res._flush;
+    this.#kept = new KeptOutput(res);
     this.#headOut = res._headerSent && res.outputData.length === 0;
     res._writeRaw = (data, encoding, callback, size) => this.#onWrite(data, encoding, callback, size);
     res._flush = () => this.#onFlush();
+    this.#guardEnd();
   }
 
-  /** Puts a gate on a response; one that has a gate keeps it. */
+  /**
+   * Puts a gate on a response.
+   * @throws AplSessionError `middleware.conflict` if it has one with another keeper
+   */
   static on(response: object, keeper: GateKeeper): ResponseGate {
     const res = response as GatedResponse;
-    res[kGate] ??= new ResponseGate(res, keeper);
+    if (res[kGate]) {
+      throw new AplSessionError('middleware.conflict', 'The response is gated for another request object already.');
+    }
+    res[kGate] = new ResponseGate(res, keeper);
     return res[kGate];
   }
 
@@ -98,10 +104,7 @@ export class ResponseGate {
     size: number | undefined,
   ): boolean {
     if (typeof encoding === 'function') return this.#onWrite(data, null, encoding, size);
-    if (this.#refused) {
-      if (callback) process.nextTick(callback);
-      return true;
-    }
+    if (this.#refused) return this.#discard(callback);
     // what is sent after the socket was destroyed is lost, also while the destruction is put off
     if (this.#destroy?.requested) return false;
     const res = this.#res;
@@ -111,27 +114,27 @@ export class ResponseGate {
       this.#headOut ||= res._headerSent && res.outputData.length === 0;
       return accepted;
     }
-    this.#keep(data, encoding, callback);
+    this.#kept.add(data, encoding, callback, !this.#holding);
     this.#hold();
     return false;
   }
 
-  #onFlush(): void {
-    if (this.#holding) return;
-    if (this.#res.outputData.length > 0 && this.#keeper.mustHold()) this.#hold();
-    else this.#release();
+  /** Drops what comes after a refusal; to whom it matters, it is sent when the refusal is. */
+  #discard(callback: WriteCallback): boolean {
+    if (callback && this.#res.outputData.length > 0) this.#kept.add('', null, callback, !this.#holding);
+    else if (callback) process.nextTick(callback);
+    return false;
   }
 
-  #keep(data: string | Buffer, encoding: BufferEncoding | null | undefined, callback: WriteCallback): void {
-    const res = this.#res;
-    const { outputData } = res;
-    // Node puts the head before all that is kept; that is wrong where interim responses are kept already
-    if (this.#holding && outputData.length > this.#keptCount) outputData.push(...outputData.splice(0, 1));
-    // a caller may reuse its buffer once write() has returned
-    outputData.push({ data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback });
-    this.#keptCount = outputData.length;
-    res.outputSize += data.length;
-    this.#heldSize += data.length;
+  /** Node calls this when it is the response's turn in the pipeline. */
+  #onFlush(): void {
+    this.#guardEnd();
+    if (this.#holding) {
+      this.#destroy ??= DeferredDestroy.on(this.#res.socket);
+      return;
+    }
+    if (this.#res.outputData.length > 0 && this.#keeper.mustHold()) this.#hold();
+    else this.#release();
   }
 
   #hold(): void {
@@ -142,6 +145,28 @@ export class ResponseGate {
       Object.defineProperty(this.#res, 'writableFinished', { get: () => this.#res.finished, configurable: true });
     }
     void this.#settle();
+  }
+
+  /**
+   * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
+   * nothing else is left to be written.
+   */
+  #guardEnd(): void {
+    const res = this.#res;
+    const { socket } = res;
+    if (!socket || this.#endGuarded) return;
+    this.#endGuarded = true;
+    const restore = shadowMethod(socket, 'destroySoon', (destroySoon) => () => {
+      if (!endsWithConnection(res) || !this.#keeper.mustHold()) {
+        destroySoon();
+        return;
+      }
+      void this.#keeper.settle(renderedStatus(res)).then((verdict) => {
+        if (verdict === 'refuse') resetConnection(socket);
+        else destroySoon();
+      });
+    });
+    res.once('close', restore);
   }
 
   #unhold(): DeferredDestroy | undefined {
@@ -160,45 +185,18 @@ export class ResponseGate {
       } while (this.#keeper.mustHold());
       this.#release();
     } catch (error) {
-      // a listener that throws, or a fault of this class, must cost this response and not the process
-      this.#cut(error as Error);
+      // a listener that throws, or a fault of this class, must cost this connection and not the process
+      this.#cut();
+      this.#res.req.socket.destroy(error as Error);
     }
   }
 
-  /** Hands everything that is kept to the socket, or leaves it with Node until it is this response's turn. */
   #release(): void {
     const res = this.#res;
     const destroy = this.#unhold();
-    const unaccounted = this.#heldSize;
-    this.#heldSize = 0;
-    if (res.socket?.writable) this.#flushKept(res.socket, unaccounted);
-    else if (res.socket) this.#drop();
-    else if (unaccounted > 0) res._onPendingData(unaccounted);
-    destroy?.perform(res.writableEnded);
-  }
-
-  /**
-   * Node takes what it flushes off the connection's account; what was held has never been on it. And whoever corked the
-   * socket during the hold did so after these bytes, which would have left before.
-   */
-  #flushKept(socket: Socket, unaccounted: number): void {
-    const res = this.#res;
-    const account = res._onPendingData;
-    let excess = unaccounted;
-    res._onPendingData = (delta) => {
-      const accounted = delta + excess;
-      excess = 0;
-      if (accounted !== 0) account(accounted);
-    };
-    const corked = socket.writableCorked;
-    for (let n = 0; n < corked; n++) socket.uncork();
-    try {
-      this.#flush.call(res);
-    } finally {
-      for (let n = 0; n < corked; n++) socket.cork();
-      res._onPendingData = account;
-    }
+    this.#kept.release();
     this.#headOut ||= res._headerSent && res.outputData.length === 0;
+    destroy?.perform(res.writableEnded);
   }
 
   /** Puts the refusal in the place of everything that was kept. */
@@ -207,47 +205,24 @@ export class ResponseGate {
     const ended = res.writableEnded;
     const refusal = detachedResponse(res, ended && !res._last);
     this.#keeper.answerRefusal(refusal);
-    const callbacks = this.#takeKept().map(({ callback }) => callback);
+    const callbacks = this.#kept.take().map(({ callback }) => callback);
     impersonate(res, refusal);
-    const { socket } = res;
-    this.#keep(bytesOf(refusal), null, (error) => {
+    const onSent: WriteCallback = (error) => {
       for (const callback of callbacks) callback?.(error);
       // the handler may never end its response, but the client has all that it will get
-      if (!ended) socket?.destroySoon();
-    });
+      if (!ended) res.socket?.destroySoon();
+    };
+    this.#kept.add(bytesOf(refusal), null, onSent, true);
   }
 
   /** Ends the connection so that the client can tell that the response is not complete. */
-  #cut(error?: Error): void {
+  #cut(): void {
     const { socket } = this.#res;
     this.#refused = true;
     this.#unhold();
-    this.#drop();
+    this.#kept.drop();
     if (!socket || socket.destroyed) return;
-    // without a length or chunks the end of the connection is the end of the response, so it must be no clean one
-    if (endsWithConnection(this.#res) && !('encrypted' in socket)) socket.resetAndDestroy();
-    else socket.destroy(error);
+    if (endsWithConnection(this.#res)) resetConnection(socket);
+    else socket.destroy();
   }
-
-  /** Forgets what is kept and tells those who wait for it. `finish` must not fire: it was not sent. */
-  #drop(): void {
-    const kept = this.#takeKept();
-    if (this.#res.writableEnded) kept.pop();
-    for (const { callback } of kept) if (callback) process.nextTick(callback, destroyedError());
-  }
-
-  #takeKept(): PendingOutput[] {
-    const res = this.#res;
-    const kept = res.outputData;
-    const accounted = res.outputSize - this.#heldSize;
-    res.outputData = [];
-    res.outputSize = 0;
-    this.#heldSize = 0;
-    if (accounted !== 0) res._onPendingData(-accounted);
-    return kept;
-  }
-}
-
-function destroyedError(): Error {
-  return Object.assign(new Error('The response was destroyed before this was sent.'), { code: 'ERR_STREAM_DESTROYED' });
 }

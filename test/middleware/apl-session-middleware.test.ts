@@ -144,9 +144,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     describe('mounted more than once (P58)', () => {
       it('twice, the same and another instance, in an app and its routers: one load, one append', async () => {
         const store = new ScriptedStore({ load: async () => ['stored'] });
-        const otherStore = new ScriptedStore();
         const same = middlewareWith({ store });
-        const other = middlewareWith({ store: otherStore, session: () => 'another session' });
+        const other = middlewareWith({ store });
         const identities = new Set<RequestSecurity>();
         const look: RequestHandler = (req, _res, next) => {
           identities.add(req.security);
@@ -160,9 +159,35 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(identities.size).to.equal(1);
         expect(store.loads).to.deep.equal([SESSION]);
         expect(store.appends).to.deep.equal([[LABEL]]);
-        expect(otherStore.loads).to.deep.equal([]);
-        expect(otherStore.appends).to.deep.equal([]);
       });
+
+      it('before and after the authentication: the mount that finds the session takes over, with the labels so far', async () => {
+        const store = new ScriptedStore({ load: async () => ['stored'] });
+        const labels: string[][] = [];
+        const app = appOf(
+          middlewareWith({ store, session: () => undefined }),
+          addLabel,
+          middlewareWith({ store }),
+          (req, res) => {
+            labels.push([...req.security.labels]);
+            res.send(req.security.sessionId);
+          },
+        );
+        await request(app).get('/').expect(200, SESSION);
+        expect(labels).to.deep.equal([['stored', LABEL]]);
+        expect(store.appends).to.deep.equal([[LABEL]]);
+      });
+
+      for (const [what, options] of [
+        ['another session', { session: () => 'another session' }],
+        ['another store', { store: new ScriptedStore() }],
+      ] as const) {
+        it(`G2: two mounts with ${what}: middleware.conflict, as neither may be ignored`, async () => {
+          const store = new ScriptedStore();
+          const app = appOf(middlewareWith({ store }), middlewareWith({ store, ...options }), ok).use(answerError);
+          expect((await request(app).get('/').expect(500)).text).to.contain('middleware.conflict');
+        });
+      }
 
       it('G1, G2: a sub-app, which swaps the prototype of the response, is behind the gate', async () => {
         const store = new ScriptedStore({ append: rejecting() });
@@ -176,7 +201,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('req.security of an earlier middleware', () => {
-      function withEarlier(earlier: object, store: SessionStore, ...handlers: RequestHandler[]): Express {
+      function withEarlier(earlier: unknown, store: SessionStore, ...handlers: RequestHandler[]): Express {
         return appOf(
           (req, _res, next) => {
             req.security = earlier as RequestSecurity;
@@ -224,6 +249,29 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const denying = withEarlier({ violation }, store, (req) => req.security.deny({ code: 'x', reason: 'y' }));
         const { body } = await request(denying).get('/').expect(403);
         expect(body.code).to.equal('earlier');
+      });
+
+      it('G2: its violation makes no denial of a response that is none', async () => {
+        const violation = { code: 'earlier', reason: 'denied before' };
+        const app = withEarlier({ violation }, new ScriptedStore({ append: rejecting() }), addLabel, ok);
+        const { body } = await request(app).get('/').expect(403);
+        expect(body.code).to.equal('earlier');
+      });
+
+      for (const [what, earlier] of [
+        ['a string', 'secret'],
+        ['a function', Object.assign(() => {}, { labels: ['PII'] })],
+        ['a frozen object', Object.freeze({ labels: ['PII'] })],
+      ] as const) {
+        it(`${what} cannot be extended: 500 with middleware.conflict, no handler`, async () => {
+          const app = withEarlier(earlier, new ScriptedStore(), ok).use(answerError);
+          expect((await request(app).get('/').expect(500)).text).to.contain('middleware.conflict');
+        });
+      }
+
+      it('labels that are a string are no labels: 500 with label.invalid, no handler', async () => {
+        const app = withEarlier({ labels: 'secret' }, new ScriptedStore(), ok).use(answerError);
+        expect((await request(app).get('/').expect(500)).text).to.contain('label.invalid');
       });
 
       it('its labels are checked: 500 with label.invalid, no handler', async () => {
@@ -810,7 +858,7 @@ describe('aplSessionMiddleware, options', () => {
       message: 'session label load failed; failing request closed',
       alarm: 'session_store_failure',
       op: 'load',
-      route: 'GET /users/:',
+      route: 'GET *',
       error: 'no store',
     });
   });

@@ -149,6 +149,28 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('denyIf', () => {
+      for (const [answer, status] of [
+        [true, 403],
+        [false, 200],
+      ] as const) {
+        it(`an async predicate that resolves to ${answer}: ${status}`, async () => {
+          const app = appOf(
+            storeWith(),
+            denyIf(async () => answer, VIOLATION),
+            handler,
+          );
+          await request(app).get('/').expect(status);
+        });
+      }
+
+      it('G2: an async predicate that rejects goes to Express’s error handling; the handler does not run', async () => {
+        const rejecting = () => Promise.reject(Object.assign(new Error('down'), { code: 'from.predicate' }));
+        await request(appOf(storeWith(), denyIf(rejecting, VIOLATION), handler))
+          .get('/')
+          .expect(500, 'from.predicate');
+        expect(handled).to.equal(0);
+      });
+
       const conditions: ReadonlyArray<readonly [what: string, condition: Parameters<typeof denyIf>[0]]> = [
         ['a label', 'b'],
         ['any of several labels', ['x', 'b']],

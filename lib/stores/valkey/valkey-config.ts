@@ -30,15 +30,16 @@ export interface ValkeyConfig {
   readonly commandTimeoutMs: number;
 }
 
-/** The largest TTL, and the longest timer of Node: 2^31 - 1. */
-const MAX_INT32 = 2_147_483_647;
+const MAX_TTL_SECONDS = 2_147_483_647;
+/** The two timeouts together must fit a timer of Node. */
+const MAX_TIMEOUT_MS = 1_000_000_000;
 
 const schema = Joi.object<Omit<ValkeyConfig, 'endpoint'> & { endpoint: string }>({
   endpoint: Joi.string().required(),
   keyPrefix: Joi.string().min(1).default('taint:v1'),
-  ttlSeconds: Joi.number().integer().min(1).max(MAX_INT32),
-  connectTimeoutMs: Joi.number().integer().min(1).max(MAX_INT32).default(250),
-  commandTimeoutMs: Joi.number().integer().min(1).max(MAX_INT32).default(500),
+  ttlSeconds: Joi.number().integer().min(1).max(MAX_TTL_SECONDS),
+  connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
+  commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
 });
 
 /** @throws AplSessionError `config.invalid` */
