@@ -189,6 +189,33 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
+      it('P55: next is called once, also when the handler throws or the store fails', async () => {
+        const calls: unknown[] = [];
+        const counted = (middleware: RequestHandler): RequestHandler => {
+          return (req, res, next) => {
+            const once: typeof next = (error?: unknown) => {
+              calls.push(error);
+              next(error);
+            };
+            void middleware(req, res, once);
+          };
+        };
+        const throwing: RequestHandler = (req) => {
+          req.security.labels.add(LABEL);
+          throw new Error('from the handler');
+        };
+        const failing = new ScriptedStore({ append: rejecting() });
+        await request(appOf(counted(middlewareWith({ store: failing })), throwing))
+          .get('/')
+          .expect(403);
+        expect(calls).to.deep.equal([undefined]);
+        const unloadable = new ScriptedStore({ load: rejecting() });
+        await request(appOf(counted(middlewareWith({ store: unloadable })), throwing))
+          .get('/')
+          .expect(403);
+        expect(calls).to.deep.equal([undefined]);
+      });
+
       it('G1, G2: a sub-app, which swaps the prototype of the response, is behind the gate', async () => {
         const store = new ScriptedStore({ append: rejecting() });
         const subApp = express().use(addLabel, (_req, res) => void res.cookie('stolen', '1').json({ stolen: 1 }));

@@ -61,9 +61,9 @@ const ANSWERS: readonly Answer[] = [
     wire: /^HTTP\/1.1 303 .*Set-Cookie: id=1.*Location: \/there/s,
   },
   { name: 'render', answer: (_req, res) => res.render('page.tiny', { name: 'Ada' }), wire: /<h1>Ada<\/h1>$/ },
-  { name: 'sendFile', answer: (_req, res) => res.sendFile(file), wire: /Last-Modified: .*(0123456789){20}$/s },
+  { name: 'sendFile (P34)', answer: (_req, res) => res.sendFile(file), wire: /Last-Modified: .*(0123456789){20}$/s },
   {
-    name: 'range',
+    name: 'range (P34)',
     answer: (_req, res) => res.sendFile(file),
     headers: { Range: 'bytes=2-5' },
     wire: /^HTTP\/1.1 206 .*Content-Range: bytes 2-5\/200.*\r\n2345$/s,
@@ -346,7 +346,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    for (const name of ['send a string', 'pipe of a mebibyte (P37)', 'sendFile', 'a thrown error (P59)']) {
+    for (const name of ['send a string', 'pipe of a mebibyte (P37)', 'sendFile (P34)', 'a thrown error (P59)']) {
       it(`G7, P45: ${name}, to a client that goes away during the hold: persisted, nothing else is disturbed`, async () => {
         const answer = ANSWERS.find((one) => one.name === name) as Answer;
         const wire = new Wire(secured.port);

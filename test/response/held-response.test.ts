@@ -104,6 +104,27 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(calls.at(-1)).to.equal('close');
   });
 
+  it('P13: sends strings in the encoding that they were given in', async () => {
+    const text = await held((res) => {
+      res.setHeader('Content-Length', 9);
+      res.write('Zm9v', 'base64');
+      res.write('é', 'latin1');
+      res.write('626172', 'hex');
+      res.end('é', 'utf8');
+    });
+    expect(text).to.match(/\r\n\r\nfoo\xe9bar\xc3\xa9$/);
+  });
+
+  it('P28: frames an answer as Node does: a length for end(chunk), chunks for write and end', async () => {
+    expect(await held((res) => res.end('whole'))).to.match(/Content-Length: 5\r\n\r\nwhole$/);
+    await gated.stop();
+    const chunked = await held((res) => {
+      res.write('in ');
+      res.end('parts');
+    });
+    expect(chunked).to.match(/Transfer-Encoding: chunked\r\n\r\n3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n$/);
+  });
+
   it('P15: sends what a buffer held when it was written', async () => {
     const text = await held((res) => {
       const buffer = Buffer.from('original');
