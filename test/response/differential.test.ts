@@ -6,6 +6,7 @@ import { type AplSessionMiddleware, aplSessionMiddleware, MemorySessionStore } f
 import { exchange, get, type RunningServer, serve } from '../support/raw-http.js';
 import { destroyInNextTick, program, runProgram, type Step, type Trace } from '../support/response-program.js';
 
+/** `DIFFERENTIAL_CASES=100000` for a long run; `DIFFERENTIAL_SEED` and `DIFFERENTIAL_PATH`, as a failure prints them, to repeat it. */
 const CASES = Number(process.env['DIFFERENTIAL_CASES'] ?? 1_500);
 
 interface Run {
@@ -121,9 +122,12 @@ describe('Differential: a gated server against a plain Node server', function ()
   }
 
   function check(property: (one: Case) => Promise<void>): Promise<void> {
+    const { DIFFERENTIAL_SEED: seed, DIFFERENTIAL_PATH: path } = process.env;
     return fc.assert(fc.asyncProperty(cases, property), {
       numRuns: CASES,
-      endOnFailure: !process.env['DIFFERENTIAL_SHRINK'],
+      endOnFailure: true,
+      ...(seed && { seed: Number(seed) }),
+      ...(path && { path }),
     });
   }
 
