@@ -2,7 +2,12 @@ import type { Request, RequestHandler, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { answerDenial, problemDenial, snapshotHeaders } from '../response/denial.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
-import { type ResolvedSession, type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
+import {
+  isPromiseLike,
+  type ResolvedSession,
+  type SessionResolver,
+  toResolvedSession,
+} from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
@@ -55,7 +60,8 @@ async function enter(req: Request, res: Response, access: StoreAccess, resolve: 
   if (mounted?.access === access && mounted.security.sessionId !== undefined) return true;
   assertGateable(res);
   const headersAtEntry = snapshotHeaders(res);
-  const session = toResolvedSession(await resolve(req));
+  const answer = resolve(req);
+  const session = toResolvedSession(isPromiseLike(answer) ? await answer : answer);
   if (mounted && isServed(mounted, access, session)) return true;
   let storedLabels: readonly string[] = [];
   if (session) {

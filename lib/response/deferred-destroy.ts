@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { endingMethodOf } from './node-response.js';
 import { shadowMethod } from './shadow-method.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
@@ -16,17 +17,13 @@ export class DeferredDestroy {
   readonly #restore: () => void;
   #limit: NodeJS.Timeout | undefined;
 
-  private constructor(socket: Socket) {
+  constructor(socket: Socket) {
     this.#socket = socket;
     this.#restore = shadowMethod(socket, 'destroy', (destroy) => (error) => {
       if (error || !socket.writable) return destroy(error);
       this.#limit ??= setTimeout(() => destroy(), LIMIT_MS).unref();
       return socket;
     });
-  }
-
-  static on(socket: Socket | null): DeferredDestroy | undefined {
-    return socket ? new DeferredDestroy(socket) : undefined;
   }
 
   /** Whether somebody wanted the socket destroyed. */
@@ -50,6 +47,6 @@ export class DeferredDestroy {
     }
     const limit = setTimeout(() => socket.destroy(), LIMIT_MS).unref();
     socket.once('close', () => clearTimeout(limit));
-    socket.destroySoon();
+    socket[endingMethodOf(socket)]();
   }
 }

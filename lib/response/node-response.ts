@@ -108,6 +108,11 @@ export function impersonate(res: NodeResponse, sent: NodeResponse): void {
   res._last = sent._last;
 }
 
+/** By which method Node ends a connection after its last response. Streams that only look like sockets have one less. */
+export function endingMethodOf(socket: Socket): 'destroySoon' | 'end' {
+  return typeof socket.destroySoon === 'function' ? 'destroySoon' : 'end';
+}
+
 /**
  * Ends a connection in a way that cannot be taken for the end of a response: with a reset, where there is TCP below.
  * A TLS socket is reset below the encryption, as its own end would be a clean one for some clients.

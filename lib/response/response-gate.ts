@@ -5,6 +5,7 @@ import { KeptOutput } from './kept-output.js';
 import {
   bytesOf,
   detachedResponse,
+  endingMethodOf,
   endsWithConnection,
   FINISHES_AT_END,
   impersonate,
@@ -130,7 +131,7 @@ export class ResponseGate {
   #onFlush(): void {
     this.#guardEnd();
     if (this.#holding) {
-      this.#destroy ??= DeferredDestroy.on(this.#res.socket);
+      this.#deferDestroy();
       return;
     }
     if (this.#res.outputData.length > 0 && this.#keeper.mustHold()) this.#hold();
@@ -140,7 +141,7 @@ export class ResponseGate {
   #hold(): void {
     if (this.#holding) return;
     this.#holding = true;
-    this.#destroy = DeferredDestroy.on(this.#res.socket);
+    this.#deferDestroy();
     if (FINISHES_AT_END) {
       Object.defineProperty(this.#res, 'writableFinished', { get: () => this.#res.finished, configurable: true });
     }
@@ -156,17 +157,24 @@ export class ResponseGate {
     const { socket } = res;
     if (!socket || this.#endGuarded) return;
     this.#endGuarded = true;
-    const restore = shadowMethod(socket, 'destroySoon', (destroySoon) => () => {
-      if (!endsWithConnection(res) || !this.#keeper.mustHold()) {
-        destroySoon();
-        return;
-      }
+    const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
+    const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
+      if (!endsWithConnection(res) || !this.#keeper.mustHold()) return end();
+      const destroy = new DeferredDestroy(socket);
       void this.#keeper.settle(renderedStatus(res)).then((verdict) => {
+        destroy.restore();
         if (verdict === 'refuse') resetConnection(socket);
-        else destroySoon();
+        else end();
+        destroy.perform(true);
       });
+      return socket;
     });
     res.once('close', restore);
+  }
+
+  #deferDestroy(): void {
+    const { socket } = this.#res;
+    if (socket) this.#destroy ??= new DeferredDestroy(socket);
   }
 
   #unhold(): DeferredDestroy | undefined {
@@ -210,7 +218,7 @@ export class ResponseGate {
     const onSent: WriteCallback = (error) => {
       for (const callback of callbacks) callback?.(error);
       // the handler may never end its response, but the client has all that it will get
-      if (!ended) res.socket?.destroySoon();
+      if (!ended && res.socket) res.socket[endingMethodOf(res.socket)]();
     };
     this.#kept.add(bytesOf(refusal), null, onSent, true);
   }

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { h16 } from './digest.js';
-import type { ResolvedSession, SessionResolver } from './resolved-session.js';
+import { isPromiseLike, type ResolvedSession, type SessionResolver } from './resolved-session.js';
 
 /** Reads one value from a request; may be async. `undefined`, `null` and `''` mean that there is none. */
 export type SessionAccessor = (req: Request) => Answer | PromiseLike<Answer>;
@@ -30,8 +30,20 @@ export function subjectSession(options: SubjectSessionOptions): SessionResolver 
       'subjectSession takes { subject, sessionId }, two functions of the request, and nothing else.',
     );
   }
-  // one after the other: with both under way, a failure of one would leave a rejection of the other unhandled
-  return async (req) => bind(await subject(req), await sessionId(req));
+  return (req) => {
+    const who = subject(req);
+    if (isPromiseLike(who)) return bindLater(who, () => sessionId(req));
+    const what = sessionId(req);
+    return isPromiseLike(what) ? bindLater(who, () => what) : bind(who, what);
+  };
+}
+
+/** One after the other: with both under way, a failure of one would leave a rejection of the other unhandled. */
+async function bindLater(
+  who: Answer | PromiseLike<Answer>,
+  what: () => Answer | PromiseLike<Answer>,
+): Promise<ResolvedSession | undefined> {
+  return bind(await who, await what());
 }
 
 function bind(subject: Answer, sessionId: Answer): ResolvedSession | undefined {

@@ -23,6 +23,8 @@ export class ValkeyConnection {
   readonly #timeoutMs: number;
   readonly #waiting = new Set<Waiter>();
   #closed = false;
+  /** Whether what is written waits for the end of this turn of the event loop. */
+  #gathering = false;
 
   constructor({ endpoint: { tls, ...endpoint }, connectTimeoutMs, commandTimeoutMs }: ValkeyConfig) {
     this.#timeoutMs = connectTimeoutMs;
@@ -54,11 +56,32 @@ export class ValkeyConnection {
     });
   }
 
+  /** The client, if it is ready for commands at this moment. */
+  readyNow(): Redis | undefined {
+    if (this.#closed || this.#client.status !== 'ready') return undefined;
+    this.#gatherWrites();
+    return this.#client;
+  }
+
   /** A client that is ready for commands; waits for one if need be. */
   async ready(): Promise<Redis> {
     if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
     if (this.#client.status !== 'ready') await this.#untilReady();
+    this.#gatherWrites();
     return this.#client;
+  }
+
+  /** The commands of one turn of the event loop leave in one write: the system call is what costs most in a command. */
+  #gatherWrites(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    // a reconnect has a stream of its own
+    const { stream } = this.#client;
+    stream.cork();
+    setImmediate(() => {
+      this.#gathering = false;
+      stream.uncork();
+    });
   }
 
   /**

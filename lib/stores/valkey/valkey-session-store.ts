@@ -29,7 +29,7 @@ export class ValkeySessionStore implements SessionStore {
     this.deadlineMs = this.#config.connectTimeoutMs + this.#config.commandTimeoutMs;
   }
 
-  async loadLabels(sessionId: string): Promise<string[]> {
+  loadLabels(sessionId: string): Promise<string[]> {
     const key = this.#keyOf(sessionId);
     return this.#call('load', (client) => this.#load(client, key));
   }
@@ -50,15 +50,16 @@ export class ValkeySessionStore implements SessionStore {
     this.#alarmListeners.add(listener);
   }
 
-  async #load(client: Redis, key: string): Promise<string[]> {
+  #load(client: Redis, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
-    if (ttlSeconds === undefined) return membersOf(await client.smembers(key));
-    const reading = client.smembers(key);
+    const reading = client.smembers(key).then(membersOf);
+    if (ttlSeconds === undefined) return reading;
     const refreshing = client.expire(key, ttlSeconds);
     refreshing.catch(() => {});
-    const labels = membersOf(await reading);
-    void this.#watchRefresh(labels, refreshing);
-    return labels;
+    return reading.then((labels) => {
+      void this.#watchRefresh(labels, refreshing);
+      return labels;
+    });
   }
 
   async #append(client: Redis, key: string, labels: readonly string[]): Promise<void> {
@@ -99,7 +100,7 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async #call<T>(operation: string, command: (client: Redis) => Promise<T>): Promise<T> {
-    const client = await this.#connection.ready();
+    const client = this.#connection.readyNow() ?? (await this.#connection.ready());
     try {
       return await this.#withCommandDeadline(operation, () => command(client));
     } catch (error) {
