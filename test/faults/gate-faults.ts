@@ -7,6 +7,9 @@ export interface Fault {
 }
 
 const gate = 'lib/response/response-gate.ts';
+const kept = 'lib/response/kept-output.ts';
+const node = 'lib/response/node-response.ts';
+const destroy = 'lib/response/deferred-destroy.ts';
 const constructorEnd = 'res._flush = () => this.#onFlush();';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
@@ -21,17 +24,17 @@ const wrapping = (name: string, code: string): Fault => ({
 export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a dropped write callback',
-    file: gate,
+    file: kept,
     from: 'encoding, callback });',
     to: 'encoding, callback: data.length > 0 ? null : callback });',
   },
   {
     name: 'a dropped end callback',
-    file: gate,
+    file: kept,
     from: 'encoding, callback });',
     to: "encoding, callback: data.length === 0 || String(data).startsWith('0') ? null : callback });",
   },
-  { name: 'a lost encoding', file: gate, from: 'encoding, callback });', to: 'encoding: null, callback });' },
+  { name: 'a lost encoding', file: kept, from: 'encoding, callback });', to: 'encoding: null, callback });' },
   wrapping(
     'a lost return value of end',
     "const end = own['end']!; own['end'] = (...args) => { end.apply(res, args); };",
@@ -64,20 +67,20 @@ export const GATE_FAULTS: readonly Fault[] = [
   wrapping('a listener left behind on the socket', "res.socket?.on('drain', () => {});"),
   {
     name: 'a caller’s buffer that is not copied',
-    file: gate,
+    file: kept,
     from: 'Buffer.from(data), encoding',
     to: 'data, encoding',
   },
   {
     name: 'pieces kept in the wrong order',
-    file: gate,
+    file: kept,
     from: 'outputData.push({ data',
     to: 'outputData.unshift({ data',
   },
   {
     name: 'a head before the interim responses',
-    file: gate,
-    from: 'if (this.#holding && outputData.length > this.#keptCount)',
+    file: kept,
+    from: 'if (!first && outputData.length > this.#count)',
     to: 'if (outputData.length < 0)',
   },
   {
@@ -95,32 +98,32 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destroyed socket during the hold',
     file: gate,
-    from: 'this.#destroy = DeferredDestroy.on(this.#res.socket);',
-    to: '',
+    from: 'this.#holding = true;\n    this.#deferDestroy();',
+    to: 'this.#holding = true;',
   },
   {
     name: 'a wait for the drain that never comes',
-    file: gate,
+    file: kept,
     from: 'this.#flush.call(res);',
-    to: 'for (const { data, encoding, callback } of this.#takeKept()) this.#writeRaw.call(res, data, encoding, callback);',
+    to: 'for (const { data, encoding, callback } of this.take()) Object.getPrototypeOf(res)._writeRaw.call(res, data, encoding, callback);',
   },
   {
     name: 'output after a refusal',
     file: gate,
-    from: 'if (this.#refused) {',
-    to: 'if (this.#refused && this.#holding) {',
+    from: 'if (this.#refused) return this.#discard(callback);',
+    to: 'if (this.#refused && this.#holding) return this.#discard(callback);',
   },
   {
     name: 'a clean end instead of a cut',
     file: gate,
-    from: 'else socket.destroy(error);',
+    from: 'else socket.destroy();',
     to: "else socket.end('0\\r\\n\\r\\n');",
   },
   {
     name: 'a clean end of a response that ends with its connection',
     file: gate,
-    from: 'socket.resetAndDestroy();',
-    to: 'socket.destroy(error);',
+    from: 'if (endsWithConnection(this.#res)) resetConnection(socket);',
+    to: 'if (endsWithConnection(this.#res)) socket.destroy();',
   },
   {
     name: 'a connection that is closed after each refusal',
@@ -136,14 +139,14 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'callbacks that never settle after an abort',
-    file: gate,
+    file: kept,
     from: 'if (callback) process.nextTick(callback, destroyedError());',
     to: 'void callback;',
   },
   {
     name: 'a finish that was not sent',
-    file: gate,
-    from: 'if (this.#res.writableEnded) kept.pop();',
+    file: kept,
+    from: 'if (this.#res.writableEnded) pieces.pop();',
     to: '',
   },
   {
@@ -154,8 +157,94 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'the status that the handler set later',
-    file: 'lib/response/node-response.ts',
+    file: node,
     from: "Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length))",
     to: 'res.statusCode',
+  },
+  {
+    name: 'a callback that fires before the refusal is sent',
+    file: gate,
+    from: 'if (callback && this.#res.outputData.length > 0)',
+    to: 'if (callback && this.#res.outputData.length < 0)',
+  },
+  {
+    name: 'a socket that is read before the response has one',
+    file: gate,
+    from: 'const onSent: WriteCallback = (error) => {',
+    to: 'const early = res.socket; const onSent: WriteCallback = (error) => { if (!early) return callbacks.forEach((callback) => callback?.(error));',
+  },
+  {
+    name: 'an end of the connection that does not wait for the append',
+    file: gate,
+    from: 'if (!endsWithConnection(res) || !this.#keeper.mustHold()) return end();',
+    to: 'if (this.#endGuarded) return end();',
+  },
+  {
+    name: 'an end of the connection that is as clean after a failed append',
+    file: gate,
+    from: "if (verdict === 'refuse') resetConnection(socket);",
+    to: "if (verdict === 'refuse') end();",
+  },
+  {
+    name: 'an end of the connection that waits, but not for a server that closes',
+    file: gate,
+    from: 'const destroy = new DeferredDestroy(socket);',
+    to: 'const destroy = { restore() {}, perform(_answered: boolean) {} };',
+  },
+  {
+    name: 'an end that is not guarded when the response has had to wait for its turn',
+    file: gate,
+    from: `#onFlush(): void {
+    this.#guardEnd();`,
+    to: '#onFlush(): void {',
+  },
+  {
+    name: 'a destroyed socket when the response’s turn comes during the hold',
+    file: gate,
+    from: 'if (this.#holding) {\n      this.#deferDestroy();',
+    to: 'if (this.#holding) {',
+  },
+  {
+    name: 'a gate that serves the keeper of another request object',
+    file: gate,
+    from: 'if (res[kGate]) {',
+    to: `if (res[kGate]) return res[kGate];
+    if (!res) {`,
+  },
+  {
+    name: 'a reset of the encrypted side',
+    file: node,
+    from: '(_parent ?? socket).resetAndDestroy',
+    to: 'socket.resetAndDestroy',
+  },
+  {
+    name: 'a reset where there is none',
+    file: node,
+    from: '} catch {\n    // Unix sockets',
+    to: '} finally {\n    // Unix sockets',
+  },
+  {
+    name: 'a destruction that is put off for ever',
+    file: destroy,
+    from: 'setTimeout(() => destroy(), LIMIT_MS)',
+    to: 'setTimeout(() => {}, LIMIT_MS)',
+  },
+  {
+    name: 'an answer that may take for ever to get out',
+    file: destroy,
+    from: 'setTimeout(() => socket.destroy(), LIMIT_MS)',
+    to: 'setTimeout(() => {}, LIMIT_MS)',
+  },
+  {
+    name: 'a lost connection that is kept',
+    file: destroy,
+    from: 'if (error || !socket.writable) return destroy(error);',
+    to: '',
+  },
+  {
+    name: 'a listener on the connection for each pipelined request',
+    file: 'lib/response/response-end.ts',
+    from: 'if (!socket[kWaiting]) {',
+    to: 'if (socket) {',
   },
 ];

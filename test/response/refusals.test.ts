@@ -1,0 +1,237 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { expect } from 'chai';
+import compression from 'compression';
+import type { Request, Response } from 'express';
+import onHeaders from 'on-headers';
+import { type RequestSecurity, taint } from '../../lib/index.js';
+import { thrownBy } from '../support/eventually.js';
+import { GatedServer } from '../support/gated-server.js';
+import { get, type Wire } from '../support/raw-http.js';
+
+const DENIED = { code: 'denied', reason: 'for the test' };
+
+/** What a client gets that is denied: the whole of the last response on a connection. */
+const denialOf = (code: string): RegExp =>
+  new RegExp(`HTTP/1\\.1 403 Forbidden\\r\\n((?!HTTP/1)[\\s\\S])*\\r\\n\\r\\n\\{"type"[^{}]*"code":"${code}"\\}$`);
+
+/** The status codes of the responses in a text, in their order. */
+const statuses = (text: string): number[] => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => Number(code));
+
+/** An exchange whose second request waits for its turn in a pipeline. */
+interface Pipelined {
+  readonly wire: Wire;
+  readonly first: ServerResponse;
+  readonly second: ServerResponse;
+}
+
+describe('Refusals', () => {
+  let gated: GatedServer;
+
+  afterEach(() => gated.stop());
+
+  /** Sends two requests in one packet; the first one is not answered, the second one is handled. */
+  async function pipelined(handle: (res: ServerResponse, security: RequestSecurity) => void): Promise<Pipelined> {
+    let first: ServerResponse | undefined;
+    let arrived: (second: ServerResponse) => void = () => {};
+    const second = new Promise<ServerResponse>((resolve) => {
+      arrived = resolve;
+    });
+    gated = await new GatedServer().start((res, security, req) => {
+      if (req.url === '/slow') {
+        first = res;
+        return;
+      }
+      handle(res, security);
+      arrived(res);
+    });
+    const wire = gated.request(get('/slow') + get('/b', { Connection: 'close' }));
+    const { socket } = await second.then((res) => ({ socket: res.socket }));
+    expect(socket).to.equal(null);
+    if (!first) throw new Error('The requests were not handled in their order.');
+    return { wire, first, second: await second };
+  }
+
+  it('G2, G3: a pipelined response that is denied after its first piece, and then ended, is the denial', async () => {
+    const { wire, first } = await pipelined((res, security) => {
+      res.write('secret');
+      security.deny(DENIED);
+      res.end('more');
+    });
+    first.end('first');
+    const text = await wire.closed();
+    expect(statuses(text)).to.deep.equal([200, 403]);
+    expect(text)
+      .to.match(/\r\n\r\nfirstHTTP/)
+      .and.to.match(denialOf('denied'))
+      .and.not.to.match(/secret|more/);
+  });
+
+  it('G2: a pipelined response whose labels could not be saved, and that is then ended, is the denial', async () => {
+    const { wire, first, second } = await pipelined((res, { labels }) => {
+      labels.add('secret');
+      res.write('secret');
+    });
+    await gated.store.called();
+    gated.store.fail();
+    await gated.roundTrip();
+    second.end('more');
+    first.end('first');
+    const text = await wire.closed();
+    expect(statuses(text)).to.deep.equal([200, 403]);
+    expect(text)
+      .to.match(/\r\n\r\nfirstHTTP/)
+      .and.to.match(denialOf('session\\.persist_failed'))
+      .and.not.to.match(/secret|more/);
+  });
+
+  it('P12: what is told of the end of a refused response comes after the denial that waits for its turn', async () => {
+    const events: string[] = [];
+    const { wire, first, second } = await pipelined((res, security) => {
+      for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
+      res.write('secret', () => events.push('write'));
+      security.deny(DENIED);
+      res.end('more', () => events.push('end'));
+    });
+    await gated.roundTrip();
+    expect(events).to.deep.equal([]);
+    first.end('first');
+    await wire.closed();
+    if (!second.closed) await once(second, 'close');
+    expect(events).to.have.members(['write', 'finish', 'end', 'close']);
+    expect([events[0], events.at(-1)]).to.deep.equal(['write', 'close']);
+  });
+
+  it('G2: a refused pipelined stream, whose handler never ends it, gets the denial, and its producer an end', async () => {
+    let closed: Promise<unknown> = Promise.resolve();
+    const { wire, first } = await pipelined((res, { labels }) => {
+      closed = once(res, 'close');
+      labels.add('secret');
+      res.write('data: 1\n\n');
+    });
+    await gated.store.called();
+    gated.store.fail();
+    await gated.roundTrip();
+    first.end('first');
+    const text = await wire.closed();
+    expect(text).to.match(denialOf('session\\.persist_failed')).and.not.to.contain('data');
+    expect(text.slice(text.lastIndexOf('HTTP/1.1'))).to.contain('\r\nConnection: close\r\n');
+    expect(wire.ending).to.equal('end');
+    await closed;
+  });
+
+  for (const ending of ['ends', 'does not end'] as const) {
+    it(`G1, G3: a denial during a hold, after which the handler ${ending} its response, arrives`, async () => {
+      gated = await new GatedServer().start((res, security) => {
+        security.labels.add('secret');
+        res.write('secret');
+        security.deny(DENIED);
+        if (ending === 'ends') res.end('more');
+      });
+      const wire = gated.request(get('/'));
+      await gated.store.called();
+      await gated.roundTrip();
+      expect(wire.received).to.equal('');
+      gated.store.succeed();
+      expect(await wire.closed())
+        .to.match(denialOf('denied'))
+        .and.not.to.match(/secret|more/);
+      expect(wire.ending).to.equal('end');
+    });
+  }
+
+  const guard = taint('secret');
+  const refusals: Readonly<Record<string, (req: Request, res: Response) => void>> = {
+    'deny()': (req) => req.security.deny(DENIED),
+    'taint()': (req, res) =>
+      void guard(req, res, () => {
+        throw new Error('The handler ran.');
+      }),
+  };
+  for (const [name, refuse] of Object.entries(refusals)) {
+    it(`G2, P9–P11: nothing that later wrappers and the handler have made leaves with a denial by ${name}`, async () => {
+      const compress = compression({ threshold: 0 });
+      gated = await new GatedServer().start((plain, _security, message) => {
+        const [req, res] = [message as Request, plain as Response];
+        compress(req, res, () => {
+          onHeaders(res, () => void res.setHeader('Set-Cookie', 'bag=of-the-handler'));
+          res.statusMessage = 'of-the-handler';
+          res.setHeader('Trailer', 'X-Trailer');
+          res.addTrailers({ 'X-Trailer': 'of-the-handler' });
+          refuse(req, res);
+        });
+      });
+      const wire = gated.request(get('/', { 'Accept-Encoding': 'gzip', TE: 'trailers', Connection: 'close' }));
+      if (name === 'taint()') {
+        await gated.store.called();
+        gated.store.fail();
+      }
+      const text = await wire.closed();
+      expect(text)
+        .to.match(/^HTTP\/1\.1 403 Forbidden\r\n/)
+        .and.to.match(denialOf(name === 'taint()' ? 'session\\.persist_failed' : 'denied'))
+        .and.not.to.match(/of-the-handler|trailer|content-encoding|transfer-encoding|set-cookie/i);
+    });
+  }
+
+  for (const [sent, later] of [
+    [200, 403],
+    [401, 200],
+  ] as const) {
+    it(`G2, G3: the status that counts is the one of the head (${sent}), not one that is set later (${later})`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        res.writeHead(sent);
+        res.statusCode = later;
+        res.end('of-the-handler');
+      });
+      const wire = gated.request();
+      await gated.store.called();
+      gated.store.fail();
+      const text = await wire.closed();
+      if (sent === 200)
+        expect(text).to.match(denialOf('session\\.persist_failed')).and.not.to.contain('of-the-handler');
+      else expect(text).to.match(/^HTTP\/1\.1 401 [\s\S]*of-the-handler/);
+    });
+  }
+
+  it('P24: writableFinished of an answer that is held is that of an answer that is not', async () => {
+    const finished: boolean[] = [];
+    gated = await new GatedServer().start((res, { labels }, req) => {
+      if (req.url === '/held') labels.add('secret');
+      finished.push(res.writableFinished, res.end('answer').writableFinished);
+    });
+    await gated.request(get('/clean', { Connection: 'close' })).closed();
+    const wire = gated.request(get('/held', { Connection: 'close' }));
+    await gated.store.called();
+    gated.store.succeed();
+    await wire.closed();
+    expect(finished.slice(2)).to.deep.equal(finished.slice(0, 2));
+  });
+
+  it('a second request object for one response: its label throws, and no byte leaves early', async () => {
+    let conflict: unknown;
+    gated = await new GatedServer().start((res, { labels }, req) => {
+      labels.add('first');
+      const again = secondObjectFor(req);
+      gated.middleware(again, res as Response, () => {
+        conflict = thrownBy(() => again.security.labels.add('second'));
+        res.end('answer');
+      });
+    });
+    const wire = gated.request();
+    await gated.store.called();
+    await gated.roundTrip();
+    expect(conflict).to.include({ code: 'middleware.conflict' });
+    expect(wire.received).to.equal('');
+    gated.store.succeed();
+    expect(await wire.closed()).to.match(/answer$/);
+    expect(gated.store.appended).to.deep.equal([['first']]);
+  });
+});
+
+/** A request object of its own for the same request, as some proxies and test tools make one. */
+function secondObjectFor(req: IncomingMessage): Request {
+  const members = Object.entries(Object.getOwnPropertyDescriptors(req)).filter(([name]) => name !== 'security');
+  return Object.create(Object.getPrototypeOf(req), Object.fromEntries(members)) as Request;
+}
