@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { endingMethodOf } from './node-response.js';
+import { endingMethodOf, resetConnection } from './node-response.js';
 import { shadowMethod } from './shadow-method.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
@@ -21,9 +21,15 @@ export class DeferredDestroy {
     this.#socket = socket;
     this.#restore = shadowMethod(socket, 'destroy', (destroy) => (error) => {
       if (error || !socket.writable) return destroy(error);
-      this.#limit ??= setTimeout(() => destroy(), LIMIT_MS).unref();
+      // what was held is lost then, and the end of the connection must not look like the end of a response
+      this.#limit ??= setTimeout(() => this.#giveUp(), LIMIT_MS).unref();
       return socket;
     });
+  }
+
+  #giveUp(): void {
+    this.#restore();
+    resetConnection(this.#socket);
   }
 
   /** Whether somebody wanted the socket destroyed. */

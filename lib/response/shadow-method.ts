@@ -29,7 +29,9 @@ export function shadowMethod<T extends object, K extends MethodOf<T>>(
   const own = front as unknown as Fronted['fronts'][number];
   fronted.fronts.push(own);
   return () => {
-    fronted.fronts.splice(fronted.fronts.lastIndexOf(own), 1);
+    const index = fronted.fronts.lastIndexOf(own);
+    if (index < 0) return;
+    fronted.fronts.splice(index, 1);
     if (fronted.fronts.length > 0) return;
     methods.delete(name);
     if (methods.size === 0) delete holder[kFronted];

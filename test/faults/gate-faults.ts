@@ -226,7 +226,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destruction that is put off for ever',
     file: destroy,
-    from: 'setTimeout(() => destroy(), LIMIT_MS)',
+    from: 'setTimeout(() => this.#giveUp(), LIMIT_MS)',
     to: 'setTimeout(() => {}, LIMIT_MS)',
   },
   {

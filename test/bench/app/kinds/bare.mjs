@@ -1,0 +1,4 @@
+/** Express and nothing else. */
+export async function mount() {
+  return { taint: undefined };
+}

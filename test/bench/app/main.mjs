@@ -1,0 +1,54 @@
+/**
+ * The measured process: `node app/main.mjs <kind>`, plain JavaScript, no loader. Tells its port on the IPC channel and
+ * answers questions about itself there. `kind` names a file of this folder; each mounts what is compared.
+ */
+import express from 'express';
+import { mountRoutes } from './routes.mjs';
+
+const kind = process.argv[2];
+const { mount } = await import(`./kinds/${kind}.mjs`);
+
+const app = express();
+const { taint, ask = async () => undefined } = await mount(app);
+mountRoutes(app, taint);
+
+const server = app.listen(0, '127.0.0.1', 1024, (error) => {
+  if (error) throw error;
+  process.send({ port: server.address().port });
+});
+server.keepAliveTimeout = 600_000;
+
+process.on('message', async ({ id, question, argument }) => {
+  process.send({ id, answer: (await own(question)) ?? (await ask(question, argument)) });
+});
+process.on('disconnect', () => process.exit());
+
+let session;
+
+/** What every kind can answer. */
+async function own(question) {
+  if (question === 'mark') {
+    const { user, system } = process.cpuUsage();
+    const { active, idle } = performance.eventLoopUtilization();
+    return { cpuMicros: user + system, activeMs: active, idleMs: idle };
+  }
+  if (question === 'memory') {
+    for (let n = 0; n < 4; n++) {
+      globalThis.gc();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { bytes: heapUsed + external, rss };
+  }
+  if (question === 'profile-start') {
+    const { Session } = await import('node:inspector/promises');
+    session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.setSamplingInterval', { interval: 100 });
+    await session.post('Profiler.start');
+    return true;
+  }
+  if (question === 'profile-stop') return (await session.post('Profiler.stop')).profile;
+  return undefined;
+}

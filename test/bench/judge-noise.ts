@@ -1,0 +1,34 @@
+import type { Noise, ScenarioResult } from './results.js';
+import { median } from './statistics.js';
+
+const MOST_FOREIGN = 0.05;
+const MOST_SPREAD = 0.04;
+const LEAST_UTILISATION = 0.9;
+
+/** Whether anything can be concluded from a run. */
+export function judgeNoise(foreign: readonly number[], saturation: readonly ScenarioResult[]): Noise {
+  const others = foreign.length === 0 ? 0 : median(foreign);
+  const spread = saturation.length === 0 ? 0 : median(saturation.map(({ cpuMicros }) => cpuMicros.spread));
+  const warnings: string[] = [];
+  if (others > MOST_FOREIGN) {
+    warnings.push(
+      `Other processes had ${percent(others)} of the machine. Nothing can be concluded; run again when it is idle.`,
+    );
+  }
+  if (spread > MOST_SPREAD) {
+    warnings.push(
+      `CPU per request differs by ${percent(spread)} from round to round. Differences of that size mean nothing.`,
+    );
+  }
+  const idle = saturation.filter(({ utilisation }) => utilisation < LEAST_UTILISATION).map(({ title }) => title);
+  if (idle.length > 0) {
+    warnings.push(
+      `The app had time to spare, so the throughput is not its own: ${idle.join('; ')}. CPU per request holds.`,
+    );
+  }
+  return { foreign: others, spread, warnings };
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

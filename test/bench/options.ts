@@ -1,0 +1,139 @@
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+export const SUITES = ['saturation', 'latency', 'growth', 'memory', 'round-trips'] as const;
+export type SuiteName = (typeof SUITES)[number];
+
+/** How long and how often. */
+export interface Plan {
+  /** How often the app processes are started anew; what the compiler made of them differs from one to the next. */
+  readonly generations: number;
+  readonly roundsPerGeneration: number;
+  readonly warmUpMs: number;
+  readonly sliceMs: number;
+  readonly latencyRounds: number;
+  readonly latencyMs: number;
+  readonly growthRounds: number;
+  readonly growthMs: number;
+  readonly sessions: readonly number[];
+  readonly heldResponses: number;
+  readonly connections: number;
+}
+
+const FULL: Plan = {
+  generations: 3,
+  roundsPerGeneration: 3,
+  warmUpMs: 1_200,
+  sliceMs: 1_000,
+  latencyRounds: 5,
+  latencyMs: 2_000,
+  growthRounds: 3,
+  growthMs: 700,
+  sessions: [1_000, 100_000, 1_000_000],
+  heldResponses: 1_000,
+  connections: 64,
+};
+
+const QUICK: Plan = {
+  generations: 1,
+  roundsPerGeneration: 2,
+  warmUpMs: 120,
+  sliceMs: 120,
+  latencyRounds: 1,
+  latencyMs: 300,
+  growthRounds: 1,
+  growthMs: 80,
+  sessions: [1_000, 20_000],
+  heldResponses: 200,
+  connections: 64,
+};
+
+export interface Options {
+  readonly plan: Plan;
+  readonly quick: boolean;
+  readonly suites: readonly SuiteName[];
+  /** Parts of scenario names; empty for all. */
+  readonly only: readonly string[];
+  /** The build that is measured; `undefined` for `dist/`. */
+  readonly dist: string | undefined;
+  readonly against: string | undefined;
+  readonly out: string;
+  readonly assert: boolean;
+  readonly profile: boolean;
+  readonly render: boolean;
+  readonly build: boolean;
+}
+
+export const USAGE = `npm run bench -- [options]
+  --quick            smoke values in less than a minute; never written to docs/
+  --suite NAMES      some of: ${SUITES.join(', ')}
+  --only NAMES       scenarios whose name holds one of these (bare Express is always there)
+  --rounds N         rounds for each start of the processes
+  --starts N         how often the processes are started anew
+  --dist DIST        the build to measure, instead of dist/
+  --against DIST     a second build of the package, compared in the same rounds
+  --out FOLDER       where results go; default docs/benchmarks for a full run, else a temporary folder
+  --assert           exit code 1 if a target is missed
+  --profile          no comparison: CPU profiles of single scenarios
+  --render           no measuring: draw charts and docs/benchmarks.md again from docs/benchmarks/results.json
+  --no-build         take dist/ as it is`;
+
+export function parseOptions(args: readonly string[], docs: string): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    allowNegative: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      suite: { type: 'string' },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
+      starts: { type: 'string' },
+      dist: { type: 'string' },
+      against: { type: 'string' },
+      out: { type: 'string' },
+      assert: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      render: { type: 'boolean', default: false },
+      build: { type: 'boolean', default: true },
+    },
+  });
+  const base = values.quick ? QUICK : FULL;
+  const plan: Plan = {
+    ...base,
+    generations: count('starts', values.starts) ?? base.generations,
+    roundsPerGeneration: count('rounds', values.rounds) ?? base.roundsPerGeneration,
+  };
+  const complete = !values.quick && !values.suite && !values.only && !values.dist && !values.against;
+  return {
+    plan,
+    quick: values.quick,
+    suites: values.suite === undefined ? SUITES : list(values.suite).map(suiteName),
+    only: list(values.only),
+    dist: values.dist === undefined ? undefined : resolve(values.dist),
+    against: values.against === undefined ? undefined : resolve(values.against),
+    out:
+      values.out === undefined ? (complete ? docs : resolve(tmpdir(), 'apl-bench', 'benchmarks')) : resolve(values.out),
+    assert: values.assert,
+    profile: values.profile,
+    render: values.render,
+    build: values.build,
+  };
+}
+
+function list(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').filter((part) => part !== '');
+}
+
+function suiteName(name: string): SuiteName {
+  const suite = SUITES.find((candidate) => candidate === name);
+  if (suite === undefined) throw new Error(`There is no suite '${name}'.\n${USAGE}`);
+  return suite;
+}
+
+function count(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} must be a positive integer.\n${USAGE}`);
+}

@@ -1,0 +1,24 @@
+import { expect } from 'chai';
+import { median, paired, quantile, summarise } from './statistics.js';
+
+describe('statistics of the benchmarks', () => {
+  it('quantiles lie between the nearest ranks', () => {
+    expect(quantile([4, 1, 3, 2], 0.5)).to.equal(2.5);
+    expect(quantile([10, 20], 0.25)).to.equal(12.5);
+    expect(quantile([7], 0.99)).to.equal(7);
+    expect(quantile([], 0.5)).to.be.NaN;
+  });
+
+  it('a median is not moved by one wild round', () => {
+    expect(median([1, 2, 1_000])).to.equal(2);
+  });
+
+  it('the spread is half the interquartile range over the median', () => {
+    expect(summarise([8, 9, 10, 11, 12])).to.deep.equal({ median: 10, spread: 0.1, rounds: 5 });
+  });
+
+  it('pairs the figures of the same round, so that what drifts in both cancels out', () => {
+    const ratio = paired([10, 20, 40], [20, 40, 80], (a, b) => a / b);
+    expect(ratio).to.deep.equal({ median: 0.5, spread: 0, rounds: 3 });
+  });
+});
