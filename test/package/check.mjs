@@ -16,8 +16,10 @@ try {
   install(resolve(tarball), `express@${express}`, `@types/express@${express}`, '@types/node@20');
   if (existsSync(join(app, 'node_modules/ioredis'))) throw new Error('ioredis was installed, but it is optional');
   use('exercise.mjs', 'consumer.mjs', 'consumer.cjs');
-  install('ioredis@6');
-  use('exercise.mjs', 'consumer-valkey.mjs');
+  for (const ioredis of ['5.0.0', '5', '6']) {
+    install(`ioredis@${ioredis}`);
+    use('exercise.mjs', 'consumer-valkey.mjs');
+  }
   console.log(`package: ok on Node ${process.versions.node}, Express ${express}`);
 } finally {
   rmSync(app, { recursive: true, force: true });

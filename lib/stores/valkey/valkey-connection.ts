@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
-import { Redis } from 'ioredis';
+import ioredis, { type Redis } from 'ioredis';
 import { withDeadline } from '../../contract/deadline.js';
 import { AplSessionError } from '../../contract/errors.js';
 import type { ValkeyConfig } from './valkey-config.js';
+
+/** The one export that all versions of ioredis 5 and 6 have. */
+const RedisClient = ioredis.default;
 
 const MAX_BACKOFF_MS = 250;
 const SOCKET_TIMEOUT_MS = 2_000;
@@ -28,7 +31,7 @@ export class ValkeyConnection {
 
   constructor({ endpoint: { tls, ...endpoint }, connectTimeoutMs, commandTimeoutMs }: ValkeyConfig) {
     this.#timeoutMs = connectTimeoutMs;
-    this.#client = new Redis({
+    this.#client = new RedisClient({
       ...endpoint,
       // SNI takes names only; the certificate is checked against the host either way
       ...(tls && { tls: isIP(endpoint.host) ? {} : { servername: endpoint.host } }),
