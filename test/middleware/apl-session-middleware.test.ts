@@ -752,6 +752,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 describe('aplSessionMiddleware, options', () => {
   const session = (): string => SESSION;
   const factory = { kind: 'mine', build: () => new MemorySessionStore() };
+  const storeWithDeadline = (deadlineMs: number): object => Object.assign(new MemorySessionStore(), { deadlineMs });
   const refused: ReadonlyArray<readonly [what: string, options: unknown, names: string, code?: string]> = [
     ['no options', undefined, 'options'],
     ['null', null, 'options'],
@@ -775,6 +776,8 @@ describe('aplSessionMiddleware, options', () => {
     ['null for a store', { session, store: null }, 'store'],
     ['a store without appendLabels', { session, store: { loadLabels() {} } }, 'kind', 'config.store_kind_missing'],
     ['a kind that no factory has', { session, store: { kind: 'nope' } }, 'nope', 'config.store_kind_unknown'],
+    ['a deadline of the store that no timer can take', { session, store: storeWithDeadline(Number.NaN) }, 'deadlineMs'],
+    ['an endless deadline of the store', { session, store: storeWithDeadline(2 ** 31) }, 'deadlineMs'],
     ['an unknown key in the block', { session, store: { kind: 'memory', ttl: 5 } }, 'ttl'],
   ];
   for (const [what, options, names, code = 'config.invalid'] of refused) {
