@@ -228,7 +228,7 @@ describe('Ends of a response (G7)', () => {
       res.on('drain', () => {
         throw new Error('from a listener');
       });
-      res.write('x');
+      res.write('x'.repeat(100_000));
     });
     const wire = gated.request(get('/'));
     await gated.store.called();

@@ -122,7 +122,7 @@ describe('A held response looks like one that has accepted the data', () => {
       res.write('in ');
       res.end('parts');
     });
-    expect(chunked).to.match(/Transfer-Encoding: chunked\r\n\r\n3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n$/);
+    expect(chunked).to.match(/Transfer-Encoding: chunked\r\n\r\n(3\r\nin \r\n5\r\nparts|8\r\nin parts)\r\n0\r\n\r\n$/);
   });
 
   it('P15: sends what a buffer held when it was written', async () => {
