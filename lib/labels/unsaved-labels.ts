@@ -28,10 +28,10 @@ export class UnsavedLabels {
     this.#onNote();
   }
 
-  /** Everything that is not saved, for one append. */
+  /** Everything that is not saved, for one append. Frozen: a store that empties its list must not have saved nothing for ever. */
   take(): readonly string[] {
     this.#untried = false;
-    return [...this.#labels];
+    return Object.freeze([...this.#labels]);
   }
 
   /** The store has acknowledged these. */
