@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { eventually } from './eventually.js';
 
 /** A Valkey that tests may use. The four signals are there where the server is ours. */
@@ -88,13 +89,13 @@ export async function dockerServer(): Promise<ValkeyServer> {
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
     .withStartupTimeout(30_000)
     .start();
-  const host = started.getHost() === 'localhost' ? '127.0.0.1' : started.getHost();
   const container = runtime.container.getById(started.getId());
-  const answers = (): Promise<true> => eventually(() => ping(host, port));
+  const relay = await relayUnlessLoopback(started.getHost(), port);
+  const answers = (): Promise<true> => eventually(() => ping('127.0.0.1', port));
   await answers();
   return {
     source: 'docker',
-    url: `redis://${host}:${port}`,
+    url: `redis://127.0.0.1:${port}`,
     signals: {
       stop: async () => void (await container.pause()),
       cont: async () => void (await container.unpause()),
@@ -108,10 +109,26 @@ export async function dockerServer(): Promise<ValkeyServer> {
       },
     },
     close: async () => {
+      relay?.close();
       await container.unpause().catch(() => {});
       await container.remove({ force: true, v: true });
     },
   };
+}
+
+/**
+ * A published port is on loopback too, unless the tests run in a container beside Valkey's: those reach it on the
+ * engine's gateway, for which the store would ask for TLS. There, loopback is made to lead to the gateway.
+ */
+async function relayUnlessLoopback(host: string, port: number): Promise<Server | undefined> {
+  const relay = createServer((client) => pipeline(client, createConnection({ host, port }), client, () => {}));
+  try {
+    await once(relay.listen(port, '127.0.0.1'), 'listening');
+    return relay;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
 }
 
 function findBinary(): string {
