@@ -1,18 +1,14 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { isPromiseLike } from '../contract/promise-like.js';
 import { answerDenial, problemDenial, snapshotHeaders } from '../response/denial.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
-import {
-  isPromiseLike,
-  type ResolvedSession,
-  type SessionResolver,
-  toResolvedSession,
-} from '../session/resolved-session.js';
+import { type ResolvedSession, type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
-import { attachSecurity, type Mounted, mountedOn, SessionSecurity } from './session-security.js';
-import { codeOf, loadLabels, type StoreAccess } from './store-access.js';
+import { accessOf, attachSecurity, type Exchange, SessionSecurity, securityOf } from './session-security.js';
+import { codeOf, StoreAccess } from './store-access.js';
 import { LOAD_FAILED } from './violations.js';
 
 /** The middleware, and the end of its work. */
@@ -34,18 +30,16 @@ export interface AplSessionMiddleware extends RequestHandler {
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const { session, store, ownsStore, storeTimeoutMs, logger, onAlarm } = parseMiddlewareOptions(options);
   assertGateableRuntime();
-  const access: StoreAccess = { store, storeTimeoutMs, raise: alarmSink(logger, onAlarm), appending: new Set() };
+  const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
   store.onAlarm?.(access.raise);
 
-  const middleware: RequestHandler = (req, res, next) => {
-    enter(req, res, access, session).then((entered) => entered && next(), next);
-  };
+  const middleware: RequestHandler = (req, res, next) => proceed(next, () => enter(req, res, next, access, session));
   return Object.assign(middleware, {
     async close(): Promise<void> {
       // the deadlines of appends under way do not keep the process alive, and their alarms must not be lost
       const alive = setInterval(() => {}, 1_000);
       try {
-        while (access.appending.size > 0) await Promise.all(access.appending);
+        await access.idle();
         if (ownsStore) await store.close?.();
       } finally {
         clearInterval(alive);
@@ -54,29 +48,65 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   });
 }
 
-/** Resolves and loads the session. Whether the request goes on; if not, it was answered. Rejects if the resolver does. */
-async function enter(req: Request, res: Response, access: StoreAccess, resolve: SessionResolver): Promise<boolean> {
-  const mounted = mountedOn(req);
-  if (mounted?.access === access && mounted.security.sessionId !== undefined) return true;
-  assertGateable(res);
-  const headersAtEntry = snapshotHeaders(res);
-  const answer = resolve(req);
-  const session = toResolvedSession(isPromiseLike(answer) ? await answer : answer);
-  if (mounted && isServed(mounted, access, session)) return true;
-  let storedLabels: readonly string[] = [];
-  if (session) {
-    try {
-      storedLabels = await loadLabels(access, session.id);
-    } catch (error) {
-      raiseLoadFailure(req, access, session, error);
-      // an earlier middleware, a timeout for example, may have answered while we waited
-      if (!res.headersSent) answerDenial(res, problemDenial(LOAD_FAILED), headersAtEntry);
-      return false;
-    }
+/** A request on its way in. */
+interface Arrival extends Exchange {
+  readonly next: NextFunction;
+  /** What an earlier mount has found. */
+  readonly mounted: SessionSecurity | undefined;
+}
+
+/** Takes a step, which tells whether the request goes on now. What it throws goes to Express's error handling. */
+function proceed(next: NextFunction, step: () => boolean): void {
+  try {
+    if (!step()) return;
+  } catch (error) {
+    next(error);
+    return;
   }
-  const security = new SessionSecurity(req, res, access, { session, storedLabels, headersAtEntry });
-  attachSecurity(req, { security, access });
+  next();
+}
+
+/** Resolves the session, and waits only where there is something to wait for: a request without one costs next to nothing. */
+function enter(
+  req: Request,
+  res: Response,
+  next: NextFunction,
+  access: StoreAccess,
+  resolve: SessionResolver,
+): boolean {
+  const mounted = securityOf(req);
+  if (mounted && mounted.sessionId !== undefined && accessOf(mounted) === access) return true;
+  assertGateable(res);
+  const arrival: Arrival = { req, res, next, access, mounted, headersAtEntry: snapshotHeaders(res) };
+  const answer = resolve(req);
+  if (!isPromiseLike(answer)) return load(arrival, answer);
+  Promise.resolve(answer).then((awaited) => proceed(next, () => load(arrival, awaited)), next);
+  return false;
+}
+
+function load(arrival: Arrival, answer: unknown): boolean {
+  const { next, mounted, access } = arrival;
+  const session = toResolvedSession(answer);
+  if (mounted && isServed(mounted, access, session)) return true;
+  if (!session) return open(arrival, undefined, []);
+  access.load(
+    session.id,
+    (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
+    (error) => proceed(next, () => refuse(arrival, session, error)),
+  );
+  return false;
+}
+
+function open(arrival: Arrival, session: ResolvedSession | undefined, storedLabels: readonly string[]): true {
+  attachSecurity(arrival.req, new SessionSecurity(arrival, session, storedLabels));
   return true;
+}
+
+function refuse({ req, res, access, headersAtEntry }: Arrival, session: ResolvedSession, error: unknown): false {
+  raiseLoadFailure(req, access, session, error);
+  // an earlier middleware, a timeout for example, may have answered while we waited
+  if (!res.headersSent) answerDenial(res, problemDenial(LOAD_FAILED), headersAtEntry);
+  return false;
 }
 
 /**
@@ -84,11 +114,11 @@ async function enter(req: Request, res: Response, access: StoreAccess, resolve: 
  * now. If the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
  * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
  */
-function isServed(mounted: Mounted, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
-  const { sessionId } = mounted.security;
+function isServed(mounted: SessionSecurity, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
+  const { sessionId } = mounted;
   if (session === undefined) return true;
   if (sessionId === undefined) return false;
-  if (mounted.access.store === store && sessionId === session.id) return true;
+  if (accessOf(mounted).store === store && sessionId === session.id) return true;
   throw new AplSessionError(
     'middleware.conflict',
     'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',

@@ -3,19 +3,26 @@ import { AplSessionError } from '../contract/errors.js';
 import { LabelSet } from '../labels/label-set.js';
 import { UnsavedLabels } from '../labels/unsaved-labels.js';
 import { errorText } from './alarm-sink.js';
-import { appendLabels, codeOf, type StoreAccess } from './store-access.js';
+import { codeOf, type StoreAccess } from './store-access.js';
 
 /** What an alarm about a failed append tells of its request. */
 export type AppendContext = Required<Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>>;
 
-/** The labels of one request, and their way into the store: at most one append at a time, each label tried once. */
+type Settled = (error?: AplSessionError) => void;
+
+/**
+ * The labels of one request, and their way into the store: at most one append at a time, each label tried once. Who waits
+ * for an append gives a callback, as a promise for each layer between the store and the response is memory that every
+ * held response takes.
+ */
 export class LabelPersistence {
   readonly labels: LabelSet;
   readonly #unsaved: UnsavedLabels;
   readonly #access: StoreAccess;
   readonly #sessionId: string | undefined;
   readonly #describe: () => AppendContext;
-  #appending: Promise<void> | undefined;
+  /** Who waits for the append under way; `undefined` if there is none. */
+  #waiting: Settled[] | undefined;
 
   constructor(
     access: StoreAccess,
@@ -37,7 +44,7 @@ export class LabelPersistence {
 
   /** Whether an append is under way, or one is worth its time. False once all that is pending has failed. */
   get unsettled(): boolean {
-    return this.pending && (this.#unsaved.untried || this.#appending !== undefined);
+    return this.pending && (this.#unsaved.untried || this.#waiting !== undefined);
   }
 
   /**
@@ -45,43 +52,52 @@ export class LabelPersistence {
    * @throws AplSessionError `session.persist_failed`
    */
   async persist(): Promise<void> {
-    while (this.pending) await this.#append();
-  }
-
-  /** Appends until everything was tried; failures are alarms. Never rejects. */
-  async settle(): Promise<void> {
-    while (this.unsettled) {
-      try {
-        await this.#append();
-      } catch {
-        // alarmed where it failed; what is still pending tells the caller
-      }
+    while (this.pending) {
+      await new Promise<void>((resolve, reject) => this.#append((error) => (error ? reject(error) : resolve())));
     }
   }
 
-  #append(): Promise<void> {
-    this.#appending ??= this.#appendAll(this.#sessionId as string);
-    return this.#appending;
+  /** Appends until everything was tried, and calls back, later in any case; failures are alarms. */
+  settle(done: () => void): void {
+    if (this.unsettled) this.#append(() => (this.unsettled ? this.settle(done) : done()));
+    else queueMicrotask(done);
   }
 
-  async #appendAll(sessionId: string): Promise<void> {
+  #append(settled: Settled): void {
+    if (this.#waiting) {
+      this.#waiting.push(settled);
+      return;
+    }
+    this.#waiting = [settled];
     const labels = this.#unsaved.take();
-    try {
-      await appendLabels(this.#access, sessionId, labels);
-      this.#unsaved.saved(labels);
-    } catch (cause) {
-      this.#access.raise({
-        alarm: 'session_store_failure',
-        op: 'append',
-        ...this.#describe(),
-        error: errorText(cause, [sessionId, ...this.labels]),
-        ...codeOf(cause),
-      });
-      throw new AplSessionError('session.persist_failed', 'The labels of the session could not be persisted.', {
-        cause,
-      });
-    } finally {
-      this.#appending = undefined;
-    }
+    this.#access.append(
+      this.#sessionId as string,
+      labels,
+      () => {
+        this.#unsaved.saved(labels);
+        this.#onSettled();
+      },
+      (cause) => this.#onSettled(this.#failure(cause)),
+    );
+  }
+
+  #onSettled(error?: AplSessionError): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const settled of waiting) settled(error);
+  }
+
+  #failure(cause: unknown): AplSessionError {
+    const secrets = [this.#sessionId as string, ...this.labels];
+    this.#access.raise({
+      alarm: 'session_store_failure',
+      op: 'append',
+      ...this.#describe(),
+      error: errorText(cause, secrets),
+      ...codeOf(cause),
+    });
+    return new AplSessionError('session.persist_failed', 'The labels of the session could not be persisted.', {
+      cause,
+    });
   }
 }

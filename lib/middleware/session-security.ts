@@ -11,10 +11,11 @@ import { routeName } from './route-name.js';
 import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
-/** What is known of a request when the middleware hands it on. */
-export interface SessionStart {
-  readonly session: ResolvedSession | undefined;
-  readonly storedLabels: Iterable<string>;
+/** One request and its answer, as the middleware found them. */
+export interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+  readonly access: StoreAccess;
   readonly headersAtEntry: HeaderSnapshot;
 }
 
@@ -25,9 +26,9 @@ export interface SessionStart {
 export class SessionSecurity implements RequestSecurity {
   readonly sessionId: string | undefined;
   readonly source: string | undefined;
-  readonly #res: Response;
-  readonly #headersAtEntry: HeaderSnapshot;
-  readonly #persistence: LabelPersistence;
+  readonly #exchange: Exchange;
+  readonly #storedLabels: readonly string[];
+  #persistence: LabelPersistence | undefined;
   #gate: ResponseGate | undefined;
   #violation: Violation | undefined;
   #answered = false;
@@ -37,23 +38,20 @@ export class SessionSecurity implements RequestSecurity {
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
-  constructor(req: Request, res: Response, access: StoreAccess, start: SessionStart) {
-    this.#res = res;
-    this.#headersAtEntry = start.headersAtEntry;
-    this.sessionId = start.session?.id;
-    this.source = start.session?.source;
-    this.#persistence = new LabelPersistence(access, this.sessionId, start.storedLabels, {
-      onNewLabel: () => this.#onNewLabel(),
-      describe: () => ({
-        route: routeName(req, this.#secrets()),
-        decisionWasAllow: !this.#denied,
-        bytesSent: this.#gate?.headOut ?? false,
-      }),
-    });
+  constructor(exchange: Exchange, session: ResolvedSession | undefined, storedLabels: readonly string[]) {
+    this.#exchange = exchange;
+    this.#storedLabels = storedLabels;
+    this.sessionId = session?.id;
+    this.source = session?.source;
+  }
+
+  /** The access of the mount that has made it; every `aplSessionMiddleware()` has one of its own. */
+  static accessOf(security: SessionSecurity): StoreAccess {
+    return security.#exchange.access;
   }
 
   get labels(): Set<string> {
-    return this.#persistence.labels;
+    return this.#asked().labels;
   }
 
   get violation(): Violation | undefined {
@@ -66,17 +64,17 @@ export class SessionSecurity implements RequestSecurity {
     if (this.#answered) return;
     this.#answered = true;
     const gate = this.#gated();
-    if (this.#res.headersSent) {
+    if (this.#exchange.res.headersSent) {
       gate.refuse();
       return;
     }
     // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
     this.#replaces = true;
-    this.#answer(this.#res);
+    this.#answer(this.#exchange.res);
   }
 
-  persist(): Promise<void> {
-    return this.#persistence.persist();
+  async persist(): Promise<void> {
+    await this.#persistence?.persist();
   }
 
   /** Takes a violation over without answering; the first one stays. What leaves is no denial because of it. */
@@ -85,9 +83,22 @@ export class SessionSecurity implements RequestSecurity {
     this.#violation ??= checked;
   }
 
+  /** Made when somebody first asks for the labels, which is in no hurry for most requests. */
+  #asked(): LabelPersistence {
+    this.#persistence ??= new LabelPersistence(this.#exchange.access, this.sessionId, this.#storedLabels, {
+      onNewLabel: () => this.#onNewLabel(),
+      describe: () => ({
+        route: routeName(this.#exchange.req, this.#secrets()),
+        decisionWasAllow: !this.#denied,
+        bytesSent: this.#gate?.headOut ?? false,
+      }),
+    });
+    return this.#persistence;
+  }
+
   #onNewLabel(): void {
-    const settle = (): void => void this.#persistence.settle();
-    if (isOver(this.#res)) {
+    const settle = (): void => this.#persistence?.settle(() => {});
+    if (isOver(this.#exchange.res)) {
       // nobody waits for this response any more, but the label must not be lost
       queueMicrotask(settle);
       return;
@@ -95,33 +106,36 @@ export class SessionSecurity implements RequestSecurity {
     this.#gated();
     if (this.#settlesAtEnd) return;
     this.#settlesAtEnd = true;
-    onceOver(this.#res, settle);
+    onceOver(this.#exchange.res, settle);
   }
 
   #gated(): ResponseGate {
-    this.#gate ??= ResponseGate.on(this.#res, this.#keeper());
+    this.#gate ??= ResponseGate.on(this.#exchange.res, this.#keeper());
     return this.#gate;
   }
 
   #keeper(): GateKeeper {
-    const persistence = this.#persistence;
+    const persistence = this.#asked();
     return {
       mustHold: () => persistence.unsettled || (persistence.pending && !this.#denied) || this.#replaces,
-      settle: async (status): Promise<Verdict> => {
+      settle: (status, done) => {
         this.#denied ||= status !== undefined && this.#isDenial(status);
-        await persistence.settle();
-        if (this.#replaces) {
-          this.#replaces = false;
-          return 'refuse';
-        }
-        if (!persistence.pending || this.#denied) return 'release';
-        this.record(PERSIST_FAILED);
-        this.#denied = true;
-        this.#answered = true;
-        return 'refuse';
+        persistence.settle(() => done(this.#verdict(persistence)));
       },
       answerRefusal: (detached) => this.#answer(detached),
     };
+  }
+
+  #verdict({ pending }: LabelPersistence): Verdict {
+    if (this.#replaces) {
+      this.#replaces = false;
+      return 'refuse';
+    }
+    if (!pending || this.#denied) return 'release';
+    this.record(PERSIST_FAILED);
+    this.#denied = true;
+    this.#answered = true;
+    return 'refuse';
   }
 
   /** G3. A violation that was only recorded makes no denial of a response that is none. */
@@ -134,50 +148,43 @@ export class SessionSecurity implements RequestSecurity {
   }
 
   #answer(res: ServerResponse): void {
-    answerDenial(res, problemDenial(this.#violation ?? PERSIST_FAILED), this.#headersAtEntry);
+    answerDenial(res, problemDenial(this.#violation ?? PERSIST_FAILED), this.#exchange.headersAtEntry);
   }
 }
 
 const kSecurity = Symbol('express-apl-session.security');
-type SecuredRequest = Request & { [kSecurity]?: Mounted };
+type SecuredRequest = Request & { [kSecurity]?: SessionSecurity };
 
-/** What a mount of the middleware has put on a request. */
-export interface Mounted {
-  readonly security: SessionSecurity;
-  /** The access of the mount; every `aplSessionMiddleware()` has one of its own. */
-  readonly access: StoreAccess;
-}
-
-/** What is mounted on a request, whatever was done to `req.security` since. */
-export function mountedOn(req: Request): Mounted | undefined {
+/** What the middleware has put on a request, whatever was done to `req.security` since. */
+export function securityOf(req: Request): SessionSecurity | undefined {
   return (req as SecuredRequest)[kSecurity];
 }
 
-export function securityOf(req: Request): SessionSecurity | undefined {
-  return mountedOn(req)?.security;
-}
+export const { accessOf } = SessionSecurity;
 
 /**
  * Puts a security on the request. An object that an earlier middleware has put there keeps its identity and its other
  * members; its labels count as new, and a violation that it has recorded stands.
  * @throws AplSessionError `label.invalid` if its labels are none; `middleware.conflict` if it cannot be extended
  */
-export function attachSecurity(req: Request, mounted: Mounted): void {
-  const { security } = mounted;
+export function attachSecurity(req: Request, security: SessionSecurity): void {
   const earlier: unknown = req.security;
-  if (earlier === undefined || earlier === null) req.security = security;
-  else adopt(earlier, security);
-  if (req.security?.labels !== security.labels) {
+  if (!(earlier === undefined || earlier === null ? place(req, security) : adopt(req, earlier, security))) {
     throw new AplSessionError(
       'middleware.conflict',
       'req.security is set already, and not to a plain object that can be extended. Use another name for it.',
     );
   }
-  (req as SecuredRequest)[kSecurity] = mounted;
+  (req as SecuredRequest)[kSecurity] = security;
 }
 
-function adopt(earlier: unknown, security: SessionSecurity): void {
-  if (typeof earlier !== 'object' || earlier === null || !Object.isExtensible(earlier)) return;
+function place(req: Request, security: SessionSecurity): boolean {
+  req.security = security;
+  return req.security === security;
+}
+
+function adopt(req: Request, earlier: unknown, security: SessionSecurity): boolean {
+  if (typeof earlier !== 'object' || earlier === null || !Object.isExtensible(earlier)) return false;
   const { labels = [], violation } = earlier as { labels?: unknown; violation?: Violation };
   if (typeof labels !== 'object' || labels === null || !(Symbol.iterator in labels)) {
     throw new AplSessionError('label.invalid', 'req.security.labels is set already, and is no iterable of labels.');
@@ -190,4 +197,5 @@ function adopt(earlier: unknown, security: SessionSecurity): void {
   for (const method of ['deny', 'persist'] as const) {
     Object.defineProperty(earlier, method, { value: security[method].bind(security), configurable: true });
   }
+  return req.security?.labels === security.labels;
 }

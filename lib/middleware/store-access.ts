@@ -1,27 +1,81 @@
 import type { AlarmListener } from '../contract/alarms.js';
-import { withDeadline } from '../contract/deadline.js';
+import { Deadlines } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 
 /** What one middleware needs for talking to its store. */
-export interface StoreAccess {
+export class StoreAccess {
   readonly store: SessionStore;
-  readonly storeTimeoutMs: number;
   readonly raise: AlarmListener;
-  /** Appends under way, for `close()`. */
-  readonly appending: Set<Promise<void>>;
+  readonly #deadlines: Deadlines;
+  #appends = 0;
+  #onIdle: Array<() => void> = [];
+
+  constructor(store: SessionStore, storeTimeoutMs: number, raise: AlarmListener) {
+    this.store = store;
+    this.raise = raise;
+    this.#deadlines = new Deadlines(
+      storeTimeoutMs,
+      (operation) =>
+        new AplSessionError(
+          'store.timeout',
+          `The session store did not settle the ${operation} within ${storeTimeoutMs} ms.`,
+        ),
+    );
+  }
+
+  /**
+   * Loads the labels of a session. Fails if the store does, throws, misses the deadline or answers with something that is
+   * not an iterable of strings. Of the two callbacks, which must not throw, one is called.
+   */
+  load(sessionId: string, onLabels: (labels: readonly string[]) => void, onFailed: (cause: unknown) => void): void {
+    this.#deadlines.run(
+      'load',
+      () => this.store.loadLabels(sessionId),
+      (reply: unknown) => {
+        let labels: readonly string[];
+        try {
+          labels = labelsOf(reply);
+        } catch (error) {
+          onFailed(error);
+          return;
+        }
+        onLabels(labels);
+      },
+      onFailed,
+    );
+  }
+
+  /** Appends labels to a session. Fails if the store does, throws or misses the deadline. Callbacks as above. */
+  append(sessionId: string, labels: readonly string[], onSaved: () => void, onFailed: (cause: unknown) => void): void {
+    this.#appends += 1;
+    this.#deadlines.run(
+      'append',
+      () => this.store.appendLabels(sessionId, labels),
+      () => {
+        this.#onAppended();
+        onSaved();
+      },
+      (cause) => {
+        this.#onAppended();
+        onFailed(cause);
+      },
+    );
+  }
+
+  /** Waits for the appends under way. */
+  async idle(): Promise<void> {
+    while (this.#appends > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  #onAppended(): void {
+    this.#appends -= 1;
+    if (this.#appends > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
 }
 
-/**
- * Loads the labels of a session. Rejects if the store does, throws, misses the deadline or answers with something that
- * is not an iterable of strings.
- */
-export async function loadLabels({ store, storeTimeoutMs }: StoreAccess, sessionId: string): Promise<string[]> {
-  const reply: unknown = await withDeadline(
-    () => store.loadLabels(sessionId),
-    storeTimeoutMs,
-    () => timeout('load', storeTimeoutMs),
-  );
+function labelsOf(reply: unknown): readonly string[] {
   // a string is an iterable of strings, but not of labels
   if (typeof reply !== 'object' || reply === null || !(Symbol.iterator in reply)) throw malformed();
   const labels = [...(reply as Iterable<unknown>)];
@@ -29,35 +83,14 @@ export async function loadLabels({ store, storeTimeoutMs }: StoreAccess, session
   return labels;
 }
 
-/** Appends labels to a session. Rejects if the store does, throws or misses the deadline. */
-export function appendLabels(access: StoreAccess, sessionId: string, labels: readonly string[]): Promise<void> {
-  const { store, storeTimeoutMs, appending } = access;
-  const append = withDeadline(
-    () => store.appendLabels(sessionId, labels),
-    storeTimeoutMs,
-    () => timeout('append', storeTimeoutMs),
-  );
-  const settled = append.then(
-    () => {},
-    () => {},
-  );
-  appending.add(settled);
-  void settled.then(() => appending.delete(settled));
-  return append;
-}
-
-/** The code of a store's own error, for alarms. */
-export function codeOf(error: unknown): { code: string } | undefined {
-  return error instanceof AplSessionError ? { code: error.code } : undefined;
-}
-
-function timeout(operation: string, ms: number): AplSessionError {
-  return new AplSessionError('store.timeout', `The session store did not settle the ${operation} within ${ms} ms.`);
-}
-
 function malformed(): AplSessionError {
   return new AplSessionError(
     'store.malformed_reply',
     'The session store answered the load with no iterable of strings.',
   );
+}
+
+/** The code of a store's own error, for alarms. */
+export function codeOf(error: unknown): { code: string } | undefined {
+  return error instanceof AplSessionError ? { code: error.code } : undefined;
 }

@@ -69,6 +69,25 @@ export const FINISHES_AT_END: boolean = (() => {
   return res.writableFinished;
 })();
 
+const kFinishesAtEnd = Symbol('express-apl-session.finishes-at-end');
+
+/** One for all responses: the compiler can keep responses with a property of their own alike only if it is the same one. */
+const WRITABLE_FINISHED: PropertyDescriptor & ThisType<NodeResponse & { [kFinishesAtEnd]?: boolean }> = {
+  configurable: true,
+  get() {
+    return this[kFinishesAtEnd] ? this.finished : Reflect.get(Object.getPrototypeOf(this), 'writableFinished', this);
+  },
+};
+
+/** Sets whether `writableFinished` is true from `end()` on although bytes are kept. */
+export function finishAtEnd(res: NodeResponse & { [kFinishesAtEnd]?: boolean }, value: boolean): void {
+  if (res[kFinishesAtEnd] === undefined) {
+    if (!value) return;
+    Object.defineProperty(res, 'writableFinished', WRITABLE_FINISHED);
+  }
+  res[kFinishesAtEnd] = value;
+}
+
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
 export function endsWithConnection(res: ServerResponse): boolean {
   const { _header, chunkedEncoding } = res as NodeResponse;

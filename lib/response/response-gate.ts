@@ -8,6 +8,7 @@ import {
   endingMethodOf,
   endsWithConnection,
   FINISHES_AT_END,
+  finishAtEnd,
   impersonate,
   type NodeResponse,
   renderedStatus,
@@ -25,11 +26,11 @@ export interface GateKeeper {
   mustHold(): boolean;
 
   /**
-   * Called when a hold begins, and again while `mustHold` is still true after it. Resolves when the bytes may leave,
-   * or the response is to be refused. Must not reject.
+   * Called when a hold begins, and again while `mustHold` is still true after it. Calls back, later in any case, when
+   * the bytes may leave, or the response is to be refused.
    * @param status the response's status, `undefined` before there is a head
    */
-  settle(status: number | undefined): Promise<Verdict>;
+  settle(status: number | undefined, done: (verdict: Verdict) => void): void;
 
   /** Answers with the refusal. The response given is connected to nothing; it must have ended on return. */
   answerRefusal(detached: ServerResponse): void;
@@ -53,7 +54,7 @@ export class ResponseGate {
   #holding = false;
   #refused = false;
   #headOut: boolean;
-  #endGuarded = false;
+  #endChecked = false;
   #destroy: DeferredDestroy | undefined;
 
   private constructor(res: NodeResponse, keeper: GateKeeper) {
@@ -105,6 +106,7 @@ export class ResponseGate {
     size: number | undefined,
   ): boolean {
     if (typeof encoding === 'function') return this.#onWrite(data, null, encoding, size);
+    this.#guardEnd();
     if (this.#refused) return this.#discard(callback);
     // what is sent after the socket was destroyed is lost, also while the destruction is put off
     if (this.#destroy?.requested) return false;
@@ -142,10 +144,8 @@ export class ResponseGate {
     if (this.#holding) return;
     this.#holding = true;
     this.#deferDestroy();
-    if (FINISHES_AT_END) {
-      Object.defineProperty(this.#res, 'writableFinished', { get: () => this.#res.finished, configurable: true });
-    }
-    void this.#settle();
+    if (FINISHES_AT_END) finishAtEnd(this.#res, true);
+    this.#settle();
   }
 
   /**
@@ -155,13 +155,14 @@ export class ResponseGate {
   #guardEnd(): void {
     const res = this.#res;
     const { socket } = res;
-    if (!socket || this.#endGuarded) return;
-    this.#endGuarded = true;
+    if (!socket || this.#endChecked || res._header === null) return;
+    this.#endChecked = true;
+    if (!endsWithConnection(res)) return;
     const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
     const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
-      if (!endsWithConnection(res) || !this.#keeper.mustHold()) return end();
+      if (!this.#keeper.mustHold()) return end();
       const destroy = new DeferredDestroy(socket);
-      void this.#keeper.settle(renderedStatus(res)).then((verdict) => {
+      this.#keeper.settle(renderedStatus(res), (verdict) => {
         destroy.restore();
         if (verdict === 'refuse') resetConnection(socket);
         else end();
@@ -182,21 +183,22 @@ export class ResponseGate {
     this.#holding = false;
     this.#destroy = undefined;
     destroy?.restore();
-    Reflect.deleteProperty(this.#res, 'writableFinished');
+    if (FINISHES_AT_END) finishAtEnd(this.#res, false);
     return destroy;
   }
 
-  async #settle(): Promise<void> {
-    try {
-      do {
-        if ((await this.#keeper.settle(renderedStatus(this.#res))) === 'refuse') this.refuse();
-      } while (this.#keeper.mustHold());
-      this.#release();
-    } catch (error) {
-      // a listener that throws, or a fault of this class, must cost this connection and not the process
-      this.#cut();
-      this.#res.req.socket.destroy(error as Error);
-    }
+  #settle(): void {
+    this.#keeper.settle(renderedStatus(this.#res), (verdict) => {
+      try {
+        if (verdict === 'refuse') this.refuse();
+        if (this.#keeper.mustHold()) this.#settle();
+        else this.#release();
+      } catch (error) {
+        // a listener that throws, or a fault of this class, must cost this connection and not the process
+        this.#cut();
+        this.#res.req.socket.destroy(error as Error);
+      }
+    });
   }
 
   #release(): void {

@@ -36,11 +36,6 @@ export function toResolvedSession(answer: unknown): ResolvedSession | undefined 
   );
 }
 
-/** Whether an answer must be waited for. Most need not be, and each wait is a turn of the promise queue. */
-export function isPromiseLike<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-  return typeof (answer as PromiseLike<T> | null | undefined)?.then === 'function';
-}
-
 /** Lone surrogates all hash like U+FFFD, so two such ids would share one session. */
 function wellFormed(id: string): string {
   if (id.isWellFormed()) return id;

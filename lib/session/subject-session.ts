@@ -1,7 +1,8 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { isPromiseLike } from '../contract/promise-like.js';
 import { h16 } from './digest.js';
-import { isPromiseLike, type ResolvedSession, type SessionResolver } from './resolved-session.js';
+import type { ResolvedSession, SessionResolver } from './resolved-session.js';
 
 /** Reads one value from a request; may be async. `undefined`, `null` and `''` mean that there is none. */
 export type SessionAccessor = (req: Request) => Answer | PromiseLike<Answer>;

@@ -92,8 +92,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'one settling for all labels',
     file: gate,
-    from: '} while (this.#keeper.mustHold());',
-    to: '} while (false);',
+    from: 'if (this.#keeper.mustHold()) this.#settle();',
+    to: 'if (!this.#res) this.#settle();',
   },
   {
     name: 'a destroyed socket during the hold',
@@ -152,8 +152,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'writableFinished that tells of the hold',
     file: gate,
-    from: 'if (FINISHES_AT_END) {',
-    to: 'if (!FINISHES_AT_END) {',
+    from: 'if (FINISHES_AT_END) finishAtEnd(this.#res, true);',
+    to: 'if (!FINISHES_AT_END) finishAtEnd(this.#res, true);',
   },
   {
     name: 'the status that the handler set later',
@@ -176,8 +176,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an end of the connection that does not wait for the append',
     file: gate,
-    from: 'if (!endsWithConnection(res) || !this.#keeper.mustHold()) return end();',
-    to: 'if (this.#endGuarded) return end();',
+    from: 'if (!this.#keeper.mustHold()) return end();',
+    to: 'if (this.#endChecked) return end();',
   },
   {
     name: 'an end of the connection that is as clean after a failed append',

@@ -246,7 +246,7 @@ describe('The connection below a held response', () => {
     });
   }
 
-  it('G8: pipelined responses leave nothing on their connection', async () => {
+  it('G8: pipelined responses leave one way to its own destroy on their connection, however many they are', async () => {
     const responses: ServerResponse[] = [];
     gated = await new GatedServer().start((res, { labels }, req) => {
       responses.push(res);
@@ -261,22 +261,46 @@ describe('The connection below a held response', () => {
     }
     await wire.until(/\/4$/);
     for (const res of responses) if (!res.closed) await once(res, 'close');
-    const { socket } = responses[0]?.req ?? {};
-    expect(['destroy', 'destroySoon', 'end'].filter((name) => socket && Object.hasOwn(socket, name))).to.deep.equal([]);
+    const socket = responses[0]?.req.socket as Socket;
+    expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal(['destroy']);
+    let depth = 0;
+    const counting = (behind: () => unknown) => () => {
+      depth += 1;
+      return behind();
+    };
+    const remove = shadowMethod(socket, 'destroy', counting as never);
+    socket.destroy();
+    remove();
+    expect({ depth, destroyed: socket.destroyed }).to.deep.equal({ depth: 1, destroyed: true });
   });
 
-  it('G8: fronts of a method that overlap, as those of pipelined responses do, leave nothing behind', () => {
-    const end = (): string => 'ended';
-    const object = { end };
+  it('G8: fronts of a method that overlap, as those of pipelined responses do, do not pile up', () => {
+    const called: string[] = [];
+    const object = { end: (): unknown => called.push('own') };
     let remove: () => void = () => {};
     for (let n = 0; n < 50_000; n++) {
-      const removeNext = shadowMethod(object, 'end', (original) => () => original());
+      const removeNext = shadowMethod(object, 'end', (behind) => () => {
+        called.push(`front ${n}`);
+        return behind();
+      });
       remove();
       remove = removeNext;
     }
-    expect(object.end()).to.equal('ended');
+    object.end();
     remove();
-    expect(object.end).to.equal(end);
+    object.end();
+    expect(called).to.deep.equal(['front 49999', 'own', 'own']);
+  });
+
+  it('G1: a front is called although somebody has put back the method that they found', () => {
+    const called: string[] = [];
+    const own = (): unknown => called.push('own');
+    const object = { end: own };
+    shadowMethod(object, 'end', (behind) => behind)();
+    object.end = own;
+    shadowMethod(object, 'end', () => () => called.push('front'));
+    object.end();
+    expect(called).to.deep.equal(['front']);
   });
 
   it('P62: a pipelined answer survives the destruction of its socket when its turn came during the hold', async () => {
