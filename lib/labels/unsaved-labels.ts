@@ -3,7 +3,8 @@
  * handler can declare a label saved.
  */
 export class UnsavedLabels {
-  readonly #labels = new Set<string>();
+  /** Those that were taken come first. */
+  #labels: string[] = [];
   readonly #onNote: () => void;
   #untried = false;
 
@@ -14,7 +15,7 @@ export class UnsavedLabels {
 
   /** Whether any label waits for the store's acknowledgement, tried or not. */
   get any(): boolean {
-    return this.#labels.size > 0;
+    return this.#labels.length > 0;
   }
 
   /** Whether a label was noted since the last `take()`: only then is another append worth its time. */
@@ -23,7 +24,7 @@ export class UnsavedLabels {
   }
 
   note(label: string): void {
-    this.#labels.add(label);
+    this.#labels.push(label);
     this.#untried = true;
     this.#onNote();
   }
@@ -34,8 +35,8 @@ export class UnsavedLabels {
     return Object.freeze([...this.#labels]);
   }
 
-  /** The store has acknowledged these. */
+  /** The store has acknowledged what was taken last. */
   saved(labels: readonly string[]): void {
-    for (const label of labels) this.#labels.delete(label);
+    this.#labels = this.#labels.slice(labels.length);
   }
 }

@@ -11,12 +11,13 @@ type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
 
 /** Calls back once or twice, at the latest as soon as a response that is not over is. */
 export function onceOver(res: ServerResponse, callback: () => void): void {
-  res.once('close', callback);
+  // `once` would wrap the callback twice, for each held response; an end comes once anyway
+  res.on('close', callback);
   if (res.socket) return;
   // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection
   const waiting = waitingOn(res.req.socket);
   waiting.add(callback);
-  res.once('close', () => waiting.delete(callback));
+  res.on('close', () => waiting.delete(callback));
 }
 
 /** Who waits for the end of a connection: one listener for all, as a client may pipeline as many requests as it likes. */

@@ -63,10 +63,24 @@ export class ResponseGate {
     this.#writeRaw = res._writeRaw;
     this.#kept = new KeptOutput(res);
     this.#headOut = res._headerSent && res.outputData.length === 0;
-    res._writeRaw = (data, encoding, callback, size) => this.#onWrite(data, encoding, callback, size);
-    res._flush = () => this.#onFlush();
+    res._writeRaw = ResponseGate.#gatedWriteRaw;
+    res._flush = ResponseGate.#gatedFlush;
     this.#guardEnd();
   }
+
+  // the same functions for all responses: a closure for each is memory, and keeps the compiler from knowing what is called
+  static readonly #gatedWriteRaw: GatedResponse['_writeRaw'] = function (
+    this: GatedResponse,
+    data,
+    encoding,
+    callback,
+    size,
+  ) {
+    return (this[kGate] as ResponseGate).#onWrite(data, encoding, callback, size);
+  };
+  static readonly #gatedFlush: GatedResponse['_flush'] = function (this: GatedResponse) {
+    (this[kGate] as ResponseGate).#onFlush();
+  };
 
   /**
    * Puts a gate on a response.

@@ -10,7 +10,7 @@ const gate = 'lib/response/response-gate.ts';
 const kept = 'lib/response/kept-output.ts';
 const node = 'lib/response/node-response.ts';
 const destroy = 'lib/response/deferred-destroy.ts';
-const constructorEnd = 'res._flush = () => this.#onFlush();';
+const constructorEnd = 'res._flush = ResponseGate.#gatedFlush;';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
 const wrapping = (name: string, code: string): Fault => ({
