@@ -7,7 +7,8 @@ import { type ResolvedSession, type SessionResolver, toResolvedSession } from '.
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
-import { accessOf, attachSecurity, type Exchange, SessionSecurity, securityOf } from './session-security.js';
+import { type Exchange, SessionRequest } from './session-request.js';
+import { attachSecurity, sessionRequestOf } from './session-security.js';
 import { codeOf, StoreAccess } from './store-access.js';
 import { LOAD_FAILED } from './violations.js';
 
@@ -52,7 +53,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
 interface Arrival extends Exchange {
   readonly next: NextFunction;
   /** What an earlier mount has found. */
-  readonly mounted: SessionSecurity | undefined;
+  readonly mounted: SessionRequest | undefined;
 }
 
 /** Takes a step, which tells whether the request goes on now. What it throws goes to Express's error handling. */
@@ -74,8 +75,8 @@ function enter(
   access: StoreAccess,
   resolve: SessionResolver,
 ): boolean {
-  const mounted = securityOf(req);
-  if (mounted && mounted.sessionId !== undefined && accessOf(mounted) === access) return true;
+  const mounted = sessionRequestOf(req);
+  if (mounted && mounted.sessionId !== undefined && mounted.access === access) return true;
   assertGateable(res);
   const arrival: Arrival = { req, res, next, access, mounted, headersAtEntry: snapshotHeaders(res) };
   const answer = resolve(req);
@@ -98,7 +99,7 @@ function load(arrival: Arrival, answer: unknown): boolean {
 }
 
 function open(arrival: Arrival, session: ResolvedSession | undefined, storedLabels: readonly string[]): true {
-  attachSecurity(arrival.req, new SessionSecurity(arrival, session, storedLabels));
+  attachSecurity(arrival.req, new SessionRequest(arrival, session, storedLabels));
   return true;
 }
 
@@ -114,11 +115,11 @@ function refuse({ req, res, access, headersAtEntry }: Arrival, session: Resolved
  * now. If the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
  * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
  */
-function isServed(mounted: SessionSecurity, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
+function isServed(mounted: SessionRequest, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
   const { sessionId } = mounted;
   if (session === undefined) return true;
   if (sessionId === undefined) return false;
-  if (accessOf(mounted).store === store && sessionId === session.id) return true;
+  if (mounted.access.store === store && sessionId === session.id) return true;
   throw new AplSessionError(
     'middleware.conflict',
     'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',

@@ -2,7 +2,8 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { assertLabel } from '../labels/label.js';
-import { type SessionSecurity, securityOf } from './session-security.js';
+import type { SessionRequest } from './session-request.js';
+import { sessionRequestOf } from './session-security.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
 /**
@@ -58,7 +59,7 @@ export function denyIf(condition: string | readonly string[] | DenyPredicate, vi
 function hasAny(condition: string | readonly string[]): DenyPredicate {
   const labels: readonly string[] = Array.isArray(condition) ? [...condition] : [condition as string];
   assertLabels(labels);
-  return (req) => labels.some((label) => securityOf(req)?.labels.has(label));
+  return (req) => labels.some((label) => sessionRequestOf(req)?.labels.has(label));
 }
 
 function assertLabels(labels: readonly string[]): void {
@@ -66,8 +67,8 @@ function assertLabels(labels: readonly string[]): void {
   for (const label of labels) assertLabel(label);
 }
 
-function requiredSecurity(req: Request, guard: string): SessionSecurity {
-  const security = securityOf(req);
+function requiredSecurity(req: Request, guard: string): SessionRequest {
+  const security = sessionRequestOf(req);
   if (security) return security;
   throw new AplSessionError(
     'middleware.missing',

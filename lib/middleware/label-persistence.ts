@@ -8,6 +8,13 @@ import { codeOf, type StoreAccess } from './store-access.js';
 /** What an alarm about a failed append tells of its request. */
 export type AppendContext = Required<Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>>;
 
+/** Whose labels they are. */
+export interface PersistenceOwner {
+  /** Called after each label that the store does not know. */
+  onNewLabel(): void;
+  describe(): AppendContext;
+}
+
 type Settled = (error?: AplSessionError) => void;
 
 /**
@@ -20,7 +27,7 @@ export class LabelPersistence {
   readonly #unsaved: UnsavedLabels;
   readonly #access: StoreAccess;
   readonly #sessionId: string | undefined;
-  readonly #describe: () => AppendContext;
+  readonly #owner: PersistenceOwner;
   /** Who waits for the append under way; `undefined` if there is none. */
   #waiting: Settled[] | undefined;
 
@@ -28,12 +35,12 @@ export class LabelPersistence {
     access: StoreAccess,
     sessionId: string | undefined,
     storedLabels: Iterable<string>,
-    hooks: { readonly onNewLabel: () => void; readonly describe: () => AppendContext },
+    owner: PersistenceOwner,
   ) {
     this.#access = access;
     this.#sessionId = sessionId;
-    this.#describe = hooks.describe;
-    this.#unsaved = new UnsavedLabels(sessionId === undefined ? () => {} : hooks.onNewLabel);
+    this.#owner = owner;
+    this.#unsaved = new UnsavedLabels(sessionId === undefined ? () => {} : () => owner.onNewLabel());
     this.labels = new LabelSet(storedLabels, this.#unsaved);
   }
 
@@ -92,7 +99,7 @@ export class LabelPersistence {
     this.#access.raise({
       alarm: 'session_store_failure',
       op: 'append',
-      ...this.#describe(),
+      ...this.#owner.describe(),
       error: errorText(cause, secrets),
       ...codeOf(cause),
     });

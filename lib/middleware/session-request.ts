@@ -1,0 +1,155 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import type { Violation } from '../contract/security.js';
+import type { LabelSet } from '../labels/label-set.js';
+import { answerDenial, type HeaderSnapshot, problemDenial } from '../response/denial.js';
+import { isOver, onceOver } from '../response/response-end.js';
+import { type GateKeeper, ResponseGate, type Verdict } from '../response/response-gate.js';
+import type { ResolvedSession } from '../session/resolved-session.js';
+import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
+import { routeName } from './route-name.js';
+import type { StoreAccess } from './store-access.js';
+import { PERSIST_FAILED, toViolation } from './violations.js';
+
+/** One request and its answer, as the middleware found them. */
+export interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+  readonly access: StoreAccess;
+  readonly headersAtEntry: HeaderSnapshot;
+}
+
+/**
+ * A request of a session: its labels, its violation, and the rule by which its response is held, released or refused. A
+ * request that adds no label pays for this object only: the gate is put on its response with the first label that is
+ * new.
+ */
+export class SessionRequest implements GateKeeper, PersistenceOwner {
+  readonly sessionId: string | undefined;
+  readonly source: string | undefined;
+  readonly access: StoreAccess;
+  readonly #exchange: Exchange;
+  readonly #storedLabels: readonly string[];
+  #persistence: LabelPersistence | undefined;
+  #gate: ResponseGate | undefined;
+  #violation: Violation | undefined;
+  #answered = false;
+  #settlesAtEnd = false;
+  /** The response is a denial that is still to be rendered by nobody but us. */
+  #replaces = false;
+  /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
+  #denied = false;
+
+  constructor(exchange: Exchange, session: ResolvedSession | undefined, storedLabels: readonly string[]) {
+    this.access = exchange.access;
+    this.#exchange = exchange;
+    this.#storedLabels = storedLabels;
+    this.sessionId = session?.id;
+    this.source = session?.source;
+  }
+
+  get labels(): LabelSet {
+    return this.#asked().labels;
+  }
+
+  get violation(): Violation | undefined {
+    return this.#violation;
+  }
+
+  deny(violation: Violation): void {
+    this.record(violation);
+    this.#denied = true;
+    if (this.#answered) return;
+    this.#answered = true;
+    const gate = this.#gated();
+    if (this.#exchange.res.headersSent) {
+      gate.refuse();
+      return;
+    }
+    // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
+    this.#replaces = true;
+    this.#answer(this.#exchange.res);
+  }
+
+  async persist(): Promise<void> {
+    await this.#persistence?.persist();
+  }
+
+  /** Takes a violation over without answering; the first one stays. What leaves is no denial because of it. */
+  record(violation: Violation): void {
+    const checked = toViolation(violation);
+    this.#violation ??= checked;
+  }
+
+  /** Made when somebody first asks for the labels, which is in no hurry for most requests. */
+  #asked(): LabelPersistence {
+    this.#persistence ??= new LabelPersistence(this.access, this.sessionId, this.#storedLabels, this);
+    return this.#persistence;
+  }
+
+  onNewLabel(): void {
+    const { res } = this.#exchange;
+    const settle = (): void => this.#persistence?.settle(() => {});
+    if (isOver(res)) {
+      // nobody waits for this response any more, but the label must not be lost
+      queueMicrotask(settle);
+      return;
+    }
+    this.#gated();
+    if (this.#settlesAtEnd) return;
+    this.#settlesAtEnd = true;
+    onceOver(res, settle);
+  }
+
+  describe(): AppendContext {
+    return {
+      route: routeName(this.#exchange.req, this.#secrets()),
+      decisionWasAllow: !this.#denied,
+      bytesSent: this.#gate?.headOut ?? false,
+    };
+  }
+
+  #gated(): ResponseGate {
+    this.#gate ??= ResponseGate.on(this.#exchange.res, this);
+    return this.#gate;
+  }
+
+  mustHold(): boolean {
+    const labels = this.#asked();
+    return labels.unsettled || (labels.pending && !this.#denied) || this.#replaces;
+  }
+
+  settle(status: number | undefined, done: (verdict: Verdict) => void): void {
+    this.#denied ||= status !== undefined && this.#isDenial(status);
+    this.#asked().settle(() => done(this.#verdict()));
+  }
+
+  answerRefusal(detached: ServerResponse): void {
+    this.#answer(detached);
+  }
+
+  #verdict(): Verdict {
+    if (this.#replaces) {
+      this.#replaces = false;
+      return 'refuse';
+    }
+    if (!this.#asked().pending || this.#denied) return 'release';
+    this.record(PERSIST_FAILED);
+    this.#denied = true;
+    this.#answered = true;
+    return 'refuse';
+  }
+
+  /** G3. A violation that was only recorded makes no denial of a response that is none. */
+  #isDenial(status: number): boolean {
+    return status === 401 || status === 403 || (this.#violation !== undefined && status >= 400);
+  }
+
+  #secrets(): string[] {
+    return [this.sessionId ?? '', ...this.labels];
+  }
+
+  #answer(res: ServerResponse): void {
+    answerDenial(res, problemDenial(this.#violation ?? PERSIST_FAILED), this.#exchange.headersAtEntry);
+  }
+}
