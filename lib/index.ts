@@ -2,6 +2,7 @@ export type {
   Alarm,
   AlarmListener,
   AlarmLogger,
+  PolicyError,
   SessionStoreFailure,
   SessionStoreTtlRefreshFailed,
 } from './contract/alarms.js';
@@ -10,8 +11,21 @@ export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory } from './contract/session-store.js';
 export { MAX_LABEL_BYTES } from './labels/label.js';
 export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
-export { type DenyPredicate, denyIf, taint } from './middleware/guards.js';
+export type { GuardOptions } from './middleware/guard-options.js';
+export type { LabelCondition, Labels } from './middleware/label-condition.js';
 export type { AplSessionOptions } from './middleware/middleware-options.js';
+export {
+  type DecidePolicy,
+  type PolicyDecision,
+  type PolicyInput,
+  type PolicyOptions,
+  policy,
+} from './middleware/policy.js';
+export { PolicyViolation } from './middleware/policy-violation.js';
+export { policyViolationHandler } from './middleware/policy-violation-handler.js';
+export { denyIf, type RequestPredicate, requireThat } from './middleware/predicate-guards.js';
+export { requireSession } from './middleware/require-session.js';
+export { type TaintOptions, taint } from './middleware/taint.js';
 export type { ProblemDetails } from './response/denial.js';
 export type { ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
 export { type SessionAccessor, type SubjectSessionOptions, subjectSession } from './session/subject-session.js';

@@ -27,8 +27,21 @@ export interface SessionStoreTtlRefreshFailed {
   readonly error: string;
 }
 
+/** A guard could not decide, and so denied the request. Severity: error. */
+export interface PolicyError {
+  readonly alarm: 'policy_error';
+  /** The guard: its `name` option, or `denyIf`, `requireThat` or `policy`. */
+  readonly guard: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** What went wrong, in words; free of labels, session ids and credentials in URLs. */
+  readonly error: string;
+  /** The stable code of the failure, where it is one of this package: `policy.error` for an answer that is none. */
+  readonly code?: string;
+}
+
 /** A named operational event. The same object goes to the logger and to `onAlarm`; it is frozen. */
-export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed;
+export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed | PolicyError;
 
 export type AlarmListener = (alarm: Alarm) => void;
 

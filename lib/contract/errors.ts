@@ -2,8 +2,9 @@
  * Every code that this package raises. Codes are stable: they are part of the public API.
  *
  * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid` and
- * `middleware.*` at the call that is wrong, `store.*` by the stores, and `session.load_failed` and
- * `session.persist_failed` are also the codes of the two denials that a failing store causes.
+ * `middleware.*` at the call that is wrong, `store.*` by the stores. `session.load_failed` and `session.persist_failed`
+ * are also the codes of the two denials that a failing store causes, `session.required` and `policy.error` those of
+ * denials by guards.
  */
 export type AplSessionErrorCode =
   | 'config.invalid'
@@ -16,6 +17,8 @@ export type AplSessionErrorCode =
   | 'session.invalid'
   | 'session.load_failed'
   | 'session.persist_failed'
+  | 'session.required'
+  | 'policy.error'
   | 'violation.invalid'
   | 'middleware.missing'
   | 'middleware.conflict'

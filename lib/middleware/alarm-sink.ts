@@ -5,6 +5,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure load': 'session label load failed; failing request closed',
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
+  policy_error: 'policy could not be evaluated; request denied',
 };
 
 /** The default logger: winston, one JSON object a line on standard error. */
@@ -20,7 +21,7 @@ export function defaultLogger(): AlarmLogger {
 export function alarmSink(logger: AlarmLogger, onAlarm: AlarmListener | undefined): AlarmListener {
   return (alarm) => {
     const frozen = Object.freeze(alarm);
-    const level = alarm.alarm === 'session_store_failure' ? 'error' : 'warn';
+    const level = alarm.alarm === 'session_store_ttl_refresh_failed' ? 'warn' : 'error';
     contained(() => logger[level](messageFor(alarm), frozen));
     contained(() => onAlarm?.(frozen));
   };

@@ -72,7 +72,7 @@ function adopt(req: Request, earlier: unknown, request: SessionRequest, security
   if (typeof labels !== 'object' || labels === null || !(Symbol.iterator in labels)) {
     throw new AplSessionError('label.invalid', 'req.security.labels is set already, and is no iterable of labels.');
   }
-  for (const label of labels as Iterable<string>) request.labels.add(label);
+  request.labels.adopt(labels as Iterable<string>);
   if (violation) request.record(violation);
   for (const member of ['sessionId', 'source', 'labels', 'violation'] as const) {
     Object.defineProperty(earlier, member, { get: () => security[member], enumerable: true, configurable: true });

@@ -13,6 +13,18 @@ export const PERSIST_FAILED: Violation = Object.freeze({
   reason: 'session state could not be persisted',
 });
 
+/** A guard asks for a session, and the request has none. */
+export const SESSION_REQUIRED: Violation = Object.freeze({
+  code: 'session.required',
+  reason: 'this request needs a session',
+});
+
+/** A guard could not decide. */
+export const POLICY_ERROR: Violation = Object.freeze({
+  code: 'policy.error',
+  reason: 'the policy could not be evaluated',
+});
+
 /**
  * A frozen copy of a violation.
  * @throws AplSessionError `violation.invalid`

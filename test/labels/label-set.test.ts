@@ -97,6 +97,51 @@ describe('LabelSet', () => {
     expect(unsaved.any).to.equal(false);
   });
 
+  describe('for this message only', () => {
+    it('is in the set like any other, and never unsaved', () => {
+      const { labels, unsaved, notes } = setOf('a');
+      expect(labels.addForMessage('m').addForMessage('m')).to.equal(labels);
+      expect([...labels]).to.deep.equal(['a', 'm']);
+      expect(labels.has('m')).to.equal(true);
+      expect(unsaved.any).to.equal(false);
+      expect(notes()).to.equal(0);
+    });
+
+    it('G7: once it is added to the session too, it is unsaved, once', () => {
+      const { labels, unsaved, notes } = setOf();
+      labels.addForMessage('m').addForMessage('n');
+      labels.add('m').add('m').addForMessage('m');
+      expect([...labels]).to.deep.equal(['m', 'n']);
+      expect(unsaved.take()).to.deep.equal(['m']);
+      expect(notes()).to.equal(1);
+    });
+
+    it('G7: what the session has, stored or new, stays the session’s', () => {
+      const { labels, unsaved } = setOf('stored');
+      labels.add('new');
+      labels.addForMessage('new').addForMessage('stored');
+      expect(unsaved.take()).to.deep.equal(['new']);
+      labels.add('stored');
+      expect(unsaved.take()).to.deep.equal(['new']);
+    });
+
+    it('G5: is not removed either, and what is no label is refused', () => {
+      const { labels } = setOf();
+      labels.addForMessage('m');
+      expect(thrownBy(() => labels.delete('m'))).to.have.property('code', 'label.immutable');
+      expect(thrownBy(() => labels.addForMessage('a\nb'))).to.have.property('code', 'label.invalid');
+      expect([...labels]).to.deep.equal(['m']);
+    });
+
+    it('another set takes labels over in their scope', () => {
+      const earlier = setOf('stored').labels.addForMessage('m').addForMessage('both').add('new');
+      const { labels, unsaved } = setOf('stored');
+      labels.add('both').adopt(earlier);
+      expect([...labels]).to.deep.equal(['stored', 'both', 'm', 'new']);
+      expect(unsaved.take()).to.deep.equal(['both', 'new']);
+    });
+  });
+
   it('the array that it was made of is copied', () => {
     const stored = ['a'];
     const labels = new LabelSet(stored, new UnsavedLabels(() => {}));

@@ -15,6 +15,11 @@ describe('alarmSink', () => {
       'session label persist failed; failing request closed',
     ],
     [{ alarm: 'session_store_ttl_refresh_failed', error: 'x' }, 'warn', 'TTL refresh on load failed; labels returned'],
+    [
+      { alarm: 'policy_error', guard: 'denyIf', route: 'GET /', error: 'x' },
+      'error',
+      'policy could not be evaluated; request denied',
+    ],
   ];
   for (const [alarm, level, message] of cases) {
     it(`${message}: ${level}, and the same frozen object to the listener`, () => {

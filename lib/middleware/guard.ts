@@ -1,0 +1,71 @@
+import type { Request, RequestHandler } from 'express';
+import { AplSessionError } from '../contract/errors.js';
+import { isPromiseLike } from '../contract/promise-like.js';
+import type { Violation } from '../contract/security.js';
+import { errorText } from './alarm-sink.js';
+import { PolicyViolation } from './policy-violation.js';
+import { routeName } from './route-name.js';
+import type { SessionRequest } from './session-request.js';
+import { sessionRequestOf } from './session-security.js';
+import { codeOf } from './store-access.js';
+import { POLICY_ERROR, toViolation } from './violations.js';
+
+/** Decides over a request: the violation that it is denied for, or `undefined` if it may go on. May throw. */
+export type Verdict = (req: Request, request: SessionRequest) => Outcome | PromiseLike<Outcome>;
+type Outcome = Violation | undefined;
+
+/**
+ * A guard around a decision. A verdict that throws or rejects denies: with the violation if it is a `PolicyViolation`,
+ * else with `policy.error` and an alarm. A synchronous verdict is acted on at once.
+ */
+export function guardBy(name: string, verdict: Verdict): RequestHandler {
+  return (req, _res, next) => {
+    const request = requiredRequest(req, name);
+    const failed = (error: unknown): Violation => violationOf(error, name, req, request);
+    const outcome = attempt(() => verdict(req, request), failed);
+    if (isPromiseLike(outcome)) {
+      Promise.resolve(outcome)
+        .catch(failed)
+        .then((violation) => passes(request, violation))
+        .then((passed) => passed && next(), next);
+    } else if (passes(request, outcome)) next();
+  };
+}
+
+/** @throws AplSessionError `middleware.missing` */
+export function requiredRequest(req: Request, guard: string): SessionRequest {
+  const request = sessionRequestOf(req);
+  if (request) return request;
+  throw new AplSessionError(
+    'middleware.missing',
+    `The guard '${guard}' met a request that aplSessionMiddleware has not seen. Mount the middleware before it.`,
+  );
+}
+
+function attempt<T>(call: () => T, failed: (error: unknown) => Violation): T | Violation {
+  try {
+    return call();
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function passes(request: SessionRequest, violation: Outcome): boolean {
+  if (violation === undefined) return true;
+  request.deny(violation);
+  return false;
+}
+
+/** What a failed verdict denies for. */
+function violationOf(error: unknown, guard: string, req: Request, request: SessionRequest): Violation {
+  if (error instanceof PolicyViolation) return toViolation(error);
+  const secrets = [request.sessionId ?? '', ...request.labels];
+  request.access.raise({
+    alarm: 'policy_error',
+    guard,
+    route: routeName(req, secrets),
+    error: errorText(error, secrets),
+    ...codeOf(error),
+  });
+  return POLICY_ERROR;
+}

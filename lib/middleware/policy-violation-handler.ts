@@ -1,0 +1,17 @@
+import type { ErrorRequestHandler } from 'express';
+import { PolicyViolation } from './policy-violation.js';
+import { sessionRequestOf } from './session-security.js';
+
+/**
+ * An Express error handler that answers a thrown `PolicyViolation` as `req.security.deny()` does: the violation is
+ * recorded, and the response becomes its denial, or the connection is cut if bytes are out. Mount it after the routes,
+ * before other error handlers. Every other error goes on to the next one, and so does a violation of a request that
+ * `aplSessionMiddleware` has not seen. Causes are not searched.
+ */
+export function policyViolationHandler(): ErrorRequestHandler {
+  return (error, req, _res, next) => {
+    const request = error instanceof PolicyViolation ? sessionRequestOf(req) : undefined;
+    if (request) request.deny(error);
+    else next(error);
+  };
+}
