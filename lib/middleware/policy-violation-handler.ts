@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler } from 'express';
+import { AplSessionError } from '../contract/errors.js';
 import { PolicyViolation } from './policy-violation.js';
 import { sessionRequestOf } from './session-security.js';
 
@@ -7,8 +8,11 @@ import { sessionRequestOf } from './session-security.js';
  * recorded, and the response becomes its denial, or the connection is cut if bytes are out. Mount it after the routes,
  * before other error handlers. Every other error goes on to the next one, and so does a violation of a request that
  * `aplSessionMiddleware` has not seen. Causes are not searched.
+ *
+ * @throws AplSessionError `config.invalid` for any argument, as when it is mounted without being called
  */
-export function policyViolationHandler(): ErrorRequestHandler {
+export function policyViolationHandler(...none: readonly []): ErrorRequestHandler {
+  if (none.length > 0) throw new AplSessionError('config.invalid', 'policyViolationHandler() takes no arguments.');
   return (error, req, _res, next) => {
     const request = error instanceof PolicyViolation ? sessionRequestOf(req) : undefined;
     if (request) request.deny(error);

@@ -145,6 +145,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await request(app).get('/').expect(403);
     });
 
+    it('mounted without being called, it is config.invalid', async () => {
+      const app = express()
+        .set('env', 'test')
+        .use(policyViolationHandler as unknown as RequestHandler, onError);
+      await request(app).get('/').expect(500, 'passed on');
+      expect(passed[0]).to.have.property('code', 'config.invalid');
+    });
+
     it('G3: a request that was denied before keeps its first violation', async () => {
       const app = appOf(new ScriptedStore(), (req) => {
         req.security.deny({ code: 'first', reason: 'denied before' });
