@@ -2,29 +2,44 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { compilerFaults } from './support/compiler.js';
 
 const root = new URL('../', import.meta.url);
 const readme = read('README.md');
 
+/** Documents whose snippets, but for those that are regions of the examples, make one program. */
+const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: readonly string[] }> = [
+  {
+    document: 'docs/policies.md',
+    examples: ['examples/policies/cedar.ts', 'examples/policies/cel.ts', 'examples/policies/app.ts'],
+  },
+];
+
 describe('documents', () => {
   it('the snippets of the README are the code of the example', () => {
-    const regions = all(/\/\/ #region readme.*?\n(.*?)\/\/ #endregion/gs, read('examples/compensation/app.ts'));
-    const snippets = all(/```ts\n(.*?)```/gs, readme).map(([, snippet]) => snippet);
-    const code = regions.map(([, region = '']) =>
-      region.replace(/'\.\.\/\.\.\/lib\/(\w+)\.js'/g, (_, entry) =>
-        entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
-      ),
-    );
-    expect(snippets).to.have.length(2).and.to.deep.equal(code);
+    const snippets = snippetsOf('README.md');
+    expect(snippets).to.have.length(2).and.to.deep.equal(regionsOf('examples/compensation/app.ts'));
   });
 
-  it('the example plays its scenario to the end', () => {
-    const args = ['--import', 'tsx', 'examples/compensation/main.ts'];
-    const env = { ...process.env, VALKEY_URL: '' };
-    const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(root), env, encoding: 'utf8' });
-    expect(stdout).to.include('Every answer was the expected one.');
-    expect(status).to.equal(0);
-  });
+  for (const { document, examples } of PROGRAMS) {
+    it(`the snippets of ${document} are the code of its examples, and the others compile, one after the other`, () => {
+      const snippets = snippetsOf(document);
+      const regions = examples.flatMap(regionsOf);
+      expect(snippets).to.include.members(regions);
+      const faults = compilerFaults(snippets.filter((snippet) => !regions.includes(snippet)).join('\n'));
+      expect(faults).to.equal('');
+    });
+  }
+
+  for (const example of ['compensation', 'policies']) {
+    it(`the example ${example} plays its scenario to the end`, () => {
+      const args = ['--import', 'tsx', `examples/${example}/main.ts`];
+      const env = { ...process.env, VALKEY_URL: '' };
+      const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(root), env, encoding: 'utf8' });
+      expect(stdout).to.include('Every answer was the expected one.');
+      expect(status).to.equal(0);
+    });
+  }
 
   it('the README names the two commands, and package.json has their scripts', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
@@ -64,7 +79,7 @@ describe('documents', () => {
   });
 
   it('links between documents lead somewhere', () => {
-    for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/errors.md']) {
+    for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/errors.md', 'docs/policies.md']) {
       for (const [, target = ''] of all(/\]\((?!https:)([^)#]+)/g, read(document))) {
         expect(existsSync(new URL(target, new URL(document, root))), `${document}: ${target}`).to.equal(true);
       }
@@ -74,6 +89,19 @@ describe('documents', () => {
 
 function read(path: string): string {
   return readFileSync(new URL(path, root), 'utf8');
+}
+
+function snippetsOf(document: string): string[] {
+  return all(/```ts\n(.*?)```/gs, read(document)).map(([, snippet = '']) => snippet);
+}
+
+/** The parts of an example that a document shows, with the imports of a consumer. */
+function regionsOf(example: string): string[] {
+  return all(/\/\/ #region .*?\n(.*?)\/\/ #endregion/gs, read(example)).map(([, region = '']) =>
+    region.replace(/'\.\.\/\.\.\/lib\/(\w+)\.js'/g, (_, entry) =>
+      entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
+    ),
+  );
 }
 
 function all(pattern: RegExp, text: string): RegExpExecArray[] {

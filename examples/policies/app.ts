@@ -3,6 +3,7 @@ import { aplSessionMiddleware, type DecidePolicy, policy, subjectSession, taint 
 import { decideByCedar } from './cedar.js';
 import { decideByCel } from './cel.js';
 
+// #region docs
 const VIOLATION = { code: 'mail_refused', reason: 'this session may not send mail' };
 
 export const CEDAR_POLICIES = `
@@ -16,6 +17,7 @@ export const ENGINES: ReadonlyMap<string, () => DecidePolicy<string | undefined>
   ['Cedar', () => decideByCedar(CEDAR_POLICIES, VIOLATION)],
   ['CEL', () => decideByCel(CEL_EXPRESSION, VIOLATION)],
 ]);
+// #endregion
 
 export function createApp(decide: DecidePolicy<string | undefined>) {
   const aplSession = aplSessionMiddleware({

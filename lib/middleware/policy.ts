@@ -39,8 +39,8 @@ const OPTIONS = { subject: Joi.function() };
  *
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
-export function policy(decide: DecidePolicy, options?: GuardOptions): RequestHandler;
 export function policy<Subject>(decide: DecidePolicy<Subject>, options: PolicyOptions<Subject>): RequestHandler;
+export function policy(decide: DecidePolicy, options?: GuardOptions): RequestHandler;
 export function policy(
   decide: DecidePolicy<never>,
   options?: GuardOptions & Partial<PolicyOptions<unknown>>,
@@ -53,15 +53,15 @@ export function policy(
     );
   }
   return guardBy(name, (req, { labels }) => {
-    const decideFor = (who: unknown): Answer<PolicyDecision> => decide({ req, labels, subject: who as never });
+    const decideFor = (who: unknown): MaybeLater<PolicyDecision> => decide({ req, labels, subject: who as never });
     return chain(chain(subject?.(req), decideFor), violationIn);
   });
 }
 
-type Answer<T> = T | PromiseLike<T>;
+type MaybeLater<T> = T | PromiseLike<T>;
 
 /** Goes on with an answer, at once if it is there. */
-function chain<T, R>(answer: Answer<T>, then: (value: T) => Answer<R>): Answer<R> {
+function chain<T, R>(answer: MaybeLater<T>, then: (value: T) => MaybeLater<R>): MaybeLater<R> {
   return isPromiseLike(answer) ? Promise.resolve(answer).then(then) : then(answer);
 }
 

@@ -80,6 +80,7 @@ policy(({ labels }) => (labels.has('a') ? violation : { allow: true }), { name: 
 policy(async () => new PolicyViolation(violation));
 policy(({ subject }) => (subject.startsWith('a') ? { allow: true } : violation), { subject: subjectOf });
 policy(({ subject }) => (subject === 'a' ? { allow: true } : violation), { subject: (req) => req.get('x-user') });
+policy(async ({ subject }) => (subject.length > 0 ? { allow: true } : violation), { subject: subjectOf, name: 'n' });
 // @ts-expect-error a path that decides nothing
 policy(({ labels }) => {
   if (labels.has('a')) return violation;

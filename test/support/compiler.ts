@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What the compiler finds wrong with a module that imports this package by name: as strict as the project, but for unused names. */
+export function compilerFaults(module: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'express-apl-session-snippets-'));
+  try {
+    symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(folder, 'snippets.ts'), module);
+    const compilerOptions = {
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      paths: { 'express-apl-session': [`${PROJECT}lib/index.ts`], 'express-apl-session/*': [`${PROJECT}lib/*.ts`] },
+    };
+    const config = { extends: `${PROJECT}tsconfig.json`, compilerOptions, include: ['snippets.ts'] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+    return status === 0 ? '' : `${stdout}${stderr}` || `tsc ended with status ${status}`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
