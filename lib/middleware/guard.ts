@@ -11,18 +11,18 @@ import { codeOf } from './store-access.js';
 import { POLICY_ERROR, toViolation } from './violations.js';
 
 /** Decides over a request: the violation that it is denied for, or `undefined` if it may go on. May throw. */
-export type Verdict = (req: Request, request: SessionRequest) => Outcome | PromiseLike<Outcome>;
+export type Rule = (req: Request, request: SessionRequest) => Outcome | PromiseLike<Outcome>;
 type Outcome = Violation | undefined;
 
 /**
- * A guard around a decision. A verdict that throws or rejects denies: with the violation if it is a `PolicyViolation`,
- * else with `policy.error` and an alarm. A synchronous verdict is acted on at once.
+ * A guard around a rule. A rule that throws or rejects denies: with the violation if it is a `PolicyViolation`,
+ * else with `policy.error` and an alarm. A synchronous answer is acted on at once.
  */
-export function guardBy(name: string, verdict: Verdict): RequestHandler {
+export function guardBy(name: string, rule: Rule): RequestHandler {
   return (req, _res, next) => {
     const request = requiredRequest(req, name);
     const failed = (error: unknown): Violation => violationOf(error, name, req, request);
-    const outcome = attempt(() => verdict(req, request), failed);
+    const outcome = attempt(() => rule(req, request), failed);
     if (isPromiseLike(outcome)) {
       Promise.resolve(outcome)
         .catch(failed)
