@@ -205,7 +205,7 @@ describe('A held response looks like one that has accepted the data', () => {
     });
   });
 
-  it('P40: leaves nothing on the connection, no hold, and one listener on the closed response behind', async () => {
+  it('P40: leaves no listener on the connection and no hold behind', async () => {
     let after: Record<string, unknown> = {};
     gated = await new GatedServer().start((res, { labels }) => {
       const { socket } = res;
