@@ -27,7 +27,23 @@ export { denyIf, type RequestPredicate, requireThat } from './middleware/predica
 export { requireSession } from './middleware/require-session.js';
 export { type TaintOptions, taint } from './middleware/taint.js';
 export type { ProblemDetails } from './response/denial.js';
+export { fromExpressSession } from './session/from-express-session.js';
+export { fromPassport } from './session/from-passport.js';
 export type { ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
-export { type SessionAccessor, type SubjectSessionOptions, subjectSession } from './session/subject-session.js';
+export type { SessionKeying } from './session/session-keying.js';
+export {
+  type ClaimAccessor,
+  type SessionAccessor,
+  type SubjectSessionOptions,
+  type SubjectSessionResolver,
+  subjectSession,
+} from './session/subject-session.js';
+export {
+  type ExpressJwtSessionOptions,
+  fromExpressJwt,
+  fromMcpBearerAuth,
+  fromOauth2JwtBearer,
+} from './session/token-accessors.js';
+export type { TokenAccessors, TokenSessionOptions } from './session/verified-claims.js';
 export { MemorySessionStore, type MemorySessionStoreOptions } from './stores/memory-session-store.js';
 export type { SessionStoreBlock } from './stores/session-store-registry.js';

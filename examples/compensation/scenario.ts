@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 export interface Step {
   readonly title: string;
   readonly token: 'alice-token' | 'bob-token';
-  /** The `mcp-session-id` header; without it the request has no session. */
+  /** The `mcp-session-id` header; without it the session is that of the person. */
   readonly session?: string;
   readonly request: 'GET /compensation' | 'GET /notes?topic=lunch' | 'GET /notes?topic=customers' | 'POST /email';
   readonly status: number;
@@ -118,10 +118,11 @@ export function scenario(): readonly Step[] {
     {
       title: 'A request without a session id',
       token: 'alice-token',
-      request: 'GET /compensation',
-      ...salaries,
-      store: [],
-      why: 'It works, and the store is never touched. An app that wants none of these refuses them itself.',
+      request: 'GET /notes?topic=lunch',
+      status: 200,
+      body: { 0: 'The canteen is closed on Friday.' },
+      store: ['load: nothing'],
+      why: 'It belongs to the one session that Alice has without an id. An app that wants none of these refuses them.',
     },
   ];
 }

@@ -1,60 +1,100 @@
 import type { Request } from 'express';
-import { AplSessionError } from '../contract/errors.js';
-import { isPromiseLike } from '../contract/promise-like.js';
-import { h16 } from './digest.js';
-import type { ResolvedSession, SessionResolver } from './resolved-session.js';
+import Joi from 'joi';
+import { parseOptions } from '../contract/parse-options.js';
+import { claimTextOrNone, type Text, textOrNone, whenRead } from './accessor-value.js';
+import type { ResolvedSession } from './resolved-session.js';
+import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 
-/** Reads one value from a request; may be async. `undefined`, `null` and `''` mean that there is none. */
-export type SessionAccessor = (req: Request) => Answer | PromiseLike<Answer>;
-type Answer = string | null | undefined;
+/**
+ * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that there is none; anything else
+ * that is no well-formed string is the error `session.invalid`. What it throws goes to Express's error handling.
+ */
+export type SessionAccessor = (req: Request) => Text | PromiseLike<Text>;
+
+/** Reads a claim of a verified token; may be async. `undefined` and `''` mean that there is none. */
+export type ClaimAccessor = (req: Request) => unknown;
 
 export interface SubjectSessionOptions {
   /** The authenticated principal, never a value that the client may choose. Nothing resolves without it. */
   readonly subject: SessionAccessor;
 
-  /** A session id that the client or an upstream chose, for example the `mcp-session-id` header. */
-  readonly sessionId: SessionAccessor;
+  /**
+   * Tier `agent`: a session id that the client or an upstream chose, for example the `mcp-session-id` header or the
+   * context id of A2A. Whoever may choose it may also leave labels behind by choosing a new one.
+   */
+  readonly sessionId?: SessionAccessor;
+
+  /**
+   * Tier `token_claim`: the `session_id` claim of a token whose signature was checked. A claim that is no string counts
+   * as its JSON, as with CPEX; give it as a string where you can.
+   */
+  readonly claim?: ClaimAccessor;
+
+  /** Tier `identity`: the client or agent that calls on behalf of the subject. */
+  readonly caller?: SessionAccessor;
+
+  /** Tier `identity`: the name of this app, where several share one store and not their sessions. */
+  readonly gateway?: SessionAccessor;
+
+  /**
+   * `cpex` (default) gives the ids that CPEX gives: 16 hex characters, in which a colon in the subject can collide.
+   * `strict` gives 64 hex characters without such collisions, but shares no session with CPEX.
+   */
+  readonly keying?: SessionKeying;
 }
+
+/** What `subjectSession` returns. The answer is no promise unless an accessor has given one. */
+export type SubjectSessionResolver = (
+  req: Request,
+) => ResolvedSession | undefined | PromiseLike<ResolvedSession | undefined>;
+
+type ParsedOptions = SubjectSessionOptions & Required<Pick<SubjectSessionOptions, 'keying'>>;
+
+const schema = Joi.object<ParsedOptions>({
+  subject: Joi.function().required(),
+  sessionId: Joi.function(),
+  claim: Joi.function(),
+  caller: Joi.function(),
+  gateway: Joi.function(),
+  keying: Joi.string().valid('cpex', 'strict').default('cpex'),
+});
+
+const none = (): undefined => undefined;
 
 /**
- * A resolver that binds a session id chosen by the client to the authenticated subject, with CPEX's keying: the id is
- * the first 16 hex characters of SHA-256 over `subject:sessionId`, the source is `agent`. The same session id
- * under two subjects gives two sessions; without a subject or a session id there is no session.
+ * A resolver that binds every session to the authenticated subject, as CPEX does. The first tier that has what it
+ * needs wins and is the session's `source`: `agent` (a `sessionId`), `token_claim` (a `claim`), `identity`
+ * (the subject with `caller` and `gateway`, as far as they are there). Without a subject there is no session.
  *
- * @throws AplSessionError `config.invalid` if an accessor is missing or is no function
+ * @throws AplSessionError `config.invalid` for options that it does not understand
  */
-export function subjectSession(options: SubjectSessionOptions): SessionResolver {
-  const { subject, sessionId, ...unknown } = options ?? {};
-  if (typeof subject !== 'function' || typeof sessionId !== 'function' || Object.keys(unknown).length > 0) {
-    throw new AplSessionError(
-      'config.invalid',
-      'subjectSession takes { subject, sessionId }, two functions of the request, and nothing else.',
-    );
-  }
-  return (req) => {
-    const who = subject(req);
-    if (isPromiseLike(who)) return bindLater(who, () => sessionId(req));
-    const what = sessionId(req);
-    return isPromiseLike(what) ? bindLater(who, () => what) : bind(who, what);
-  };
-}
+export function subjectSession(options: SubjectSessionOptions): SubjectSessionResolver {
+  const parsed = parseOptions('subjectSession', schema, options);
+  const { subject, sessionId = none, claim = none, caller = none, gateway = none } = parsed;
+  const keyOf = KEYINGS[parsed.keying];
+  const found = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
+    id: keyOf(source, parts),
+    source,
+  });
 
-/** One after the other: with both under way, a failure of one would leave a rejection of the other unhandled. */
-async function bindLater(
-  who: Answer | PromiseLike<Answer>,
-  what: () => Answer | PromiseLike<Answer>,
-): Promise<ResolvedSession | undefined> {
-  return bind(await who, await what());
-}
-
-function bind(subject: Answer, sessionId: Answer): ResolvedSession | undefined {
-  const who = textOrNone('subject', subject);
-  const what = textOrNone('sessionId', sessionId);
-  return who && what ? { id: h16(`${who}:${what}`), source: 'agent' } : undefined;
-}
-
-function textOrNone(name: string, value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' && value.isWellFormed()) return value;
-  throw new AplSessionError('session.invalid', `subjectSession: ${name} must return a well-formed string or nothing.`);
+  const byIdentity = (req: Request, who: string) =>
+    whenRead(caller(req), (callerRead) => {
+      const from = textOrNone('caller', callerRead);
+      return whenRead(gateway(req), (gatewayRead) => found('identity', who, from, textOrNone('gateway', gatewayRead)));
+    });
+  const byClaim = (req: Request, who: string) =>
+    whenRead(claim(req), (read) => {
+      const claimed = claimTextOrNone(read);
+      return claimed === undefined ? byIdentity(req, who) : found('token_claim', who, claimed);
+    });
+  const byAgent = (req: Request, who: string) =>
+    whenRead(sessionId(req), (read) => {
+      const chosen = textOrNone('sessionId', read);
+      return chosen === undefined ? byClaim(req, who) : found('agent', who, chosen);
+    });
+  return (req) =>
+    whenRead(subject(req), (read) => {
+      const who = textOrNone('subject', read);
+      return who === undefined ? undefined : byAgent(req, who);
+    });
 }

@@ -5,25 +5,22 @@ import { type SessionAccessor, type SubjectSessionOptions, subjectSession } from
 import { rejectionOf, thrownBy } from '../support/eventually.js';
 import { runModule } from '../support/node-child.js';
 import { PARITY_VECTORS } from '../support/parity-vectors.js';
+import { accessorsFor, answerFor, type Given, KEYING_NAMES, sessionFor } from '../support/resolve-session.js';
 
 const req = {} as Request;
+const NAMES = ['subject', 'sessionId', 'claim', 'caller', 'gateway'] as const;
 
 /** Resolves like the middleware does: an exception and a rejection are the same to it. */
-async function resolve(subject: unknown, sessionId: unknown): Promise<unknown> {
-  return subjectSession({
-    subject: (() => subject) as SessionAccessor,
-    sessionId: (() => sessionId) as SessionAccessor,
-  })(req);
+async function resolve(given: Given): Promise<unknown> {
+  return answerFor(given);
+}
+
+/** The values with which the accessor `name` is reached, `value` being its own. */
+function reaching(name: (typeof NAMES)[number], value: unknown): Given {
+  return { subject: 'alice', [name]: value };
 }
 
 describe('subjectSession', () => {
-  for (const { name, agent, id } of PARITY_VECTORS) {
-    if (!agent) continue;
-    it(`resolves the id that CPEX resolves: ${name}`, async () => {
-      expect(await resolve(agent.subject, agent.sessionId)).to.deep.equal({ id, source: 'agent' });
-    });
-  }
-
   it('the accessors are given the request', async () => {
     const request = { auth: 'alice', header: 'sess-upstream' } as unknown as Request;
     const read =
@@ -38,45 +35,70 @@ describe('subjectSession', () => {
 
   for (const nothing of [undefined, null, '']) {
     const shown = nothing === '' ? 'an empty string' : String(nothing);
-    it(`G6: ${shown} as subject means no session`, async () => {
-      expect(await resolve(nothing, 'sess')).to.equal(undefined);
+    it(`G6: ${shown} as subject means no session, and nothing else is read`, async () => {
+      const forbidden = (): never => {
+        throw new Error('must not be read');
+      };
+      const rest = { sessionId: forbidden, claim: forbidden, caller: forbidden, gateway: forbidden };
+      expect(subjectSession({ subject: () => nothing, ...rest })(req)).to.equal(undefined);
+      expect(await subjectSession({ subject: async () => nothing, ...rest })(req)).to.equal(undefined);
     });
 
-    it(`G6: ${shown} as session id means no session`, async () => {
-      expect(await resolve('alice', nothing)).to.equal(undefined);
+    it(`${shown} as session id goes on to the claim, and then to the identity`, async () => {
+      for (const sessionId of [nothing, Promise.resolve(nothing)]) {
+        expect(await resolve({ subject: 'alice', sessionId, claim: 'c' })).to.include({ source: 'token_claim' });
+        expect(await resolve({ subject: 'alice', sessionId })).to.deep.equal(sessionFor({ subject: 'alice' }));
+      }
     });
 
-    it(`G6: a promise of ${shown} means no session`, async () => {
-      expect(await resolve(Promise.resolve(nothing), 'sess')).to.equal(undefined);
-      expect(await resolve('alice', Promise.resolve(nothing))).to.equal(undefined);
-    });
-  }
-
-  it('G6: one session id under two subjects gives two sessions', async () => {
-    expect(await resolve('alice', 'shared-sid')).to.not.deep.equal(await resolve('bob', 'shared-sid'));
-  });
-
-  it('the same subject and session id give the same session each time', async () => {
-    expect(await resolve('alice', 'sess')).to.deep.equal(await resolve('alice', 'sess'));
-  });
-
-  it('known weakness, for the sake of shared keys: a colon in the subject collides', async () => {
-    expect(await resolve('alice:foo', 'bar')).to.deep.equal(await resolve('alice', 'foo:bar'));
-  });
-
-  it('G6: the id never shows what the client chose', async () => {
-    expect(JSON.stringify(await resolve('alice', 'sess-upstream'))).to.not.match(/alice|upstream/);
-  });
-
-  for (const { what, subject, sessionId } of [
-    { what: 'subject', subject: Promise.resolve('alice'), sessionId: 'sess-upstream' },
-    { what: 'session id', subject: 'alice', sessionId: Promise.resolve('sess-upstream') },
-    { what: 'subject and session id', subject: Promise.resolve('alice'), sessionId: Promise.resolve('sess-upstream') },
-  ]) {
-    it(`a promise of the ${what} is waited for`, async () => {
-      expect(await resolve(subject, sessionId)).to.deep.equal({ id: '68755f41a98324d6', source: 'agent' });
+    it(`${shown} as caller or gateway is none`, async () => {
+      for (const value of [nothing, Promise.resolve(nothing)]) {
+        expect(await resolve({ subject: 'alice', caller: value, gateway: value })).to.deep.equal(
+          sessionFor({ subject: 'alice' }),
+        );
+      }
     });
   }
+
+  it('a tier that wins reads nothing of those after it', () => {
+    const forbidden = (): never => {
+      throw new Error('must not be read');
+    };
+    const subject = (): string => 'alice';
+    const identity = { caller: forbidden, gateway: forbidden };
+    expect(subjectSession({ subject, sessionId: () => 's', claim: forbidden, ...identity })(req)).to.include({
+      source: 'agent',
+    });
+    expect(subjectSession({ subject, claim: () => 's', ...identity })(req)).to.include({ source: 'token_claim' });
+  });
+
+  it('G6: the id never shows what the client chose', () => {
+    for (const keying of KEYING_NAMES) {
+      expect(JSON.stringify(sessionFor({ subject: 'alice', sessionId: 'sess-upstream' }, keying))).to.not.match(
+        /alice|upstream/,
+      );
+    }
+  });
+
+  for (const { name, given, id, source } of PARITY_VECTORS) {
+    it(`answers at once where every accessor does: ${name}`, () => {
+      expect(answerFor(given)).to.deep.equal({ id, source });
+    });
+
+    for (const promised of Object.keys(given)) {
+      it(`a promise of ${promised} is waited for: ${name}`, async () => {
+        const value = Promise.resolve(given[promised as keyof typeof given]);
+        const answer = answerFor({ ...given, [promised]: value });
+        expect(answer).to.be.instanceOf(Promise);
+        expect(await answer).to.deep.equal({ id, source });
+      });
+    }
+  }
+
+  it('all accessors may be async', async () => {
+    const given = Object.fromEntries(NAMES.map((name) => [name, Promise.resolve(name)]));
+    expect(await resolve(given)).to.deep.equal(sessionFor({ subject: 'subject', sessionId: 'sessionId' }));
+  });
 
   describe('what an accessor throws goes to the caller', () => {
     const failure = new Error('token expired');
@@ -86,16 +108,17 @@ describe('subjectSession', () => {
     const rejecting: SessionAccessor = async () => {
       throw failure;
     };
-    for (const { what, options } of [
-      { what: 'subject throws', options: { subject: throwing, sessionId: () => 's' } },
-      { what: 'sessionId throws', options: { subject: () => 'alice', sessionId: throwing } },
-      { what: 'subject rejects', options: { subject: rejecting, sessionId: () => 's' } },
-      { what: 'sessionId rejects', options: { subject: () => 'alice', sessionId: rejecting } },
-    ]) {
-      it(what, async () => {
-        const call = async (): Promise<unknown> => subjectSession(options)(req);
-        expect(await rejectionOf(call())).to.equal(failure);
-      });
+    for (const name of NAMES) {
+      for (const [how, accessor] of [
+        ['throws', throwing],
+        ['rejects', rejecting],
+      ] as const) {
+        it(`${name} ${how}`, async () => {
+          const call = async (): Promise<unknown> =>
+            subjectSession({ ...accessorsFor({ subject: 'alice' }), [name]: accessor })(req);
+          expect(await rejectionOf(call())).to.equal(failure);
+        });
+      }
     }
 
     it('both fail, one of them late: nothing is left unhandled', async function () {
@@ -119,38 +142,80 @@ describe('subjectSession', () => {
     { what: 'an array (a header that came twice)', value: ['a', 'b'] },
     { what: 'an object', value: { id: 'a' } },
     { what: 'true', value: true },
+    { what: 'a function', value: () => 'a' },
     { what: 'a string with a lone surrogate', value: 'a\ud800' },
   ]) {
-    it(`${what} from an accessor is session.invalid, for the subject and for the session id, now and promised`, async () => {
+    for (const name of ['subject', 'sessionId', 'caller', 'gateway'] as const) {
+      it(`${what} from ${name} is session.invalid, now and promised`, async () => {
+        for (const given of [value, Promise.resolve(value)]) {
+          expect(await rejectionOf(resolve(reaching(name, given)))).to.have.property('code', 'session.invalid');
+        }
+      });
+    }
+  }
+
+  for (const { what, value } of [
+    { what: 'a string with a lone surrogate', value: 'a\ud800' },
+    { what: 'a lone surrogate inside', value: { a: ['\ud800'] } },
+    { what: 'a lone surrogate in a key', value: { '\ud800': 1 } },
+    { what: 'an integer that JSON.parse has rounded', value: 2 ** 53 },
+    { what: 'NaN', value: Number.NaN },
+    { what: 'infinity', value: Number.POSITIVE_INFINITY },
+    { what: 'a bigint', value: 1n },
+    { what: 'a function', value: () => 'a' },
+    { what: 'a symbol', value: Symbol('a') },
+    { what: 'undefined inside', value: { a: undefined } },
+    { what: 'a hole', value: new Array(1) },
+    { what: 'a Map, which JSON makes {}', value: new Map([['a', 1]]) },
+    { what: 'a Date', value: new Date(0) },
+  ]) {
+    it(`${what} from claim is session.invalid, now and promised`, async () => {
       for (const given of [value, Promise.resolve(value)]) {
-        expect(await rejectionOf(resolve(given, 'sess'))).to.have.property('code', 'session.invalid');
-        expect(await rejectionOf(resolve('alice', given))).to.have.property('code', 'session.invalid');
+        expect(await rejectionOf(resolve(reaching('claim', given)))).to.have.property('code', 'session.invalid');
       }
     });
   }
 
+  it('equal claims give one session, in whatever order their members come', () => {
+    expect(sessionFor(reaching('claim', { a: 1, b: { c: 2, d: 3 } }))).to.deep.equal(
+      sessionFor(reaching('claim', { b: { d: 3, c: 2 }, a: 1 })),
+    );
+  });
+
   it('session.invalid does not repeat the value', async () => {
-    const error = (await rejectionOf(resolve('alice', 'hidden\ud800'))) as AplSessionError;
-    expect(error.message).to.not.include('hidden');
+    for (const name of NAMES) {
+      const error = (await rejectionOf(resolve(reaching(name, 'hidden\ud800')))) as AplSessionError;
+      expect(error.message).to.include(name).and.not.include('hidden');
+    }
   });
 
   describe('options', () => {
     const accessor = (): string => 'x';
-    for (const { what, options } of [
-      { what: 'no options', options: undefined },
-      { what: 'null', options: null },
-      { what: 'no subject', options: { sessionId: accessor } },
-      { what: 'no sessionId', options: { subject: accessor } },
-      { what: 'a subject that is no function', options: { subject: 'alice', sessionId: accessor } },
-      { what: 'an unknown option', options: { subject: accessor, sessionId: accessor, sesionId: accessor } },
+    for (const { what, options, named } of [
+      { what: 'no options', options: undefined, named: 'options' },
+      { what: 'null', options: null, named: 'options' },
+      { what: 'no subject', options: { sessionId: accessor }, named: 'subject' },
+      { what: 'an unknown option', options: { subject: accessor, sesionId: accessor }, named: 'sesionId' },
+      { what: 'an unknown keying', options: { subject: accessor, keying: 'stricter' }, named: 'keying' },
+      ...NAMES.map((name) => ({
+        what: `a ${name} that is no function`,
+        options: { subject: accessor, [name]: 'alice' },
+        named: name,
+      })),
     ]) {
-      it(`${what} is config.invalid, and the message names both accessors`, () => {
+      it(`${what} is config.invalid, and the message names it`, () => {
         const error = thrownBy(() => subjectSession(options as unknown as SubjectSessionOptions));
         expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'config.invalid');
-        expect((error as Error).message)
-          .to.include('subject')
-          .and.include('sessionId');
+        expect((error as Error).message).to.include(`'${named}'`);
       });
     }
+
+    it('the options are copied', () => {
+      const options = { subject: accessor, sessionId: (): string => 'a' };
+      const session = subjectSession(options);
+      const before = session(req);
+      options.sessionId = () => 'b';
+      expect(session(req)).to.deep.equal(before);
+    });
   });
 });
