@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { compilerFaults } from './support/compiler.js';
+import { all, only, ROOT, read, snippetsOf } from './support/documents.js';
 
-const root = new URL('../', import.meta.url);
 const readme = read('README.md');
 
 /** Documents whose snippets, but for those that are regions of the examples, make one program. */
@@ -17,13 +17,13 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
 
 describe('documents', () => {
   it('the snippets of the README are the code of the example', () => {
-    const snippets = snippetsOf('README.md');
+    const snippets = codeOf('README.md');
     expect(snippets).to.have.length(2).and.to.deep.equal(regionsOf('examples/compensation/app.ts'));
   });
 
   for (const { document, examples } of PROGRAMS) {
     it(`the snippets of ${document} are the code of its examples, and the others compile, one after the other`, () => {
-      const snippets = snippetsOf(document);
+      const snippets = codeOf(document);
       const regions = examples.flatMap(regionsOf);
       expect(snippets).to.include.members(regions);
       const faults = compilerFaults(snippets.filter((snippet) => !regions.includes(snippet)).join('\n'));
@@ -35,11 +35,28 @@ describe('documents', () => {
     it(`the example ${example} plays its scenario to the end`, () => {
       const args = ['--import', 'tsx', `examples/${example}/main.ts`];
       const env = { ...process.env, VALKEY_URL: '' };
-      const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(root), env, encoding: 'utf8' });
+      const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' });
       expect(stdout).to.include('Every answer was the expected one.');
       expect(status).to.equal(0);
     });
   }
+    const regions = all(/\/\/ #region readme.*?\n(.*?)\/\/ #endregion/gs, read('examples/compensation/app.ts'));
+    const snippets = snippetsOf('README.md').map(({ code }) => code);
+    const code = regions.map(([, region = '']) =>
+      region.replace(/'\.\.\/\.\.\/lib\/(\w+)\.js'/g, (_, entry) =>
+        entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
+      ),
+    );
+    expect(snippets).to.have.length(2).and.to.deep.equal(code);
+  });
+
+  it('the example plays its scenario to the end', () => {
+    const args = ['--import', 'tsx', 'examples/compensation/main.ts'];
+    const env = { ...process.env, VALKEY_URL: '' };
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' });
+    expect(stdout).to.include('Every answer was the expected one.');
+    expect(status).to.equal(0);
+  });
 
   it('the README names the two commands, and package.json has their scripts', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
@@ -79,20 +96,17 @@ describe('documents', () => {
   });
 
   it('links between documents lead somewhere', () => {
-    for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'docs/errors.md', 'docs/policies.md']) {
+    const documents = readdirSync(new URL('docs/', ROOT)).filter((name) => name.endsWith('.md'));
+    for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...documents.map((name) => `docs/${name}`)]) {
       for (const [, target = ''] of all(/\]\((?!https:)([^)#]+)/g, read(document))) {
-        expect(existsSync(new URL(target, new URL(document, root))), `${document}: ${target}`).to.equal(true);
+        expect(existsSync(new URL(target, new URL(document, ROOT))), `${document}: ${target}`).to.equal(true);
       }
     }
   });
 });
 
-function read(path: string): string {
-  return readFileSync(new URL(path, root), 'utf8');
-}
-
-function snippetsOf(document: string): string[] {
-  return all(/```ts\n(.*?)```/gs, read(document)).map(([, snippet = '']) => snippet);
+function codeOf(document: string): string[] {
+  return snippetsOf(document).map(({ code }) => code);
 }
 
 /** The parts of an example that a document shows, with the imports of a consumer. */
@@ -102,15 +116,4 @@ function regionsOf(example: string): string[] {
       entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
     ),
   );
-}
-
-function all(pattern: RegExp, text: string): RegExpExecArray[] {
-  return [...text.matchAll(pattern)];
-}
-
-/** The first group of a pattern that must match. */
-function only(pattern: RegExp, text: string): string {
-  const found = pattern.exec(text)?.[1];
-  if (found === undefined) throw new Error(`nothing matches ${pattern}`);
-  return found;
 }

@@ -15,6 +15,7 @@ const app = mkdtempSync(join(tmpdir(), 'express-apl-session-consumer-'));
 try {
   install(resolve(tarball), `express@${express}`, `@types/express@${express}`, '@types/node@20');
   if (existsSync(join(app, 'node_modules/ioredis'))) throw new Error('ioredis was installed, but it is optional');
+  use('consumer-types.mjs');
   use('exercise.mjs', 'consumer.mjs', 'consumer.cjs');
   for (const ioredis of ['5.0.0', '5', '6']) {
     install(`ioredis@${ioredis}`);
