@@ -68,7 +68,7 @@ export function onRequest(req: Request, property: string): unknown {
 
 /** @throws AplSessionError `session.invalid` */
 export function membersOf(value: unknown, what: string): Members {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Members;
+  if (typeof value === 'object' && value !== null) return value as Members;
   throw malformed(`${what} must be an object`);
 }
 
