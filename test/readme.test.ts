@@ -40,23 +40,6 @@ describe('documents', () => {
       expect(status).to.equal(0);
     });
   }
-    const regions = all(/\/\/ #region readme.*?\n(.*?)\/\/ #endregion/gs, read('examples/compensation/app.ts'));
-    const snippets = snippetsOf('README.md').map(({ code }) => code);
-    const code = regions.map(([, region = '']) =>
-      region.replace(/'\.\.\/\.\.\/lib\/(\w+)\.js'/g, (_, entry) =>
-        entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
-      ),
-    );
-    expect(snippets).to.have.length(2).and.to.deep.equal(code);
-  });
-
-  it('the example plays its scenario to the end', () => {
-    const args = ['--import', 'tsx', 'examples/compensation/main.ts'];
-    const env = { ...process.env, VALKEY_URL: '' };
-    const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' });
-    expect(stdout).to.include('Every answer was the expected one.');
-    expect(status).to.equal(0);
-  });
 
   it('the README names the two commands, and package.json has their scripts', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
