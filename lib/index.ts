@@ -2,6 +2,7 @@ export type {
   Alarm,
   AlarmListener,
   AlarmLogger,
+  DenialNotRendered,
   PolicyError,
   SessionStoreFailure,
   SessionStoreTtlRefreshFailed,
@@ -26,7 +27,9 @@ export { policyViolationHandler } from './middleware/policy-violation-handler.js
 export { denyIf, type RequestPredicate, requireThat } from './middleware/predicate-guards.js';
 export { requireSession } from './middleware/require-session.js';
 export { type TaintOptions, taint } from './middleware/taint.js';
-export type { ProblemDetails } from './response/denial.js';
+export type { DenialOption, DenialRenderer, DenialTemplate } from './response/denial.js';
+export { type JsonRpcDenialOptions, jsonRpcDenial } from './response/json-rpc-denial.js';
+export type { ProblemDetails } from './response/problem-denial.js';
 export { fromExpressSession } from './session/from-express-session.js';
 export { fromPassport } from './session/from-passport.js';
 export type { ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';

@@ -40,8 +40,17 @@ export interface PolicyError {
   readonly code?: string;
 }
 
+/** A renderer of denials failed, so that the default denial was sent. Severity: error. */
+export interface DenialNotRendered {
+  readonly alarm: 'denial_not_rendered';
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** What went wrong, in words; free of labels, session ids and credentials in URLs. */
+  readonly error: string;
+}
+
 /** A named operational event. The same object goes to the logger and to `onAlarm`; it is frozen. */
-export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed | PolicyError;
+export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed | PolicyError | DenialNotRendered;
 
 export type AlarmListener = (alarm: Alarm) => void;
 

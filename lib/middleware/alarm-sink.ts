@@ -6,6 +6,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
   policy_error: 'policy could not be evaluated; request denied',
+  denial_not_rendered: 'denial could not be rendered; default denial sent',
 };
 
 /** The default logger: winston, one JSON object a line on standard error. */

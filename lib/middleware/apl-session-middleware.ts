@@ -1,13 +1,13 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
-import { answerDenial, problemDenial, snapshotHeaders } from '../response/denial.js';
+import { snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
-import { type ResolvedSession, type SessionResolver, toResolvedSession } from '../session/resolved-session.js';
+import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
-import { type Exchange, SessionRequest } from './session-request.js';
+import { type Exchange, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf } from './session-security.js';
 import { codeOf, StoreAccess } from './store-access.js';
 import { LOAD_FAILED } from './violations.js';
@@ -29,12 +29,13 @@ export interface AplSessionMiddleware extends RequestHandler {
  * it could not hold a response back
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
-  const { session, store, ownsStore, storeTimeoutMs, logger, onAlarm } = parseMiddlewareOptions(options);
+  const { session, store, ownsStore, storeTimeoutMs, denial, logger, onAlarm } = parseMiddlewareOptions(options);
   assertGateableRuntime();
   const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
   store.onAlarm?.(access.raise);
 
-  const middleware: RequestHandler = (req, res, next) => proceed(next, () => enter(req, res, next, access, session));
+  const mount: Mount = { access, session, denial };
+  const middleware: RequestHandler = (req, res, next) => proceed(next, () => enter(req, res, next, mount));
   return Object.assign(middleware, {
     async close(): Promise<void> {
       // the deadlines of appends under way do not keep the process alive, and their alarms must not be lost
@@ -68,29 +69,23 @@ function proceed(next: NextFunction, step: () => boolean): void {
 }
 
 /** Resolves the session, and waits only where there is something to wait for: a request without one costs next to nothing. */
-function enter(
-  req: Request,
-  res: Response,
-  next: NextFunction,
-  access: StoreAccess,
-  resolve: SessionResolver,
-): boolean {
+function enter(req: Request, res: Response, next: NextFunction, mount: Mount): boolean {
   const mounted = sessionRequestOf(req);
-  if (mounted && mounted.sessionId !== undefined && mounted.access === access) return true;
+  if (mounted && mounted.sessionId !== undefined && mounted.access === mount.access) return true;
   assertGateable(res);
-  const arrival: Arrival = { req, res, next, access, mounted, headersAtEntry: snapshotHeaders(res) };
-  const answer = resolve(req);
+  const arrival: Arrival = { req, res, next, mount, mounted, headersAtEntry: snapshotHeaders(res) };
+  const answer = mount.session(req);
   if (!isPromiseLike(answer)) return load(arrival, answer);
   Promise.resolve(answer).then((awaited) => proceed(next, () => load(arrival, awaited)), next);
   return false;
 }
 
 function load(arrival: Arrival, answer: unknown): boolean {
-  const { next, mounted, access } = arrival;
+  const { next, mounted, mount } = arrival;
   const session = toResolvedSession(answer);
-  if (mounted && isServed(mounted, access, session)) return true;
+  if (mounted && isServed(mounted, mount.access, session)) return true;
   if (!session) return open(arrival, undefined, []);
-  access.load(
+  mount.access.load(
     session.id,
     (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
     (error) => proceed(next, () => refuse(arrival, session, error)),
@@ -103,10 +98,10 @@ function open(arrival: Arrival, session: ResolvedSession | undefined, storedLabe
   return true;
 }
 
-function refuse({ req, res, access, headersAtEntry }: Arrival, session: ResolvedSession, error: unknown): false {
-  raiseLoadFailure(req, access, session, error);
+function refuse(arrival: Arrival, session: ResolvedSession, error: unknown): false {
+  raiseLoadFailure(arrival.req, arrival.mount.access, session, error);
   // an earlier middleware, a timeout for example, may have answered while we waited
-  if (!res.headersSent) answerDenial(res, problemDenial(LOAD_FAILED), headersAtEntry);
+  if (!arrival.res.headersSent) new SessionRequest(arrival, session, []).deny(LOAD_FAILED);
   return false;
 }
 

@@ -1,10 +1,20 @@
 import Joi, { type SchemaMap } from 'joi';
 import { parseOptions } from '../contract/parse-options.js';
+import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
 
 /** What every guard takes as its last argument. */
 export interface GuardOptions {
   /** Names the guard in alarms and errors. Default: the name of its function. */
   readonly name?: string;
+
+  /** How this guard answers what it denies. Default: as `aplSessionMiddleware` does. */
+  readonly denial?: DenialOption;
+}
+
+/** What a guard works with. */
+export interface GuardSettings {
+  readonly name: string;
+  readonly denial: DenialRenderer | undefined;
 }
 
 /**
@@ -15,7 +25,9 @@ export function parseGuardOptions<T extends GuardOptions>(
   guard: string,
   options: T | undefined,
   own: SchemaMap<T> = {},
-): Readonly<T & Required<GuardOptions>> {
-  const schema = Joi.object<T & Required<GuardOptions>>({ name: Joi.string().default(guard), ...own });
-  return parseOptions(guard, schema, options === undefined ? {} : options);
+): Readonly<Omit<T, 'denial'> & GuardSettings> {
+  const schema = Joi.object<T & { name: string }>({ name: Joi.string().default(guard), denial: Joi.any(), ...own });
+  const parsed = parseOptions(guard, schema, options === undefined ? {} : options);
+  const { denial } = parsed;
+  return { ...parsed, denial: denial === undefined ? undefined : parseDenial(parsed.name, denial) };
 }

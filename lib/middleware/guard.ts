@@ -2,7 +2,9 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
+import type { DenialRenderer } from '../response/denial.js';
 import { errorText } from './alarm-sink.js';
+import type { GuardSettings } from './guard-options.js';
 import { PolicyViolation } from './policy-violation.js';
 import { routeName } from './route-name.js';
 import type { SessionRequest } from './session-request.js';
@@ -18,7 +20,7 @@ type Outcome = Violation | undefined;
  * A guard around a rule. A rule that throws or rejects denies: with the violation if it is a `PolicyViolation`,
  * else with `policy.error` and an alarm. A synchronous answer is acted on at once.
  */
-export function guardBy(name: string, rule: Rule): RequestHandler {
+export function guardBy({ name, denial }: GuardSettings, rule: Rule): RequestHandler {
   return (req, _res, next) => {
     const request = requiredRequest(req, name);
     const failed = (error: unknown): Violation => violationOf(error, name, req, request);
@@ -26,9 +28,9 @@ export function guardBy(name: string, rule: Rule): RequestHandler {
     if (isPromiseLike(outcome)) {
       Promise.resolve(outcome)
         .catch(failed)
-        .then((violation) => passes(request, violation))
+        .then((violation) => passes(request, violation, denial))
         .then((passed) => passed && next(), next);
-    } else if (passes(request, outcome)) next();
+    } else if (passes(request, outcome, denial)) next();
   };
 }
 
@@ -50,9 +52,9 @@ function attempt<T>(call: () => T, failed: (error: unknown) => Violation): T | V
   }
 }
 
-function passes(request: SessionRequest, violation: Outcome): boolean {
+function passes(request: SessionRequest, violation: Outcome, denial: DenialRenderer | undefined): boolean {
   if (violation === undefined) return true;
-  request.deny(violation);
+  request.deny(violation, denial);
   return false;
 }
 

@@ -3,6 +3,8 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
+import { sendProblem } from '../response/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import { buildSessionStore, isSessionStore, type SessionStoreBlock } from '../stores/session-store-registry.js';
@@ -24,6 +26,12 @@ export interface AplSessionOptions {
    */
   readonly storeTimeoutMs?: number;
 
+  /**
+   * How violations are answered: a status, headers and a body, or a renderer. Default: 403 with problem details (RFC 9457),
+   * or a short page for a client that prefers HTML. A guard may have its own.
+   */
+  readonly denial?: DenialOption;
+
   /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
   readonly logger?: AlarmLogger;
 
@@ -38,6 +46,7 @@ export interface Settings {
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
   readonly storeTimeoutMs: number;
+  readonly denial: DenialRenderer;
   readonly logger: AlarmLogger;
   readonly onAlarm: AlarmListener | undefined;
 }
@@ -52,6 +61,7 @@ const schema = Joi.object<AplSessionOptions>({
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
 });
@@ -60,7 +70,7 @@ const schema = Joi.object<AplSessionOptions>({
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // joi copies objects, and a store, logger or factory must stay the object that it is
-  const { store: given, storeFactories = [], logger = defaultLogger() } = options;
+  const { store: given, storeFactories = [], denial, logger = defaultLogger() } = options;
   const { session, onAlarm } = parsed;
   assertFactories(storeFactories);
   const ownsStore = !isSessionStore(given);
@@ -70,6 +80,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
     store,
     ownsStore,
     storeTimeoutMs: parsed.storeTimeoutMs ?? defaultTimeoutMs(store),
+    denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     logger,
     onAlarm,
   };

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { PolicyViolation } from './policy-violation.js';
 import { sessionRequestOf } from './session-security.js';
 
@@ -9,13 +10,18 @@ import { sessionRequestOf } from './session-security.js';
  * before other error handlers. Every other error goes on to the next one, and so does a violation of a request that
  * `aplSessionMiddleware` has not seen. Causes are not searched.
  *
- * @throws AplSessionError `config.invalid` for any argument, as when it is mounted without being called
+ * @param none nothing: that there is something shows that it was mounted without being called
+ * @throws AplSessionError `config.invalid`
  */
-export function policyViolationHandler(...none: readonly []): ErrorRequestHandler {
-  if (none.length > 0) throw new AplSessionError('config.invalid', 'policyViolationHandler() takes no arguments.');
+export function policyViolationHandler(
+  options?: Pick<GuardOptions, 'denial'>,
+  ...none: readonly []
+): ErrorRequestHandler {
+  if (none.length > 0) throw new AplSessionError('config.invalid', 'policyViolationHandler() takes its options only.');
+  const { denial } = parseGuardOptions('policyViolationHandler', options);
   return (error, req, _res, next) => {
     const request = error instanceof PolicyViolation ? sessionRequestOf(req) : undefined;
-    if (request) request.deny(error);
+    if (request) request.deny(error, denial);
     else next(error);
   };
 }

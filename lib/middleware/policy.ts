@@ -45,14 +45,15 @@ export function policy(
   decide: DecidePolicy<never>,
   options?: GuardOptions & Partial<PolicyOptions<unknown>>,
 ): RequestHandler {
-  const { name, subject } = parseGuardOptions('policy', options, OPTIONS);
+  const settings = parseGuardOptions('policy', options, OPTIONS);
+  const { name, subject } = settings;
   if (typeof decide !== 'function') {
     throw new AplSessionError(
       'config.invalid',
       `${name}: the decision must be a function of { req, labels, subject }.`,
     );
   }
-  return guardBy(name, (req, { labels }) => {
+  return guardBy(settings, (req, { labels }) => {
     const decideFor = (who: unknown): MaybeLater<PolicyDecision> => decide({ req, labels, subject: who as never });
     return chain(chain(subject?.(req), decideFor), violationIn);
   });

@@ -3,7 +3,7 @@ import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
 import { guardBy } from './guard.js';
-import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
 import { type LabelCondition, labelTest } from './label-condition.js';
 import { toViolation } from './violations.js';
 
@@ -22,11 +22,11 @@ export function denyIf(
   violation: Violation,
   options?: GuardOptions,
 ): RequestHandler {
-  const { name } = parseGuardOptions('denyIf', options);
+  const settings = parseGuardOptions('denyIf', options);
   const denial = toViolation(violation);
-  if (typeof condition === 'function') return predicateGuard(name, condition, true, denial);
-  const applies = labelTest(name, condition);
-  return guardBy(name, (_req, { labels }) => (applies(labels) ? denial : undefined));
+  if (typeof condition === 'function') return predicateGuard(settings, condition, true, denial);
+  const applies = labelTest(settings.name, condition);
+  return guardBy(settings, (_req, { labels }) => (applies(labels) ? denial : undefined));
 }
 
 /**
@@ -37,15 +37,15 @@ export function denyIf(
  * Express's error handling
  */
 export function requireThat(predicate: RequestPredicate, violation: Violation, options?: GuardOptions): RequestHandler {
-  const { name } = parseGuardOptions('requireThat', options);
+  const settings = parseGuardOptions('requireThat', options);
   if (typeof predicate !== 'function') {
-    throw new AplSessionError('config.invalid', `${name}: the predicate must be a function of the request.`);
+    throw new AplSessionError('config.invalid', `${settings.name}: the predicate must be a function of the request.`);
   }
-  return predicateGuard(name, predicate, false, toViolation(violation));
+  return predicateGuard(settings, predicate, false, toViolation(violation));
 }
 
 function predicateGuard(
-  name: string,
+  settings: GuardSettings,
   predicate: RequestPredicate,
   deniedAnswer: boolean,
   denial: Violation,
@@ -54,7 +54,7 @@ function predicateGuard(
     if (typeof answer === 'boolean') return answer === deniedAnswer ? denial : undefined;
     throw new AplSessionError('policy.error', `The predicate must answer with a boolean; got ${typeof answer}.`);
   };
-  return guardBy(name, (req) => {
+  return guardBy(settings, (req) => {
     const answer = predicate(req);
     return isPromiseLike(answer) ? Promise.resolve(answer).then(judge) : judge(answer);
   });

@@ -8,6 +8,6 @@ import { SESSION_REQUIRED } from './violations.js';
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
 export function requireSession(options?: GuardOptions): RequestHandler {
-  const { name } = parseGuardOptions('requireSession', options);
-  return guardBy(name, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
+  const settings = parseGuardOptions('requireSession', options);
+  return guardBy(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
 }

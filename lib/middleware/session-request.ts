@@ -1,21 +1,32 @@
-import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import type { Violation } from '../contract/security.js';
 import type { LabelSet } from '../labels/label-set.js';
-import { answerDenial, type HeaderSnapshot, problemDenial } from '../response/denial.js';
+import type { DenialRenderer } from '../response/denial.js';
+import type { GateKeeper, Verdict } from '../response/gate-keeper.js';
+import type { HeaderSnapshot } from '../response/headers-at-entry.js';
+import type { NodeResponse } from '../response/node-response.js';
+import { plainRefusal, renderRefusal } from '../response/refusal.js';
 import { isOver, onceOver } from '../response/response-end.js';
-import { type GateKeeper, ResponseGate, type Verdict } from '../response/response-gate.js';
-import type { ResolvedSession } from '../session/resolved-session.js';
+import { ResponseGate } from '../response/response-gate.js';
+import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
+import { errorText } from './alarm-sink.js';
 import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
 import { routeName } from './route-name.js';
 import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
+/** What one `aplSessionMiddleware()` works with. */
+export interface Mount {
+  readonly access: StoreAccess;
+  readonly session: SessionResolver;
+  readonly denial: DenialRenderer;
+}
+
 /** One request and its answer, as the middleware found them. */
 export interface Exchange {
   readonly req: Request;
   readonly res: Response;
-  readonly access: StoreAccess;
+  readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
 }
 
@@ -27,12 +38,12 @@ export interface Exchange {
 export class SessionRequest implements GateKeeper, PersistenceOwner {
   readonly sessionId: string | undefined;
   readonly source: string | undefined;
-  readonly access: StoreAccess;
   readonly #exchange: Exchange;
   readonly #storedLabels: readonly string[];
   #persistence: LabelPersistence | undefined;
   #gate: ResponseGate | undefined;
   #violation: Violation | undefined;
+  #denial: DenialRenderer | undefined;
   #answered = false;
   #settlesAtEnd = false;
   /** The response is a denial that is still to be rendered by nobody but us. */
@@ -41,11 +52,14 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   #denied = false;
 
   constructor(exchange: Exchange, session: ResolvedSession | undefined, storedLabels: readonly string[]) {
-    this.access = exchange.access;
     this.#exchange = exchange;
     this.#storedLabels = storedLabels;
     this.sessionId = session?.id;
     this.source = session?.source;
+  }
+
+  get access(): StoreAccess {
+    return this.#exchange.mount.access;
   }
 
   get labels(): LabelSet {
@@ -56,19 +70,22 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     return this.#violation;
   }
 
-  deny(violation: Violation): void {
+  /** @param denial how to answer this violation; default: as the mount does */
+  deny(violation: Violation, denial?: DenialRenderer): void {
     this.record(violation);
     this.#denied = true;
     if (this.#answered) return;
     this.#answered = true;
+    this.#denial = denial;
     const gate = this.#gated();
-    if (this.#exchange.res.headersSent) {
+    const { res, headersAtEntry } = this.#exchange;
+    if (res.headersSent) {
       gate.refuse();
       return;
     }
     // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
     this.#replaces = true;
-    this.#answer(this.#exchange.res);
+    plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res);
   }
 
   async persist(): Promise<void> {
@@ -124,8 +141,22 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     this.#asked().settle(() => done(this.#verdict()));
   }
 
-  answerRefusal(detached: ServerResponse): void {
-    this.#answer(detached);
+  answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void {
+    const { req, headersAtEntry, mount } = this.#exchange;
+    const refusal = {
+      violation: this.#violation ?? PERSIST_FAILED,
+      render: this.#denial ?? mount.denial,
+      headersAtEntry,
+      onFailure: (error: unknown) => {
+        const secrets = this.#secrets();
+        this.access.raise({
+          alarm: 'denial_not_rendered',
+          route: routeName(req, secrets),
+          error: errorText(error, secrets),
+        });
+      },
+    };
+    renderRefusal(refusal, create, done);
   }
 
   #verdict(): Verdict {
@@ -147,9 +178,5 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
 
   #secrets(): string[] {
     return [this.sessionId ?? '', ...this.labels];
-  }
-
-  #answer(res: ServerResponse): void {
-    answerDenial(res, problemDenial(this.#violation ?? PERSIST_FAILED), this.#exchange.headersAtEntry);
   }
 }

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import Joi from 'joi';
 import { requiredRequest } from './guard.js';
-import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';
 import { PERSIST_FAILED } from './violations.js';
 
@@ -30,28 +30,32 @@ export function taint(...labelsAndOptions: readonly [...Labels, TaintOptions]): 
 export function taint(...given: ReadonlyArray<string | TaintOptions>): RequestHandler {
   const last = given.at(-1);
   const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
-  const { name, scope } = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);
+  const settings = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);
   const labels = assertLabels(hasOptions ? given.slice(0, -1) : given);
-  if (scope === 'message') {
+  if (settings.scope === 'message') {
     return (req, _res, next) => {
-      const request = requiredRequest(req, name);
+      const request = requiredRequest(req, settings.name);
       for (const label of labels) request.labels.addForMessage(label);
       next();
     };
   }
   return (req, _res, next) => {
-    taintSession(req, name, labels).then((saved) => saved && next(), next);
+    taintSession(req, settings, labels).then((saved) => saved && next(), next);
   };
 }
 
-async function taintSession(req: Request, name: string, labels: readonly string[]): Promise<boolean> {
+async function taintSession(
+  req: Request,
+  { name, denial }: GuardSettings,
+  labels: readonly string[],
+): Promise<boolean> {
   const request = requiredRequest(req, name);
   for (const label of labels) request.labels.add(label);
   try {
     await request.persist();
     return true;
   } catch {
-    request.deny(PERSIST_FAILED);
+    request.deny(PERSIST_FAILED, denial);
     return false;
   }
 }

@@ -1,77 +1,83 @@
-import { type OutgoingHttpHeader, type ServerResponse, STATUS_CODES } from 'node:http';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Request, Response } from 'express';
+import Joi from 'joi';
+import { AplSessionError } from '../contract/errors.js';
+import { parseOptions } from '../contract/parse-options.js';
 import type { Violation } from '../contract/security.js';
-import type { NodeResponse } from './node-response.js';
+import { sendProblem } from './problem-denial.js';
 
-/** A response that refuses. */
-export interface Denial {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+/**
+ * Answers with a denial. The response is the app's own kind of response with status 403, the headers that were set before
+ * `aplSessionMiddleware`, and `Cache-Control: no-store`; what is sent on it takes the place of whatever handlers have made.
+ * May answer later. One that throws, rejects, or has not ended the response within 1 s is replaced by the default denial.
+ */
+export type DenialRenderer = (violation: Violation, req: Request, res: Response) => unknown;
+
+/** A denial that is the same for every violation, but for the default body. */
+export interface DenialTemplate {
+  /** 400 to 599. Default 403. */
+  readonly status?: number;
+  /** Set after those that were set before `aplSessionMiddleware`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text, or a value that is sent as JSON. Default: problem details, or HTML for a browser. */
+  readonly body?: string | object;
 }
 
-/** The members of a denial's body: RFC 9457 problem details, with `code` added. */
-export interface ProblemDetails {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-}
+/** How violations are answered. */
+export type DenialOption = DenialTemplate | DenialRenderer;
 
-/** The denial for a violation: 403 with problem details, never to be cached. */
-export function problemDenial({ code, reason }: Violation): Denial {
-  const status = 403;
-  const problem: ProblemDetails = {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? '',
-    status,
-    detail: reason,
-    code,
+const template = Joi.object<DenialTemplate>({
+  status: Joi.number().integer().min(400).max(599),
+  headers: Joi.object().pattern(Joi.string(), Joi.string().allow('').custom(headerValue)),
+  body: Joi.alternatives(Joi.string().allow(''), Joi.object(), Joi.array()),
+}).custom(withValidNames);
+
+/**
+ * The renderer that an option stands for.
+ * @throws AplSessionError `config.invalid`
+ */
+export function parseDenial(what: string, option: DenialOption): DenialRenderer {
+  if (typeof option === 'function') return option;
+  const { status = 403, headers = {}, body } = parseOptions(`${what}: denial`, template, option);
+  const { text, type } = rendered(what, body);
+  return (violation, req, res) => {
+    res.statusCode = status;
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+    if (text === undefined) {
+      sendProblem(violation, req, res);
+      return;
+    }
+    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', type);
+    res.end(text);
   };
-  return {
-    status,
-    headers: { 'Content-Type': 'application/problem+json; charset=utf-8', 'Cache-Control': 'no-store' },
-    body: JSON.stringify(problem),
-  };
 }
 
-/** Headers that describe a body, or how it is sent; they never survive the body that they were set for. */
-const REPRESENTATION_HEADERS = new Set([
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-location',
-  'content-range',
-  'content-type',
-  'etag',
-  'expires',
-  'last-modified',
-  'trailer',
-  'transfer-encoding',
-]);
-
-export type HeaderSnapshot = ReadonlyArray<{ readonly name: string; readonly value: OutgoingHttpHeader }>;
-
-/** Copies the headers that are set at this moment. */
-export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
-  return (res as NodeResponse).getRawHeaderNames().map((name) => {
-    const value = res.getHeader(name) ?? '';
-    return { name, value: Array.isArray(value) ? [...value] : value };
-  });
-}
-
-/** Answers with a denial. Of all headers, only those of the snapshot stay, with the values they had then. */
-export function answerDenial(res: ServerResponse, denial: Denial, snapshot: HeaderSnapshot): void {
-  const { sendDate } = res;
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.sendDate = sendDate; // removing a Date header would have switched it off
-  for (const { name, value } of snapshot) {
-    if (!REPRESENTATION_HEADERS.has(name.toLowerCase())) res.setHeader(name, value);
+function rendered(what: string, body: DenialTemplate['body']): { text: string | undefined; type: string } {
+  if (body === undefined || typeof body === 'string') return { text: body, type: 'text/plain; charset=utf-8' };
+  try {
+    return { text: JSON.stringify(body), type: 'application/json; charset=utf-8' };
+  } catch {
+    throw new AplSessionError(
+      'config.invalid',
+      `${what}: denial: 'body' must be a string, or a value that JSON can hold.`,
+    );
   }
-  for (const [name, value] of Object.entries(denial.headers)) res.setHeader(name, value);
-  res.setHeader('Content-Length', Buffer.byteLength(denial.body));
-  res.statusCode = denial.status;
-  res.statusMessage = STATUS_CODES[denial.status] ?? '';
-  res.end(denial.body);
+}
+
+function headerValue(value: string, { error }: Joi.CustomHelpers): unknown {
+  try {
+    validateHeaderValue('header', value);
+    return value;
+  } catch {
+    return error('any.custom', { error: new Error('no header can have this value') });
+  }
+}
+
+function withValidNames(value: DenialTemplate, { error }: Joi.CustomHelpers): unknown {
+  try {
+    for (const name of Object.keys(value.headers ?? {})) validateHeaderName(name);
+    return value;
+  } catch {
+    return error('any.custom', { error: new Error("'headers' has a name that no header can have") });
+  }
 }

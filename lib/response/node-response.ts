@@ -95,15 +95,32 @@ export function endsWithConnection(res: ServerResponse): boolean {
 }
 
 /**
- * A response that is connected to nothing, for rendering another answer to the same request.
+ * A response that is connected to nothing, for rendering another answer to the same request, with the same methods.
  * @param keepAlive whether the connection may serve more requests after it
  */
 export function detachedResponse(res: NodeResponse, keepAlive: boolean): NodeResponse {
   const detached = new ServerResponse(res.req) as NodeResponse;
+  Object.setPrototypeOf(detached, Object.getPrototypeOf(res));
+  if ('locals' in res) Object.assign(detached, { locals: res.locals });
   detached.shouldKeepAlive = res.shouldKeepAlive && keepAlive;
   detached._keepAliveTimeout = res._keepAliveTimeout;
   detached.maxRequestsOnConnectionReached = res.maxRequestsOnConnectionReached;
   return detached;
+}
+
+/** Calls back when a detached response has ended; nobody else tells. Whoever waits for its `drain` need not wait. */
+export function onceEnded(detached: ServerResponse, callback: () => void): void {
+  const { write, end } = detached;
+  detached.write = ((...args: Parameters<typeof write>) => {
+    const accepted = write.apply(detached, args);
+    if (!accepted) process.nextTick(() => detached.emit('drain'));
+    return accepted;
+  }) as typeof write;
+  detached.end = ((...args: Parameters<typeof end>) => {
+    end.apply(detached, args);
+    if (detached.writableEnded) callback();
+    return detached;
+  }) as typeof end;
 }
 
 /** The bytes of a detached response that has ended. */

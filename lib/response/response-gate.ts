@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http';
 import { AplSessionError } from '../contract/errors.js';
 import { DeferredDestroy } from './deferred-destroy.js';
+import type { GateKeeper } from './gate-keeper.js';
+import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import {
   bytesOf,
@@ -15,26 +16,6 @@ import {
   resetConnection,
   type WriteCallback,
 } from './node-response.js';
-import { shadowMethod } from './shadow-method.js';
-
-/** What becomes of a response that was held. */
-export type Verdict = 'release' | 'refuse';
-
-/** Decides when a response is held and what becomes of it. The gate knows nothing else about the reasons. */
-export interface GateKeeper {
-  /** Whether no byte may leave at the moment. Asked for every piece of output, so it must be cheap. */
-  mustHold(): boolean;
-
-  /**
-   * Called when a hold begins, and again while `mustHold` is still true after it. Calls back, later in any case, when
-   * the bytes may leave, or the response is to be refused.
-   * @param status the response's status, `undefined` before there is a head
-   */
-  settle(status: number | undefined, done: (verdict: Verdict) => void): void;
-
-  /** Answers with the refusal. The response given is connected to nothing; it must have ended on return. */
-  answerRefusal(detached: ServerResponse): void;
-}
 
 const kGate = Symbol('express-apl-session.gate');
 type GatedResponse = NodeResponse & { [kGate]?: ResponseGate };
@@ -53,6 +34,8 @@ export class ResponseGate {
   readonly #kept: KeptOutput;
   #holding = false;
   #refused = false;
+  /** A refusal is being made. */
+  #rendering = false;
   #headOut: boolean;
   #endChecked = false;
   #destroy: DeferredDestroy | undefined;
@@ -156,35 +139,22 @@ export class ResponseGate {
 
   #hold(): void {
     if (this.#holding) return;
-    this.#holding = true;
-    this.#deferDestroy();
-    if (FINISHES_AT_END) finishAtEnd(this.#res, true);
+    this.#beginHold();
     this.#settle();
   }
 
-  /**
-   * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
-   * nothing else is left to be written.
-   */
+  #beginHold(): void {
+    this.#holding = true;
+    this.#deferDestroy();
+    if (FINISHES_AT_END) finishAtEnd(this.#res, true);
+  }
+
+  /** Once the head is made, and the response has its turn, it is known how it ends. */
   #guardEnd(): void {
     const res = this.#res;
-    const { socket } = res;
-    if (!socket || this.#endChecked || res._header === null) return;
+    if (!res.socket || this.#endChecked || res._header === null) return;
     this.#endChecked = true;
-    if (!endsWithConnection(res)) return;
-    const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
-    const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
-      if (!this.#keeper.mustHold()) return end();
-      const destroy = new DeferredDestroy(socket);
-      this.#keeper.settle(renderedStatus(res), (verdict) => {
-        destroy.restore();
-        if (verdict === 'refuse') resetConnection(socket);
-        else end();
-        destroy.perform(true);
-      });
-      return socket;
-    });
-    res.once('close', restore);
+    if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
   }
 
   #deferDestroy(): void {
@@ -202,17 +172,28 @@ export class ResponseGate {
   }
 
   #settle(): void {
-    this.#keeper.settle(renderedStatus(this.#res), (verdict) => {
-      try {
+    this.#keeper.settle(renderedStatus(this.#res), (verdict) =>
+      this.#guarded(() => {
         if (verdict === 'refuse') this.refuse();
-        if (this.#keeper.mustHold()) this.#settle();
-        else this.#release();
-      } catch (error) {
-        // a listener that throws, or a fault of this class, must cost this connection and not the process
-        this.#cut();
-        this.#res.req.socket.destroy(error as Error);
-      }
-    });
+        this.#proceed();
+      }),
+    );
+  }
+
+  #proceed(): void {
+    if (this.#rendering) return;
+    if (this.#keeper.mustHold()) this.#settle();
+    else this.#release();
+  }
+
+  /** A listener that throws, or a fault of this class, must cost this connection and not the process. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#cut();
+      this.#res.req.socket.destroy(error as Error);
+    }
   }
 
   #release(): void {
@@ -223,12 +204,30 @@ export class ResponseGate {
     destroy?.perform(res.writableEnded);
   }
 
-  /** Puts the refusal in the place of everything that was kept. */
+  /** Has the refusal made, and holds the response until it is there. */
   #replace(): void {
     const res = this.#res;
+    const create = (): NodeResponse => detachedResponse(res, res.writableEnded && !res._last);
+    let later = false;
+    this.#rendering = true;
+    this.#keeper.answerRefusal(create, (refusal) => {
+      this.#rendering = false;
+      if (!later) this.#replaceBy(refusal);
+      else {
+        this.#guarded(() => {
+          this.#replaceBy(refusal);
+          this.#proceed();
+        });
+      }
+    });
+    later = true;
+    if (this.#rendering && !this.#holding) this.#beginHold();
+  }
+
+  /** Puts the refusal in the place of everything that was kept. */
+  #replaceBy(refusal: NodeResponse): void {
+    const res = this.#res;
     const ended = res.writableEnded;
-    const refusal = detachedResponse(res, ended && !res._last);
-    this.#keeper.answerRefusal(refusal);
     const callbacks = this.#kept.take().map(({ callback }) => callback);
     impersonate(res, refusal);
     const onSent: WriteCallback = (error) => {

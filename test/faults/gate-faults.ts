@@ -10,6 +10,7 @@ const gate = 'lib/response/response-gate.ts';
 const kept = 'lib/response/kept-output.ts';
 const node = 'lib/response/node-response.ts';
 const destroy = 'lib/response/deferred-destroy.ts';
+const end = 'lib/response/guarded-end.ts';
 const constructorEnd = 'res._flush = ResponseGate.#gatedFlush;';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
@@ -128,8 +129,20 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a connection that is closed after each refusal',
     file: gate,
-    from: 'detachedResponse(res, ended && !res._last)',
+    from: 'detachedResponse(res, res.writableEnded && !res._last)',
     to: 'detachedResponse(res, false)',
+  },
+  {
+    name: 'a release while the refusal is made',
+    file: gate,
+    from: 'if (this.#rendering) return;',
+    to: '',
+  },
+  {
+    name: 'a response that has its turn while the refusal is made',
+    file: gate,
+    from: 'if (this.#rendering && !this.#holding) this.#beginHold();',
+    to: '',
   },
   {
     name: 'a replacement after the head has left',
@@ -175,19 +188,19 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'an end of the connection that does not wait for the append',
-    file: gate,
-    from: 'if (!this.#keeper.mustHold()) return end();',
-    to: 'if (this.#endChecked) return end();',
+    file: end,
+    from: 'if (!keeper.mustHold()) return end();',
+    to: 'if (res) return end();',
   },
   {
     name: 'an end of the connection that is as clean after a failed append',
-    file: gate,
+    file: end,
     from: "if (verdict === 'refuse') resetConnection(socket);",
     to: "if (verdict === 'refuse') end();",
   },
   {
     name: 'an end of the connection that waits, but not for a server that closes',
-    file: gate,
+    file: end,
     from: 'const destroy = new DeferredDestroy(socket);',
     to: 'const destroy = { restore() {}, perform(_answered: boolean) {} };',
   },

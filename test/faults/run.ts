@@ -13,7 +13,8 @@ const copy = mkdtempSync(join(tmpdir(), 'apl-faults-'));
 
 function testsPass(): boolean {
   const mocha = ['--import', 'tsx', '--expose-gc', 'node_modules/mocha/bin/mocha.js', '--no-config', '--bail'];
-  const { status } = spawnSync(process.execPath, [...mocha, '--timeout', '20000', 'test/response/*.test.ts'], {
+  const specs = ['test/response/*.test.ts', 'test/middleware/denials.test.ts'];
+  const { status } = spawnSync(process.execPath, [...mocha, '--timeout', '20000', ...specs], {
     cwd: copy,
     env: { ...process.env, DIFFERENTIAL_CASES: '600' },
     timeout: 120_000,

@@ -104,8 +104,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(text.replace(/^Date: .*$/m, 'Date: -').split('\r\n')).to.deep.equal([
           'HTTP/1.1 403 Forbidden',
           'X-Powered-By: Express',
-          'Content-Type: application/problem+json; charset=utf-8',
           'Cache-Control: no-store',
+          'Content-Type: application/problem+json; charset=utf-8',
           `Content-Length: ${DENIAL_BODY.length}`,
           'Date: -',
           'Connection: close',

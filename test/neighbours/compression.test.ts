@@ -23,7 +23,6 @@ describe('Neighbour: compression', () => {
   describeNeighbour('compression', {
     mount: () => compression(),
     headers: { 'Accept-Encoding': 'gzip' },
-    addsAtHead: ['vary'],
     answers: Object.keys(ANSWERS),
   });
 

@@ -41,7 +41,7 @@ const kept = (bench: Bench) => Object.keys(bench.latest.headersAtEntry);
 type NotedRequest = Request & { session: { note?: string } };
 
 describe('Neighbour: express-session', () => {
-  describeNeighbour('express-session', { mount: () => expressSession(), addsAtHead: ['set-cookie'] });
+  describeNeighbour('express-session', { mount: () => expressSession() });
 
   for (const { version, express } of EXPRESSES) {
     for (const position of POSITIONS) {

@@ -1,0 +1,24 @@
+import type { NodeResponse } from './node-response.js';
+
+/** What becomes of a response that was held. */
+export type Verdict = 'release' | 'refuse';
+
+/** Decides when a response is held and what becomes of it. The gate knows nothing else about the reasons. */
+export interface GateKeeper {
+  /** Whether no byte may leave at the moment. Asked for every piece of output, so it must be cheap. */
+  mustHold(): boolean;
+
+  /**
+   * Called when a hold begins, and again while `mustHold` is still true after it. Calls back, later in any case, when
+   * the bytes may leave, or the response is to be refused.
+   * @param status the response's status, `undefined` before there is a head
+   */
+  settle(status: number | undefined, done: (verdict: Verdict) => void): void;
+
+  /**
+   * Makes the refusal.
+   * @param create makes responses that are connected to nothing
+   * @param done takes the one that is to be sent, which must have ended
+   */
+  answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void;
+}

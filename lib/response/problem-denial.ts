@@ -1,0 +1,65 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Request } from 'express';
+import type { Violation } from '../contract/security.js';
+
+/** The members of a denial's body: RFC 9457 problem details, with `code` added. */
+export interface ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+}
+
+/** The default denial: problem details with the response's status, or a short page for a client that prefers HTML. */
+export function sendProblem(violation: Violation, req: IncomingMessage, res: ServerResponse): void {
+  const title = STATUS_CODES[res.statusCode] ?? '';
+  if (prefersHtml(req)) {
+    res.setHeader('Content-Security-Policy', "default-src 'none'");
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+    send(res, 'text/html; charset=utf-8', pageOf(title, violation));
+    return;
+  }
+  const problem: ProblemDetails = {
+    type: 'about:blank',
+    title,
+    status: res.statusCode,
+    detail: violation.reason,
+    code: violation.code,
+  };
+  send(res, 'application/problem+json; charset=utf-8', JSON.stringify(problem));
+}
+
+function send(res: ServerResponse, type: string, body: string): void {
+  res.statusMessage = STATUS_CODES[res.statusCode] ?? '';
+  res.setHeader('Content-Type', type);
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
+}
+
+/** Whether HTML is asked for by name, and nothing of equal rank before it. Express knows how to read `Accept`. */
+function prefersHtml(req: IncomingMessage): boolean {
+  if (!req.headers.accept?.includes('html') || typeof (req as Request).accepts !== 'function') return false;
+  return (req as Request).accepts(['application/problem+json', 'application/json', 'text/html']) === 'text/html';
+}
+
+function pageOf(title: string, { reason, code }: Violation): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${escaped(title)}</title></head>
+<body><h1>${escaped(title)}</h1><p>${escaped(reason)}</p><p><code>${escaped(code)}</code></p></body>
+</html>
+`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+}

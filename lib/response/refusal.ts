@@ -1,0 +1,74 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import { isPromiseLike } from '../contract/promise-like.js';
+import type { Violation } from '../contract/security.js';
+import type { DenialRenderer } from './denial.js';
+import { type HeaderSnapshot, restoreHeaders } from './headers-at-entry.js';
+import { onceEnded } from './node-response.js';
+import { sendProblem } from './problem-denial.js';
+
+/** What a response is to be replaced by. */
+export interface Refusal {
+  readonly violation: Violation;
+  readonly render: DenialRenderer;
+  readonly headersAtEntry: HeaderSnapshot;
+  /** Called if the renderer failed, so that the default denial is sent. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const RENDER_TIMEOUT_MS = 1_000;
+
+/**
+ * Renders a refusal on a response that is connected to nothing, and hands it over when it has ended; at once if the
+ * renderer answers at once.
+ */
+export function renderRefusal<T extends ServerResponse>(
+  refusal: Refusal,
+  create: () => T,
+  done: (rendered: T) => void,
+): void {
+  const { violation, render, onFailure } = refusal;
+  const res = prepared(create(), refusal);
+  let timer: NodeJS.Timeout | undefined;
+  let settled = false;
+  const finish = (rendered: () => T): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(timer);
+    done(rendered());
+  };
+  const fail = (error: unknown): void =>
+    finish(() => {
+      onFailure(error);
+      return plainRefusal(refusal, create());
+    });
+  onceEnded(res, () => finish(() => res));
+  try {
+    const answer = render(violation, res.req as Request, res as unknown as Response);
+    if (isPromiseLike(answer)) Promise.resolve(answer).then(undefined, fail);
+  } catch (error) {
+    fail(error);
+  }
+  if (settled) return;
+  timer = setTimeout(
+    () => fail(new Error(`The denial was not rendered within ${RENDER_TIMEOUT_MS} ms.`)),
+    RENDER_TIMEOUT_MS,
+  );
+  timer.unref();
+}
+
+/** Answers with the default denial. */
+export function plainRefusal<T extends ServerResponse>(
+  refusal: Pick<Refusal, 'violation' | 'headersAtEntry'>,
+  res: T,
+): T {
+  sendProblem(refusal.violation, res.req, prepared(res, refusal));
+  return res;
+}
+
+function prepared<T extends ServerResponse>(res: T, { headersAtEntry }: Pick<Refusal, 'headersAtEntry'>): T {
+  restoreHeaders(res, headersAtEntry);
+  res.setHeader('Cache-Control', 'no-store');
+  res.statusCode = 403;
+  return res;
+}
