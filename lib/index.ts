@@ -4,12 +4,16 @@ export type {
   AlarmLogger,
   DenialNotRendered,
   PolicyError,
+  SessionStoreCircuitChanged,
   SessionStoreFailure,
+  SessionStoreNotDurable,
   SessionStoreTtlRefreshFailed,
+  SessionStoreUnsafeEviction,
+  SessionStoreUnsupportedServer,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
-export type { SessionStore, SessionStoreFactory } from './contract/session-store.js';
+export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
 export { MAX_LABEL_BYTES } from './labels/label.js';
 export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
 export type { GuardOptions } from './middleware/guard-options.js';

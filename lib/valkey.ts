@@ -1,2 +1,2 @@
-export type { ValkeySessionStoreOptions } from './stores/valkey/valkey-config.js';
+export type { ValkeyCircuitBreakerOptions, ValkeySessionStoreOptions } from './stores/valkey/valkey-config.js';
 export { ValkeySessionStore, valkeySessionStoreFactory } from './stores/valkey/valkey-session-store.js';

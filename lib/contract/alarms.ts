@@ -27,6 +27,34 @@ export interface SessionStoreTtlRefreshFailed {
   readonly error: string;
 }
 
+/** A store's circuit breaker changed its state. No state allows what a closed one would deny. Severity: warn. */
+export interface SessionStoreCircuitChanged {
+  readonly alarm: 'session_store_circuit_changed';
+  /** `open`: calls are refused at once. `half_open`: one call goes through as a probe. `closed`: normal operation. */
+  readonly state: 'open' | 'half_open' | 'closed';
+}
+
+/** The server may drop labels when its memory runs out, or has dropped keys already. Severity: warn. */
+export interface SessionStoreUnsafeEviction {
+  readonly alarm: 'session_store_unsafe_eviction';
+  /** What was found, and what to do, in words. */
+  readonly error: string;
+}
+
+/** The server may lose acknowledged labels when it crashes or restarts. Severity: warn. */
+export interface SessionStoreNotDurable {
+  readonly alarm: 'session_store_not_durable';
+  /** What was found, and what to do, in words. */
+  readonly error: string;
+}
+
+/** The server is of a version or in a role that this package does not support. Severity: warn. */
+export interface SessionStoreUnsupportedServer {
+  readonly alarm: 'session_store_unsupported_server';
+  /** What was found, and what to do, in words. */
+  readonly error: string;
+}
+
 /** A guard could not decide, and so denied the request. Severity: error. */
 export interface PolicyError {
   readonly alarm: 'policy_error';
@@ -50,7 +78,15 @@ export interface DenialNotRendered {
 }
 
 /** A named operational event. The same object goes to the logger and to `onAlarm`; it is frozen. */
-export type Alarm = SessionStoreFailure | SessionStoreTtlRefreshFailed | PolicyError | DenialNotRendered;
+export type Alarm =
+  | SessionStoreFailure
+  | SessionStoreTtlRefreshFailed
+  | PolicyError
+  | DenialNotRendered
+  | SessionStoreCircuitChanged
+  | SessionStoreUnsafeEviction
+  | SessionStoreNotDurable
+  | SessionStoreUnsupportedServer;
 
 export type AlarmListener = (alarm: Alarm) => void;
 

@@ -24,6 +24,7 @@ export type AplSessionErrorCode =
   | 'middleware.conflict'
   | 'store.timeout'
   | 'store.unavailable'
+  | 'store.circuit_open'
   | 'store.command_failed'
   | 'store.malformed_reply'
   | 'store.full'

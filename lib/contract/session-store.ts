@@ -9,7 +9,7 @@ import type { AlarmListener } from './alarms.js';
  *   would be seen by a load that starts now, on any node;
  * - both calls settle in bounded time; the middleware has a deadline of its own and takes a late answer for a failure.
  *
- * Optional members add to that: `close` and `onAlarm`.
+ * Optional members add to that: `close`, `check` and `onAlarm`.
  */
 export interface SessionStore {
   /** The session's labels; empty for a session that was never written. Rejects on any failure. */
@@ -22,6 +22,12 @@ export interface SessionStore {
   close?(): Promise<void>;
 
   /**
+   * Looks at whether the backend is fit to keep labels: one finding for each thing that was looked at. Rejects only if
+   * the backend cannot be asked at all. What it finds is never a reason to refuse a request.
+   */
+  check?(): Promise<readonly StoreFinding[]>;
+
+  /**
    * The longest that one call may take by the store's own deadlines, in milliseconds. The middleware derives its
    * `storeTimeoutMs` from this where it is not set.
    */
@@ -29,6 +35,18 @@ export interface SessionStore {
 
   /** Called once by each middleware that uses the store: where alarms that only the store can see should go. */
   onAlarm?(listener: AlarmListener): void;
+}
+
+/** One thing that a store looked at in its backend. */
+export interface StoreFinding {
+  /** What was looked at, for example `eviction_policy`. */
+  readonly name: string;
+  /** `unknown`: the backend does not tell, as managed services often do not. */
+  readonly status: 'ok' | 'warning' | 'unknown';
+  /** What was found, in words. */
+  readonly detail: string;
+  /** What to do about it; absent if there is nothing to do. */
+  readonly fix?: string;
 }
 
 /** Builds a store from the block `store: { kind, ... }`. `memory` is built in. */

@@ -7,6 +7,10 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
   policy_error: 'policy could not be evaluated; request denied',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
+  session_store_circuit_changed: 'circuit breaker of the session store changed its state',
+  session_store_unsafe_eviction: 'the session store may evict labels',
+  session_store_not_durable: 'the session store may lose labels in a crash',
+  session_store_unsupported_server: 'the session store runs on an unsupported server',
 };
 
 /** The default logger: winston, one JSON object a line on standard error. */

@@ -37,15 +37,3 @@ export function resultOf([error, result]: ReplyTuple): unknown {
 function malformed(command: string, found: string): AplSessionError {
   return new AplSessionError('store.malformed_reply', `Valkey answered ${command} with ${found}.`);
 }
-
-/**
- * Makes a store error of what ioredis rejects with. ioredis hangs the command on its errors, and Valkey repeats
- * arguments in some messages and the user's name in others; keys, labels and logins must not travel with either.
- */
-export function toStoreError(operation: string, error: unknown): AplSessionError {
-  if (error instanceof AplSessionError) return error;
-  const { name, message } = error as Error;
-  const text = message.replace(/,? with args beginning with:.*/s, '').replace(/\bUser \S+ has/, 'The user has');
-  const code = name === 'ReplyError' ? 'store.command_failed' : 'store.unavailable';
-  return new AplSessionError(code, `Valkey ${operation} failed: ${text}`);
-}

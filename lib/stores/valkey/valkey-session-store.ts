@@ -1,19 +1,23 @@
 import type { Redis } from 'ioredis';
-import type { AlarmListener } from '../../contract/alarms.js';
-import { withDeadline } from '../../contract/deadline.js';
-import { AplSessionError } from '../../contract/errors.js';
-import type { SessionStore, SessionStoreFactory } from '../../contract/session-store.js';
+import type { Alarm, AlarmListener } from '../../contract/alarms.js';
+import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { sha256Hex } from '../../session/digest.js';
+import { ValkeyCaller } from './valkey-caller.js';
 import { parseValkeyConfig, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
 import { ValkeyConnection } from './valkey-connection.js';
-import { countOf, membersOf, pairOf, resultOf, toStoreError } from './valkey-replies.js';
+import { isDemotion, toStoreError } from './valkey-faults.js';
+import { countOf, membersOf, pairOf, resultOf } from './valkey-replies.js';
+import { checkServer } from './valkey-self-check.js';
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
  * Connects at the first call. A load is one round trip; an append is one atomic union in one round trip.
  *
+ * The first connection asks once whether the server is fit to keep labels; see {@link ValkeySessionStore.check}.
+ *
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.timeout` (no reply in time),
- * `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable), `store.closed`.
+ * `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable), `store.circuit_open`,
+ * `store.closed`. None takes longer than `deadlineMs`, its retry included.
  *
  * @throws AplSessionError `config.invalid` at construction
  */
@@ -21,17 +25,24 @@ export class ValkeySessionStore implements SessionStore {
   readonly deadlineMs: number;
   readonly #config: ValkeyConfig;
   readonly #connection: ValkeyConnection;
+  readonly #caller: ValkeyCaller;
   readonly #alarmListeners = new Set<AlarmListener>();
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
-    this.#connection = new ValkeyConnection(this.#config);
-    this.deadlineMs = this.#config.connectTimeoutMs + this.#config.commandTimeoutMs;
+    this.#connection = new ValkeyConnection(this.#config, (client) => {
+      // nobody waits for this one; what it could not ask is of no consequence
+      this.#check(client).catch(() => {});
+    });
+    this.#caller = new ValkeyCaller(this.#connection, this.#config, (state) => {
+      this.#raise({ alarm: 'session_store_circuit_changed', state });
+    });
+    this.deadlineMs = this.#caller.deadlineMs;
   }
 
   loadLabels(sessionId: string): Promise<string[]> {
     const key = this.#keyOf(sessionId);
-    return this.#call('load', (client) => this.#load(client, key));
+    return this.#caller.call('load', (client) => this.#load(client, key));
   }
 
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
@@ -39,11 +50,25 @@ export class ValkeySessionStore implements SessionStore {
     const key = this.#keyOf(sessionId);
     // the call may wait for a connection, and the list is the caller's
     const copy = [...labels];
-    await this.#call('append', (client) => this.#append(client, key, copy));
+    await this.#caller.call('append', (client) => this.#append(client, key, copy));
   }
 
   async close(): Promise<void> {
     this.#connection.close();
+  }
+
+  /**
+   * Asks Valkey whether it is fit to keep labels: eviction, durability, role, version. Every warning is also an alarm.
+   * Rejects with `store.unavailable`, `store.timeout` or `store.closed` if it cannot be asked.
+   */
+  check(): Promise<readonly StoreFinding[]> {
+    return this.#caller.call('check', (client) => this.#check(client));
+  }
+
+  async #check(client: Redis): Promise<readonly StoreFinding[]> {
+    const { findings, alarms } = await checkServer(client);
+    for (const alarm of alarms) this.#raise(alarm);
+    return findings;
   }
 
   onAlarm(listener: AlarmListener): void {
@@ -52,7 +77,9 @@ export class ValkeySessionStore implements SessionStore {
 
   #load(client: Redis, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
-    const reading = client.smembers(key).then(membersOf);
+    const stillPrimary = this.#connection.stillPrimary();
+    const members = client.smembers(key).then(membersOf);
+    const reading = stillPrimary ? Promise.all([members, stillPrimary]).then(([labels]) => labels) : members;
     if (ttlSeconds === undefined) return reading;
     const refreshing = client.expire(key, ttlSeconds);
     refreshing.catch(() => {});
@@ -81,15 +108,22 @@ export class ValkeySessionStore implements SessionStore {
   /** The labels were read, so they count; that they may expire too early is worth an alarm. */
   async #watchRefresh(labels: readonly string[], refreshing: Promise<unknown>): Promise<void> {
     try {
-      const refreshed = countOf('EXPIRE', await this.#withCommandDeadline('TTL refresh', () => refreshing));
-      if (refreshed === 0 && labels.length > 0) this.#raise('The key was gone when its TTL was to be refreshed.');
+      const refreshed = countOf('EXPIRE', await this.#caller.withCommandDeadline('TTL refresh', () => refreshing));
+      if (refreshed === 0 && labels.length > 0) {
+        this.#raiseRefreshFailure('The key was gone when its TTL was to be refreshed.');
+      }
     } catch (error) {
-      this.#raise(toStoreError('TTL refresh', error).message);
+      if (isDemotion(error)) this.#connection.reset();
+      this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
     }
   }
 
-  #raise(error: string): void {
-    const alarm = Object.freeze({ alarm: 'session_store_ttl_refresh_failed', error } as const);
+  #raiseRefreshFailure(error: string): void {
+    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
+  }
+
+  #raise(alarm: Alarm): void {
+    Object.freeze(alarm);
     for (const listener of this.#alarmListeners) {
       try {
         listener(alarm);
@@ -97,26 +131,6 @@ export class ValkeySessionStore implements SessionStore {
         // an alarm that cannot be delivered must not decide about a request
       }
     }
-  }
-
-  async #call<T>(operation: string, command: (client: Redis) => Promise<T>): Promise<T> {
-    const client = this.#connection.readyNow() ?? (await this.#connection.ready());
-    try {
-      return await this.#withCommandDeadline(operation, () => command(client));
-    } catch (error) {
-      throw toStoreError(operation, error);
-    }
-  }
-
-  #withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
-    const { commandTimeoutMs } = this.#config;
-    return withDeadline(command, commandTimeoutMs, () => {
-      this.#connection.reset();
-      return new AplSessionError(
-        'store.timeout',
-        `Valkey did not answer the ${operation} within ${commandTimeoutMs} ms.`,
-      );
-    });
   }
 
   #keyOf(sessionId: string): string {

@@ -8,17 +8,28 @@ import { thrownBy } from '../../support/eventually.js';
 const endpoint = 'localhost:6379';
 
 describe('ValkeySessionStore options', () => {
-  it('have the defaults of CPEX', () => {
+  it('have the defaults of CPEX, which has neither retry nor circuit breaker', () => {
     expect(parseValkeyConfig({ endpoint })).to.deep.equal({
       endpoint: { host: 'localhost', port: 6379, tls: false },
       keyPrefix: 'taint:v1',
       connectTimeoutMs: 250,
       commandTimeoutMs: 500,
+      retry: true,
+      circuitBreaker: false,
     });
   });
 
+  it('a circuit breaker has defaults of its own', () => {
+    const { circuitBreaker } = parseValkeyConfig({ endpoint, circuitBreaker: {} });
+    expect(circuitBreaker).to.deep.equal({ consecutiveFailures: 10, halfOpenAfterMs: 1_000 });
+  });
+
   it('are copied and frozen', () => {
-    expect(parseValkeyConfig({ endpoint })).to.be.frozen;
+    const circuitBreaker = { consecutiveFailures: 3 };
+    const config = parseValkeyConfig({ endpoint, circuitBreaker });
+    circuitBreaker.consecutiveFailures = 4;
+    expect(config).to.be.frozen;
+    expect(config.circuitBreaker).to.be.frozen.and.to.include({ consecutiveFailures: 3 });
   });
 
   it('give the deadline of one call: both timeouts', async () => {
@@ -41,6 +52,23 @@ describe('ValkeySessionStore options', () => {
     { what: 'half a second of ttlSeconds', options: { endpoint, ttlSeconds: 0.5 }, names: 'ttlSeconds' },
     { what: 'connectTimeoutMs 0', options: { endpoint, connectTimeoutMs: 0 }, names: 'connectTimeoutMs' },
     { what: 'infinite commandTimeoutMs', options: { endpoint, commandTimeoutMs: Infinity }, names: 'commandTimeoutMs' },
+    { what: 'retry as a number', options: { endpoint, retry: 1 }, names: 'retry' },
+    { what: 'circuitBreaker true', options: { endpoint, circuitBreaker: true }, names: 'circuitBreaker' },
+    {
+      what: 'an unknown key of circuitBreaker',
+      options: { endpoint, circuitBreaker: { threshold: 5 } },
+      names: 'circuitBreaker.threshold',
+    },
+    {
+      what: 'a circuitBreaker that opens at no failure',
+      options: { endpoint, circuitBreaker: { consecutiveFailures: 0 } },
+      names: 'circuitBreaker.consecutiveFailures',
+    },
+    {
+      what: 'a circuitBreaker that never probes',
+      options: { endpoint, circuitBreaker: { halfOpenAfterMs: Infinity } },
+      names: 'circuitBreaker.halfOpenAfterMs',
+    },
     { what: 'two faults', options: { endpoint, ttlSeconds: 0, tls: true }, names: 'tls' },
     { what: 'plain text to another machine', options: { endpoint: 'redis://u:hunter2@db:6379' }, names: 'rediss://' },
   ]) {

@@ -5,6 +5,7 @@ import { AplSessionError, type AplSessionErrorCode } from '../../../lib/contract
 import { sha256Hex } from '../../../lib/session/digest.js';
 import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
+import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
 import { runModule } from '../../support/node-child.js';
@@ -41,11 +42,6 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
     const store = new ValkeySessionStore({ endpoint: server().url, ...options });
     open.push(store);
     return store;
-  };
-  const alarmsOf = (store: ValkeySessionStore): Alarm[] => {
-    const alarms: Alarm[] = [];
-    store.onAlarm((alarm) => alarms.push(alarm));
-    return alarms;
   };
   beforeEach(() => server().flush());
   afterEach(async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Alarm } from '../../../lib/contract/alarms.js';
 import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
+import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
 import { runModule } from '../../support/node-child.js';
@@ -124,8 +124,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
 
     it('a load of an unknown session creates nothing and alarms nobody', async () => {
       const store = storeWith({ ttlSeconds: 100 });
-      const alarms: Alarm[] = [];
-      store.onAlarm((alarm) => alarms.push(alarm));
+      const alarms = alarmsOf(store);
       await store.loadLabels('sess-ttl');
       // a second load on the same connection: whatever the first one brought about has happened
       await store.loadLabels('sess-ttl');

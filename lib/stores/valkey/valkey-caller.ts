@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
+import { withDeadline } from '../../contract/deadline.js';
+import { AplSessionError } from '../../contract/errors.js';
+import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
+import type { ValkeyConfig } from './valkey-config.js';
+import type { ValkeyConnection } from './valkey-connection.js';
+import { isDemotion, isPassing, toStoreError } from './valkey-faults.js';
+
+type Command<T> = (client: Redis) => Promise<T>;
+
+const MIN_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 30;
+
+/** Makes calls: each has its deadlines, whatever the server does, and one retry and a circuit breaker if configured. */
+export class ValkeyCaller {
+  /** The longest that a call may take, its retry included. */
+  readonly deadlineMs: number;
+  readonly #connection: ValkeyConnection;
+  readonly #config: ValkeyConfig;
+  readonly #breaker: ValkeyCircuitBreaker | undefined;
+
+  constructor(
+    connection: ValkeyConnection,
+    config: ValkeyConfig,
+    onCircuit: (state: SessionStoreCircuitChanged['state']) => void,
+  ) {
+    this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
+    this.#connection = connection;
+    this.#config = config;
+    if (config.circuitBreaker) this.#breaker = new ValkeyCircuitBreaker(config.circuitBreaker, onCircuit);
+  }
+
+  /** Rejects with a store error only. The command must be one that may be applied twice. */
+  call<T>(operation: string, command: Command<T>): Promise<T> {
+    return this.#breaker
+      ? this.#breaker.run(() => this.#callOrRetry(operation, command))
+      : this.#callOrRetry(operation, command);
+  }
+
+  /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
+  withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
+    const { commandTimeoutMs } = this.#config;
+    return withDeadline(command, commandTimeoutMs, () => {
+      this.#connection.reset();
+      return new AplSessionError(
+        'store.timeout',
+        `Valkey did not answer the ${operation} within ${commandTimeoutMs} ms.`,
+      );
+    });
+  }
+
+  async #callOrRetry<T>(operation: string, command: Command<T>): Promise<T> {
+    const startedMs = performance.now();
+    try {
+      return await this.#attempt(operation, command);
+    } catch (error) {
+      if (isDemotion(error)) this.#connection.reset();
+      const failure = toStoreError(operation, error);
+      if (!this.#config.retry || !isPassing(error)) throw failure;
+      const leftMs = this.deadlineMs - (performance.now() - startedMs);
+      return this.#retry(operation, command, { failure, leftMs });
+    }
+  }
+
+  async #attempt<T>(operation: string, command: Command<T>): Promise<T> {
+    const client = this.#connection.readyNow() ?? (await this.#connection.ready());
+    return this.withCommandDeadline(operation, () => command(client));
+  }
+
+  /** If this fails as well, the first failure is what tells why. */
+  async #retry<T>(
+    operation: string,
+    command: Command<T>,
+    { failure, leftMs }: { readonly failure: AplSessionError; readonly leftMs: number },
+  ): Promise<T> {
+    const pauseMs = MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
+    if (pauseMs >= leftMs) throw failure;
+    try {
+      return await withDeadline(
+        async () => {
+          await delay(pauseMs, undefined, { ref: false });
+          return this.#attempt(operation, command);
+        },
+        leftMs,
+        () => failure,
+      );
+    } catch (error) {
+      if (isDemotion(error)) this.#connection.reset();
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { AplSessionError } from '../../contract/errors.js';
+
+const DEMOTED = /^(READONLY|REDIRECT)\b/;
+const PASSING = /^(READONLY|REDIRECT|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
+
+/** Whether the server said with this error that it is a replica. */
+export function isDemotion(error: unknown): boolean {
+  return repliesIn(error).some((text) => DEMOTED.test(text));
+}
+
+/**
+ * Whether the same call may well succeed a moment later: its connection was lost, or the server said that it cannot
+ * serve at present. Missed deadlines are not: they have used up the time.
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof AplSessionError) return false;
+  const replies = repliesIn(error);
+  return replies.length === 0 || replies.some((text) => PASSING.test(text));
+}
+
+/** What the server answered; for a transaction it discarded, what it said of each command. Empty if it did not answer. */
+function repliesIn(error: unknown): string[] {
+  const { name, message, previousErrors = [] } = error as Error & { previousErrors?: readonly Error[] };
+  return name === 'ReplyError' ? [message, ...previousErrors.map((previous) => previous.message)] : [];
+}
+
+/** The error of a read that was answered by a server which is a replica by now, in the server's own words for writes. */
+export function demotionError(): Error {
+  return Object.assign(new Error('READONLY The server has become a replica.'), { name: 'ReplyError' });
+}
+
+/**
+ * Makes a store error of what ioredis rejects with. ioredis hangs the command on its errors, and Valkey repeats
+ * arguments in some messages and the user's name in others; keys, labels and logins must not travel with either.
+ */
+export function toStoreError(operation: string, error: unknown): AplSessionError {
+  if (error instanceof AplSessionError) return error;
+  const replies = repliesIn(error);
+  if (replies.length === 0) {
+    return new AplSessionError('store.unavailable', `Valkey ${operation} failed: ${faultText(error)}`);
+  }
+  // the text of a discarded transaction says nothing, that of its commands does
+  const said = new Set(replies.length > 1 ? replies.slice(1) : replies);
+  const text = [...said].map(withoutArguments).join(' ');
+  return new AplSessionError('store.command_failed', `Valkey ${operation} failed: ${text}`);
+}
+
+/** What happened to a connection, in words that are fit for an alarm. */
+export function faultText(error: unknown): string {
+  return withoutArguments((error as Error).message);
+}
+
+function withoutArguments(message: string): string {
+  return message
+    .replace(/,? with args beginning with:.*/s, '')
+    .replace(/\bUser \S+ has/, 'The user has')
+    .replace(/^REDIRECT \S+/, 'REDIRECT The server has become a replica.');
+}
