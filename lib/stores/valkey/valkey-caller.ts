@@ -34,9 +34,10 @@ export class ValkeyCaller {
 
   /** Rejects with a store error only. The command must be one that may be applied twice. */
   call<T>(operation: string, command: Command<T>): Promise<T> {
-    return this.#breaker
-      ? this.#breaker.run(() => this.#callOrRetry(operation, command))
-      : this.#callOrRetry(operation, command);
+    const breaker = this.#breaker;
+    return breaker?.troubled
+      ? breaker.run(() => this.#callOrRetry(operation, command))
+      : this.#callOrRetry(operation, command, breaker);
   }
 
   /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
@@ -51,16 +52,17 @@ export class ValkeyCaller {
     });
   }
 
-  async #callOrRetry<T>(operation: string, command: Command<T>): Promise<T> {
+  async #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
     const startedMs = performance.now();
     try {
       return await this.#attempt(operation, command);
     } catch (error) {
-      if (isDemotion(error)) this.#connection.reset();
-      const failure = toStoreError(operation, error);
-      if (!this.#config.retry || !isPassing(error)) throw failure;
-      const leftMs = this.deadlineMs - (performance.now() - startedMs);
-      return this.#retry(operation, command, { failure, leftMs });
+      try {
+        return await this.#afterFailure(operation, command, { error, startedMs });
+      } catch (failure) {
+        breaker?.report(failure);
+        throw failure;
+      }
     }
   }
 
@@ -69,26 +71,31 @@ export class ValkeyCaller {
     return this.withCommandDeadline(operation, () => command(client));
   }
 
-  /** If this fails as well, the first failure is what tells why. */
-  async #retry<T>(
+  /** Tries again where that may help. If that fails as well, the first failure is what tells why. */
+  async #afterFailure<T>(
     operation: string,
     command: Command<T>,
-    { failure, leftMs }: { readonly failure: AplSessionError; readonly leftMs: number },
+    { error, startedMs }: { readonly error: unknown; readonly startedMs: number },
   ): Promise<T> {
+    this.#leaveReplica(error);
+    const failure = toStoreError(operation, error);
+    const leftMs = this.deadlineMs - (performance.now() - startedMs);
     const pauseMs = MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
-    if (pauseMs >= leftMs) throw failure;
+    if (!this.#config.retry || !isPassing(error) || pauseMs >= leftMs) throw failure;
+    const again = async (): Promise<T> => {
+      await delay(pauseMs, undefined, { ref: false });
+      return this.#attempt(operation, command);
+    };
     try {
-      return await withDeadline(
-        async () => {
-          await delay(pauseMs, undefined, { ref: false });
-          return this.#attempt(operation, command);
-        },
-        leftMs,
-        () => failure,
-      );
-    } catch (error) {
-      if (isDemotion(error)) this.#connection.reset();
+      return await withDeadline(again, leftMs, () => failure);
+    } catch (secondError) {
+      this.#leaveReplica(secondError);
       throw failure;
     }
+  }
+
+  /** The next connection may lead to the new primary. */
+  #leaveReplica(error: unknown): void {
+    if (isDemotion(error)) this.#connection.reset();
   }
 }

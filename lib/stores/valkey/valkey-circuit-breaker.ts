@@ -13,12 +13,12 @@ const STATES: Readonly<Partial<Record<CircuitState, State>>> = {
 
 /**
  * Refuses calls at once after a run of failures, until a probe succeeds. Only a server that cannot be reached or does
- * not answer counts: a refused command is an answer, and one session's must not shut out all others.
+ * not answer counts: a refused command is an answer, and one session's must not shut out all others. The policy costs
+ * more than the rest of a call to a healthy server does, so calls only go through it while there is trouble.
  */
 export class ValkeyCircuitBreaker {
   readonly #policy;
-  /** Whether nothing has failed since the last success: then a success changes no state, and need not be told. */
-  #untroubled = true;
+  #troubled = false;
 
   constructor(
     { consecutiveFailures, halfOpenAfterMs }: Required<ValkeyCircuitBreakerOptions>,
@@ -34,24 +34,26 @@ export class ValkeyCircuitBreaker {
     });
   }
 
+  /** Whether calls must go through `run`: something failed since the last success. */
+  get troubled(): boolean {
+    return this.#troubled;
+  }
+
+  /** Counts the failure of a call that did not go through `run`. A success of one need not be told: it changes no state. */
+  report(error: unknown): void {
+    if (!isOutage(error)) return;
+    this.#troubled = true;
+    // others that failed meanwhile may have opened it
+    if (this.#policy.state === CircuitState.Closed) this.#policy.execute(() => Promise.reject(error)).catch(() => {});
+  }
+
   /** Makes the call, or rejects with `store.circuit_open`. */
   async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#untroubled) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!isOutage(error)) throw error;
-        this.#untroubled = false;
-        // others that failed meanwhile may have opened it
-        if (this.#policy.state !== CircuitState.Closed) throw error;
-        return this.#policy.execute(() => Promise.reject(error));
-      }
-    }
     // calls that come while a probe is on its way would wait for it
     if (this.#policy.state === CircuitState.HalfOpen) throw refusal();
     try {
       const value = await this.#policy.execute(call);
-      this.#untroubled = this.#policy.state === CircuitState.Closed;
+      this.#troubled = this.#policy.state !== CircuitState.Closed;
       return value;
     } catch (error) {
       throw error instanceof BrokenCircuitError ? refusal() : error;
