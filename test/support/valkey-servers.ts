@@ -26,7 +26,8 @@ export interface ValkeySignals {
 }
 
 const IMAGE = 'valkey/valkey:8';
-const SERVER_ARGS = ['--save', '', '--appendonly', 'no'];
+/** DEBUG RELOAD makes a server that loads its data. */
+const SERVER_ARGS = ['--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes'];
 
 /** @throws if the server does not answer */
 export async function existingServer(url: string): Promise<ValkeyServer> {
