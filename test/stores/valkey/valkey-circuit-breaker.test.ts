@@ -1,0 +1,143 @@
+import { expect } from 'chai';
+import { sha256Hex } from '../../../lib/session/digest.js';
+import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
+import { alarmsOf } from '../../support/alarms.js';
+import { CountingProxy } from '../../support/counting-proxy.js';
+import { eventually, rejectionOf } from '../../support/eventually.js';
+import { describeWithDedicatedValkey } from '../../support/valkey.js';
+
+const KEY = `taint:v1:${sha256Hex('s')}`;
+/** So long that no test lives to see its end. */
+const NEVER_MS = 600_000;
+
+describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) => {
+  let proxy: CountingProxy;
+  let store: ValkeySessionStore;
+  const open = async (
+    circuitBreaker?: ValkeySessionStoreOptions['circuitBreaker'],
+    connectTimeoutMs = 100,
+  ): Promise<void> => {
+    store = new ValkeySessionStore({
+      endpoint: proxy.url,
+      connectTimeoutMs,
+      commandTimeoutMs: 100,
+      ...(circuitBreaker && { circuitBreaker }),
+    });
+    await eventually(() => store.appendLabels('s', ['before']));
+  };
+  const codeOfLoad = async (): Promise<unknown> => {
+    const error = await rejectionOf(store.loadLabels('s'));
+    return (error as { code: unknown }).code;
+  };
+  const fail = async (times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) expect(await codeOfLoad()).to.match(/^store\.(timeout|unavailable)$/);
+  };
+  const states = (alarms: ReturnType<typeof alarmsOf>): unknown[] =>
+    alarms.map((alarm) => ('state' in alarm ? alarm.state : alarm.alarm));
+
+  beforeEach(async () => {
+    await server().flush();
+    proxy = await CountingProxy.start(server());
+    proxy.latencyMs = 1;
+  });
+  afterEach(async () => {
+    await store.close();
+    await proxy.close();
+  });
+
+  it('G2: opens after so many failures in a row: loads and appends reject at once, and nothing reaches Valkey', async () => {
+    await open({ consecutiveFailures: 3, halfOpenAfterMs: NEVER_MS });
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    await fail(3);
+    expect(alarms).to.deep.equal([{ alarm: 'session_store_circuit_changed', state: 'open' }]);
+    expect(alarms[0]).to.be.frozen;
+    proxy.fault = undefined;
+    const counts = await server().countCommands(async () => {
+      for (let time = 0; time < 100; time += 1) {
+        expect(await codeOfLoad()).to.equal('store.circuit_open');
+        const append = await rejectionOf(store.appendLabels('s', ['a']));
+        expect(append).to.have.property('code', 'store.circuit_open');
+      }
+    });
+    expect(counts).to.deep.equal({});
+    expect(await server().admin.smembers(KEY)).to.deep.equal(['before']);
+  });
+
+  it('closes again when a probe succeeds; both changes are alarmed', async () => {
+    await open({ consecutiveFailures: 2, halfOpenAfterMs: 50 });
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    await fail(2);
+    proxy.fault = undefined;
+    await eventually(async () => expect(await store.loadLabels('s')).to.deep.equal(['before']));
+    expect(states(alarms).at(0)).to.equal('open');
+    expect(states(alarms).slice(-2)).to.deep.equal(['half_open', 'closed']);
+    await store.appendLabels('s', ['after']);
+  });
+
+  it('opens again when a probe fails', async () => {
+    await open({ consecutiveFailures: 2, halfOpenAfterMs: 50 });
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    await fail(2);
+    await eventually(async () => expect(await codeOfLoad()).to.not.equal('store.circuit_open'));
+    expect(states(alarms)).to.deep.equal(['open', 'half_open', 'open']);
+    expect(await codeOfLoad()).to.equal('store.circuit_open');
+  });
+
+  it('lets one probe through; calls beside it are refused, and do not wait for it', async () => {
+    await open({ consecutiveFailures: 1, halfOpenAfterMs: 20 });
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    await fail(1);
+    await eventually(async () => {
+      const probe = codeOfLoad();
+      const beside = await Promise.all(Array.from({ length: 20 }, codeOfLoad));
+      expect(states(alarms).at(-1)).to.equal('half_open');
+      expect(new Set(beside)).to.deep.equal(new Set(['store.circuit_open']));
+      expect(await probe).to.equal('store.unavailable');
+    });
+  });
+
+  it('a success between the failures begins the count anew', async () => {
+    await open({ consecutiveFailures: 2, halfOpenAfterMs: NEVER_MS }, 5_000);
+    const alarms = alarmsOf(store);
+    for (let round = 0; round < 4; round += 1) {
+      proxy.faultOnce = 'no replies';
+      await fail(1);
+      expect(await store.loadLabels('s')).to.deep.equal(['before']);
+    }
+    expect(alarms).to.deep.equal([]);
+  });
+
+  it('commands that Valkey refuses never open it, not even many of one session', async () => {
+    await open({ consecutiveFailures: 1, halfOpenAfterMs: NEVER_MS });
+    await server().admin.set(`taint:v1:${sha256Hex('wrong')}`, 'a string');
+    for (let time = 0; time < 5; time += 1) {
+      expect(await rejectionOf(store.loadLabels('wrong'))).to.have.property('code', 'store.command_failed');
+      expect(await store.loadLabels('s')).to.deep.equal(['before']);
+    }
+  });
+
+  it('calls that fail at the same time open it once, and each has its own error', async () => {
+    await open({ consecutiveFailures: 5, halfOpenAfterMs: NEVER_MS });
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    const codes = await Promise.all(Array.from({ length: 50 }, codeOfLoad));
+    expect(new Set(codes)).to.deep.equal(new Set(['store.timeout']));
+    expect(states(alarms)).to.deep.equal(['open']);
+    expect(await codeOfLoad()).to.equal('store.circuit_open');
+  });
+
+  it('off, which is the default: no number of failures shuts calls out', async () => {
+    await open();
+    const alarms = alarmsOf(store);
+    proxy.fault = 'black hole';
+    await fail(12);
+    proxy.fault = undefined;
+    await eventually(() => store.loadLabels('s'), { withinMs: 6_000 });
+    expect(alarms).to.deep.equal([]);
+  });
+});
