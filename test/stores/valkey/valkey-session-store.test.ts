@@ -177,6 +177,27 @@ describeWithValkey('ValkeySessionStore', (server) => {
       });
     }
 
+    for (const { mode, options } of [
+      { mode: 'retry', options: { retry: true } },
+      { mode: 'no retry', options: { retry: false } },
+      { mode: 'a circuit breaker', options: { circuitBreaker: {} } },
+    ]) {
+      for (const ttlSeconds of [undefined, 60]) {
+        it(`calls of one turn share one round trip: ${mode}, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
+          const store = storeWith({ endpoint: proxy.url, ...options, ...(ttlSeconds && { ttlSeconds }) });
+          await store.appendLabels('s', ['a']);
+          const trips = await proxy.countRoundTrips(() =>
+            Promise.all(
+              Array.from({ length: 50 }, (_, index) =>
+                index % 2 ? store.loadLabels('s') : store.appendLabels(`s${index}`, ['a']),
+              ),
+            ),
+          );
+          expect(trips).to.equal(1);
+        });
+      }
+    }
+
     it('nothing dials at construction, nor for an empty append', async () => {
       const store = storeWith({ endpoint: proxy.url, ttlSeconds: 60 });
       await store.appendLabels('s', []);
