@@ -10,6 +10,7 @@ const KEY = `taint:v1:${sha256Hex('s')}`;
 
 describeWithDedicatedValkey('G4: labels are read from a primary only', (server) => {
   const open: ValkeySessionStore[] = [];
+  let proxy: CountingProxy | undefined;
   const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
     const store = new ValkeySessionStore({ endpoint: server().url, retry: false, commandTimeoutMs: 2_000, ...options });
     open.push(store);
@@ -22,6 +23,8 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
   afterEach(async () => {
     await promote();
     await Promise.all(open.splice(0).map((store) => store.close()));
+    await proxy?.close();
+    proxy = undefined;
   });
 
   /** A server before Valkey 8 does not know CLIENT CAPA; one that may not be asked it is the same to the store. */
@@ -100,14 +103,12 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
 
   it('replicas are not connected to in a tight loop', async () => {
     await demote();
-    const proxy = await CountingProxy.start(server());
+    proxy = await CountingProxy.start(server());
     proxy.latencyMs = 0;
     const store = storeWith({ endpoint: proxy.url, connectTimeoutMs: 2_000 });
     await rejectionOf(store.loadLabels('s'));
     // without a pause that grows there would be hundreds
     expect(proxy.connections).to.be.within(2, 30);
-    await store.close();
-    await proxy.close();
   });
 
   for (const { what, login, hellos } of [
@@ -116,7 +117,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
   ]) {
     it(`costs ${what}`, async () => {
       const url = new URL(await (LOGINS[login] ?? expect.fail('there is such a login')).endpoint());
-      const proxy = await CountingProxy.start({ url: url.href, host: server().host, port: server().port });
+      proxy = await CountingProxy.start({ url: url.href, host: server().host, port: server().port });
       const store = storeWith({ endpoint: proxy.url, ttlSeconds: 60, connectTimeoutMs: 2_000 });
       await store.appendLabels('s', ['a']);
       await server().admin.config('RESETSTAT');
@@ -127,8 +128,6 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
       const stats = await server().admin.info('commandstats');
       expect(trips).to.equal(2);
       expect(Number(/cmdstat_hello:calls=(\d+)/.exec(stats)?.[1] ?? 0)).to.equal(hellos);
-      await store.close();
-      await proxy.close();
     });
   }
 });

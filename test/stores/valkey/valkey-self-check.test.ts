@@ -13,6 +13,7 @@ const SOUND = { 'maxmemory-policy': 'noeviction', appendonly: 'yes', appendfsync
 
 describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
   const open: ValkeySessionStore[] = [];
+  let proxy: CountingProxy;
   const storeWith = (
     options: Partial<ValkeySessionStoreOptions> = {},
   ): { readonly store: ValkeySessionStore; readonly alarms: Alarm[] } => {
@@ -40,8 +41,12 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     await configure({ ...SOUND, maxmemory: '0' });
     await server().flush();
     await server().admin.config('RESETSTAT');
+    proxy = await CountingProxy.start(server());
   });
-  afterEach(() => Promise.all(open.splice(0).map((store) => store.close())));
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((store) => store.close()));
+    await proxy.close();
+  });
 
   it('a server that is fit: every finding is ok, none has a fix, and nobody is alarmed', async () => {
     const { store, alarms } = storeWith();
@@ -140,7 +145,6 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
   });
 
   it('happens once, at the first connection and not at construction; reconnecting does not repeat it', async () => {
-    const proxy = await CountingProxy.start(server());
     proxy.latencyMs = 1;
     await configure({ appendonly: 'no' });
     const { store, alarms } = storeWith({ endpoint: proxy.url });
@@ -156,12 +160,9 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       });
     }
     expect(alarms).to.have.length(1);
-    await store.close();
-    await proxy.close();
   });
 
   it('adds nothing to requests, and leaves with the first command: no round trip of its own', async () => {
-    const proxy = await CountingProxy.start(server());
     const { store } = storeWith({ endpoint: proxy.url });
     await store.loadLabels('s');
     await server().admin.config('RESETSTAT');
@@ -172,8 +173,6 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       'config|resetstat',
     ]);
     expect(await proxy.countRoundTrips(() => store.check())).to.equal(1);
-    await store.close();
-    await proxy.close();
   });
 
   it('check() rejects within the deadlines if Valkey cannot be asked', async () => {
