@@ -1,15 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { AplSessionError } from '../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../lib/session/digest.js';
+import { ValkeyCircuitBreaker } from '../../../lib/stores/valkey/valkey-circuit-breaker.js';
 import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
+import { type Deferred, deferred } from '../../support/failing-stores.js';
 import { describeWithDedicatedValkey } from '../../support/valkey.js';
 
 const KEY = `taint:v1:${sha256Hex('s')}`;
 /** So long that no test lives to see its end. */
 const NEVER_MS = 600_000;
+
+describe('calls that settle after the circuit breaker has opened', () => {
+  const outage = (): Promise<never> => Promise.reject(new AplSessionError('store.timeout', 'No answer.'));
+  const opened = async (
+    halfOpenAfterMs: number,
+  ): Promise<{
+    readonly breaker: ValkeyCircuitBreaker;
+    readonly states: string[];
+    readonly late: Deferred<void>;
+    readonly settled: Promise<unknown>;
+  }> => {
+    const states: string[] = [];
+    const breaker = new ValkeyCircuitBreaker({ consecutiveFailures: 2, halfOpenAfterMs }, (state) =>
+      states.push(state),
+    );
+    const late = deferred<void>();
+    await rejectionOf(breaker.run(outage));
+    const settled = breaker.run(() => late.promise);
+    await rejectionOf(breaker.run(outage));
+    expect(states).to.deep.equal(['open']);
+    return { breaker, states, late, settled };
+  };
+
+  it('a success does not let others pass', async () => {
+    const { breaker, late, settled } = await opened(NEVER_MS);
+    late.resolve();
+    await settled;
+    expect(breaker.troubled).to.equal(true);
+    expect(await rejectionOf(breaker.run(async () => {}))).to.have.property('code', 'store.circuit_open');
+  });
+
+  it('a failure is no probe', async () => {
+    const { breaker, states } = await opened(1);
+    await delay(5);
+    breaker.report(new AplSessionError('store.timeout', 'No answer.'));
+    await delay(5);
+    expect(states).to.deep.equal(['open']);
+  });
+});
 
 describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) => {
   let proxy: CountingProxy;

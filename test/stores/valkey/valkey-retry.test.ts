@@ -97,6 +97,30 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     expect(error).to.have.property('message').that.does.not.include('within');
   });
 
+  it('the retry has what is left of the deadline, not a deadline of its own', async () => {
+    await open({ connectTimeoutMs: 200, commandTimeoutMs: 1_500 });
+    const marker = '*2\r\n$8\r\nsmembers\r\n';
+    const never = (): Promise<void> => new Promise(() => {});
+    const release = (): Promise<void> => {
+      proxy.split = { marker, release: never };
+      setTimeout(() => proxy.cutConnections(), 1_200);
+      return never();
+    };
+    proxy.split = { marker, release };
+    const start = performance.now();
+    expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.unavailable');
+    expect(proxy.split, 'the retry was under way').to.equal(undefined);
+    // 1,700 ms are the deadline; a whole attempt more would end after 2,700
+    expect(performance.now() - start).to.be.within(1_500, 2_500);
+  });
+
+  it('a call right after one that timed out waits for the new connection', async () => {
+    await open({ commandTimeoutMs: 100, retry: false });
+    proxy.abandonConnections();
+    expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.timeout');
+    expect(await store.loadLabels('s')).to.deep.equal(['before']);
+  });
+
   it('there is one retry and no more', async () => {
     await open();
     await server().admin.config('RESETSTAT');

@@ -188,10 +188,12 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     {
       what: 'interrupted by the loss of the connection',
       act: `
-        const loading = store.loadLabels('s');
-        const lose = setInterval(() => proxy.connections > 0 && proxy.resetConnections(), 1);
-        await loading.catch(() => {});
-        clearInterval(lose);`,
+        const lost = new Promise((resolve) => {
+          proxy.split = { marker: 'appendfsync', release: async () => resolve(proxy.resetConnections()) };
+        });
+        const loading = store.loadLabels('s').catch(() => {});
+        await lost;
+        await loading;`,
     },
   ]) {
     it(`neither holds the process nor leaves a rejection behind when it was ${what}`, async function () {
