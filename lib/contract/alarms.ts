@@ -32,6 +32,8 @@ export interface SessionStoreCircuitChanged {
   readonly alarm: 'session_store_circuit_changed';
   /** `open`: calls are refused at once. `half_open`: one call goes through as a probe. `closed`: normal operation. */
   readonly state: 'open' | 'half_open' | 'closed';
+  /** What led to it, in words. */
+  readonly error: string;
 }
 
 /** The server may drop labels when its memory runs out, or has dropped keys already. Severity: warn. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Alarm, AlarmListener } from '../../contract/alarms.js';
+import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { sha256Hex } from '../../session/digest.js';
 import { ValkeyCaller } from './valkey-caller.js';
@@ -8,6 +8,12 @@ import { ValkeyConnection } from './valkey-connection.js';
 import { isDemotion, toStoreError } from './valkey-faults.js';
 import { countOf, membersOf, pairOf, resultOf } from './valkey-replies.js';
 import { checkServer } from './valkey-self-check.js';
+
+const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
+  open: 'Valkey could not be reached, or did not answer in time, too often in a row; calls are refused.',
+  half_open: 'One call goes to Valkey as a probe.',
+  closed: 'The probe was answered; calls go to Valkey again.',
+};
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
@@ -35,7 +41,7 @@ export class ValkeySessionStore implements SessionStore {
       this.#check(client).catch(() => {});
     });
     this.#caller = new ValkeyCaller(this.#connection, this.#config, (state) => {
-      this.#raise({ alarm: 'session_store_circuit_changed', state });
+      this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
     this.deadlineMs = this.#caller.deadlineMs;
   }
