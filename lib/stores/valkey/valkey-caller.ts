@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import { withDeadline } from '../../contract/deadline.js';
+import { Deadlines } from '../../contract/deadlines.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
 import type { ValkeyConfig } from './valkey-config.js';
@@ -19,6 +20,7 @@ export class ValkeyCaller {
   readonly deadlineMs: number;
   readonly #connection: ValkeyConnection;
   readonly #config: ValkeyConfig;
+  readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
   constructor(
@@ -29,6 +31,13 @@ export class ValkeyCaller {
     this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
     this.#connection = connection;
     this.#config = config;
+    this.#deadlines = new Deadlines(config.commandTimeoutMs, (operation) => {
+      connection.reset();
+      return new AplSessionError(
+        'store.timeout',
+        `Valkey did not answer the ${operation} within ${config.commandTimeoutMs} ms.`,
+      );
+    });
     if (config.circuitBreaker) this.#breaker = new ValkeyCircuitBreaker(config.circuitBreaker, onCircuit);
   }
 
@@ -42,33 +51,25 @@ export class ValkeyCaller {
 
   /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
   withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
-    const { commandTimeoutMs } = this.#config;
-    return withDeadline(command, commandTimeoutMs, () => {
-      this.#connection.reset();
-      return new AplSessionError(
-        'store.timeout',
-        `Valkey did not answer the ${operation} within ${commandTimeoutMs} ms.`,
-      );
-    });
+    return new Promise((resolve, reject) => this.#deadlines.run(operation, command, resolve, reject));
   }
 
-  async #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
+  #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
     const startedMs = performance.now();
-    try {
-      return await this.#attempt(operation, command);
-    } catch (error) {
+    return this.#attempt(operation, command).catch(async (error) => {
       try {
         return await this.#afterFailure(operation, command, { error, startedMs });
       } catch (failure) {
         breaker?.report(failure);
         throw failure;
       }
-    }
+    });
   }
 
-  async #attempt<T>(operation: string, command: Command<T>): Promise<T> {
-    const client = this.#connection.readyNow() ?? (await this.#connection.ready());
-    return this.withCommandDeadline(operation, () => command(client));
+  #attempt<T>(operation: string, command: Command<T>): Promise<T> {
+    const now = this.#connection.readyNow();
+    if (now) return this.withCommandDeadline(operation, () => command(now));
+    return this.#connection.ready().then((client) => this.withCommandDeadline(operation, () => command(client)));
   }
 
   /** Tries again where that may help. If that fails as well, the first failure is what tells why. */
