@@ -19,6 +19,8 @@ export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/ap
 export type { GuardOptions } from './middleware/guard-options.js';
 export type { LabelCondition, Labels } from './middleware/label-condition.js';
 export type { AplSessionOptions } from './middleware/middleware-options.js';
+export { type OpenSession, openSession } from './middleware/open-session.js';
+export type { OpenSessionOptions } from './middleware/open-session-options.js';
 export {
   type DecidePolicy,
   type PolicyDecision,

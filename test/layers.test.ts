@@ -32,13 +32,18 @@ describe('layers of lib/', () => {
 
   it('entry points hold named re-exports and nothing else', () => {
     const entries = [...lib.keys()].filter((path) => posix.dirname(path) === '.');
-    expect(entries).to.have.members(['index.ts', 'valkey.ts']);
+    expect(entries).to.have.members(['context.ts', 'index.ts', 'valkey.ts']);
     for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
   });
 
   it('the main entry does not reach ioredis, the valkey entry does', () => {
     expect(packagesReachedFrom(lib, 'index.ts')).to.not.include('ioredis');
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('ioredis');
+  });
+
+  it('the main entry does not reach async_hooks, the context entry does', () => {
+    expect(packagesReachedFrom(lib, 'index.ts')).to.not.include('node:async_hooks');
+    expect(packagesReachedFrom(lib, 'context.ts')).to.include('node:async_hooks');
   });
 
   describe('the rule refuses', () => {

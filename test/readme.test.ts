@@ -13,6 +13,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
     document: 'docs/policies.md',
     examples: ['examples/policies/cedar.ts', 'examples/policies/cel.ts', 'examples/policies/app.ts'],
   },
+  { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
 ];
 
 describe('documents', () => {
@@ -31,7 +32,7 @@ describe('documents', () => {
     });
   }
 
-  for (const example of ['compensation', 'policies']) {
+  for (const example of ['compensation', 'policies', 'mcp']) {
     it(`the example ${example} plays its scenario to the end`, () => {
       const args = ['--import', 'tsx', `examples/${example}/main.ts`];
       const env = { ...process.env, VALKEY_URL: '' };
@@ -48,13 +49,14 @@ describe('documents', () => {
   });
 
   const tables = [
-    ['aplSessionMiddleware', 'AplSessionOptions', 'lib/middleware/middleware-options.ts'],
-    ['MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
-    ['ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/valkey-config.ts'],
+    ['README.md', 'aplSessionMiddleware', 'AplSessionOptions', 'lib/middleware/middleware-options.ts'],
+    ['README.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
+    ['README.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/valkey-config.ts'],
+    ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/middleware/open-session-options.ts'],
   ] as const;
-  for (const [heading, type, file] of tables) {
-    it(`the README has a row with the default for every option of ${heading}, and no other`, () => {
-      const section = only(new RegExp(`^### ${heading}\\n(.*?)(?=^##)`, 'ms'), readme);
+  for (const [document, heading, type, file] of tables) {
+    it(`${document} has a row with the default for every option of ${heading}, and no other`, () => {
+      const section = only(new RegExp(`^### ${heading}\\n(.*?)(?=^##)`, 'ms'), read(document));
       const rows = new Map(all(/^\| `(\w+)` \| (.*?) \|/gm, section).map(([, name, value]) => [name, value]));
       const declared = only(new RegExp(`^export interface ${type} \\{\\n(.*?)^\\}`, 'ms'), read(file));
       const names = all(/^ {2}readonly (\w+)\??:/gm, declared).map(([, name]) => name);

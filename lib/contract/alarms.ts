@@ -7,16 +7,17 @@ export interface SessionStoreFailure {
   readonly op: 'load' | 'append';
   /**
    * Method and route pattern, for example `GET /users/:id`. Mount paths are shown with every segment that is no plain
-   * word replaced by `:`. `GET *` before Express has matched a route, as with most loads.
+   * word replaced by `:`. `GET *` before Express has matched a route, as with most loads. The `name` of a session
+   * that `openSession` has opened.
    */
   readonly route: string;
   /** What went wrong, in words; free of labels, session ids and credentials. */
   readonly error: string;
   /** The stable code of the failure, for example `store.timeout`, where there is one. */
   readonly code?: string;
-  /** `append` only: whether the request would have been answered, had the store not failed. */
+  /** `append` of a request only: whether it would have been answered, had the store not failed. */
   readonly decisionWasAllow?: boolean;
-  /** `append` only: whether bytes of the response had left, so that the connection had to be cut. */
+  /** `append` of a request only: whether bytes of the response had left, so that the connection had to be cut. */
   readonly bytesSent?: boolean;
 }
 

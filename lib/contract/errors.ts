@@ -1,10 +1,10 @@
 /**
  * Every code that this package raises. Codes are stable: they are part of the public API.
  *
- * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid` and
- * `middleware.*` at the call that is wrong, `store.*` by the stores. `session.load_failed` and `session.persist_failed`
+ * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid`,
+ * `middleware.*` and `context.missing` at the call that is wrong, `store.*` by the stores. `session.load_failed` and `session.persist_failed`
  * are also the codes of the two denials that a failing store causes, `session.required` and `policy.error` those of
- * denials by guards.
+ * denials by guards; `openSession` rejects with the first three.
  */
 export type AplSessionErrorCode =
   | 'config.invalid'
@@ -22,6 +22,7 @@ export type AplSessionErrorCode =
   | 'violation.invalid'
   | 'middleware.missing'
   | 'middleware.conflict'
+  | 'context.missing'
   | 'store.timeout'
   | 'store.unavailable'
   | 'store.circuit_open'

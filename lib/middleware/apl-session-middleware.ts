@@ -5,6 +5,7 @@ import { snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
 import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
+import { keptAlive } from './kept-alive.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
 import { type Exchange, type Mount, SessionRequest } from './session-request.js';
@@ -37,15 +38,11 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const mount: Mount = { access, session, denial };
   const middleware: RequestHandler = (req, res, next) => proceed(next, () => enter(req, res, next, mount));
   return Object.assign(middleware, {
-    async close(): Promise<void> {
-      // the deadlines of appends under way do not keep the process alive, and their alarms must not be lost
-      const alive = setInterval(() => {}, 1_000);
-      try {
+    close(): Promise<void> {
+      return keptAlive(async () => {
         await access.idle();
         if (ownsStore) await store.close?.();
-      } finally {
-        clearInterval(alive);
-      }
+      });
     },
   });
 }

@@ -5,8 +5,8 @@ import { UnsavedLabels } from '../labels/unsaved-labels.js';
 import { errorText } from './alarm-sink.js';
 import { codeOf, type StoreAccess } from './store-access.js';
 
-/** What an alarm about a failed append tells of its request. */
-export type AppendContext = Required<Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>>;
+/** What an alarm about a failed append tells of its request; of a session without one, the name. */
+export type AppendContext = Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>;
 
 /** Whose labels they are. */
 export interface PersistenceOwner {

@@ -51,10 +51,13 @@ export interface Settings {
   readonly onAlarm: AlarmListener | undefined;
 }
 
+type StoreOptions = Pick<AplSessionOptions, 'store' | 'storeFactories' | 'storeTimeoutMs'>;
+type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs'>;
+
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
 /** The longest that a timer of Node can wait. */
-const MAX_TIMER_MS = 2_147_483_647;
+export const MAX_TIMER_MS = 2_147_483_647;
 
 const schema = Joi.object<AplSessionOptions>({
   session: Joi.function().required(),
@@ -70,51 +73,58 @@ const schema = Joi.object<AplSessionOptions>({
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // joi copies objects, and a store, logger or factory must stay the object that it is
-  const { store: given, storeFactories = [], denial, logger = defaultLogger() } = options;
+  const { denial, logger = defaultLogger() } = options;
   const { session, onAlarm } = parsed;
-  assertFactories(storeFactories);
-  const ownsStore = !isSessionStore(given);
-  const store = ownsStore ? makeStore(given, storeFactories) : given;
   return {
     session,
-    store,
-    ownsStore,
-    storeTimeoutMs: parsed.storeTimeoutMs ?? defaultTimeoutMs(store),
+    ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     logger,
     onAlarm,
   };
 }
 
+/**
+ * The store that checked options ask for, and its deadline.
+ * @throws AplSessionError `config.*`
+ */
+export function storeSettings(what: string, options: StoreOptions): StoreSettings {
+  const { store: given, storeFactories = [] } = options;
+  assertFactories(what, storeFactories);
+  const ownsStore = !isSessionStore(given);
+  const store = ownsStore ? makeStore(given, storeFactories) : given;
+  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store) };
+}
+
 function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
   return block === undefined ? new MemorySessionStore() : buildSessionStore(block, factories);
 }
 
-function defaultTimeoutMs({ deadlineMs }: SessionStore): number {
+function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
   if (deadlineMs === undefined) return DEFAULT_STORE_TIMEOUT_MS;
   if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs + DEADLINE_MARGIN_MS <= MAX_TIMER_MS) {
     return deadlineMs + DEADLINE_MARGIN_MS;
   }
   throw new AplSessionError(
     'config.invalid',
-    `aplSessionMiddleware: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
+    `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
   );
 }
 
-function assertFactories(factories: readonly SessionStoreFactory[]): void {
+function assertFactories(what: string, factories: readonly SessionStoreFactory[]): void {
   for (const factory of factories as readonly (Partial<SessionStoreFactory> | null)[]) {
     if (typeof factory?.kind === 'string' && typeof factory.build === 'function') continue;
     throw new AplSessionError(
       'config.invalid',
-      "aplSessionMiddleware: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.",
+      `${what}: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.`,
     );
   }
   const kinds = factories.map(({ kind }) => kind);
   if (new Set(kinds).size === kinds.length) return;
-  throw new AplSessionError('config.invalid', 'aplSessionMiddleware: two storeFactories have the same kind; keep one.');
+  throw new AplSessionError('config.invalid', `${what}: two storeFactories have the same kind; keep one.`);
 }
 
-function loggerLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
+export function loggerLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
   const logger = value as Partial<AlarmLogger> | null;
   return typeof logger?.warn === 'function' && typeof logger.error === 'function'
     ? value

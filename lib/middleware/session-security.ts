@@ -11,6 +11,10 @@ class SessionSecurity implements RequestSecurity {
     this.#request = request;
   }
 
+  static requestOf(security: SessionSecurity | undefined): SessionRequest | undefined {
+    return security === undefined ? undefined : security.#request;
+  }
+
   get sessionId(): string | undefined {
     return this.#request.sessionId;
   }
@@ -36,12 +40,17 @@ class SessionSecurity implements RequestSecurity {
   }
 }
 
-const kRequest = Symbol('express-apl-session.request');
-type SecuredRequest = Request & { [kRequest]?: SessionRequest };
+const kSecurity = Symbol('express-apl-session.security');
+type SecuredRequest = Request & { [kSecurity]?: SessionSecurity };
 
-/** What the middleware has put on a request, whatever was done to `req.security` since. */
+/** The request of a session behind a request, whatever was done to `req.security` since. */
 export function sessionRequestOf(req: Request): SessionRequest | undefined {
-  return (req as SecuredRequest)[kRequest];
+  return SessionSecurity.requestOf((req as SecuredRequest)[kSecurity]);
+}
+
+/** What the middleware has put on a request, in the same way. */
+export function securityOf(req: Request): RequestSecurity | undefined {
+  return (req as SecuredRequest)[kSecurity];
 }
 
 /**
@@ -58,7 +67,7 @@ export function attachSecurity(req: Request, request: SessionRequest): void {
       'req.security is set already, and not to a plain object that can be extended. Use another name for it.',
     );
   }
-  (req as SecuredRequest)[kRequest] = request;
+  (req as SecuredRequest)[kSecurity] = security;
 }
 
 function place(req: Request, security: RequestSecurity): boolean {

@@ -1,0 +1,1 @@
+export { currentSecurity, securityContext } from './middleware/security-context.js';

@@ -1,0 +1,101 @@
+import Joi from 'joi';
+import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
+import { AplSessionError } from '../contract/errors.js';
+import { parseOptions } from '../contract/parse-options.js';
+import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
+import { MemorySessionStore } from '../stores/memory-session-store.js';
+import type { SessionStoreBlock } from '../stores/session-store-registry.js';
+import { defaultLogger } from './alarm-sink.js';
+import { loggerLike, MAX_TIMER_MS, storeSettings } from './middleware-options.js';
+
+export interface OpenSessionOptions {
+  /**
+   * What a resolver returns: an id or `{ id, source }`, bound to an authenticated subject. A session is required:
+   * nothing, as a resolver returns it for a request without one, rejects with `session.required`.
+   */
+  readonly session: SessionAnswer;
+
+  /**
+   * The store; required. Usually the instance that `aplSessionMiddleware` has, too. A block makes a store of its own, which
+   * `close()` ends: for a process that opens one session.
+   */
+  readonly store: SessionStore | SessionStoreBlock;
+
+  /** Factories for the kind of a store block. */
+  readonly storeFactories?: readonly SessionStoreFactory[];
+
+  /** As for `aplSessionMiddleware`, in milliseconds. Default: the store's own `deadlineMs` and 50 more, or 1,000. */
+  readonly storeTimeoutMs?: number;
+
+  /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
+  readonly logger?: AlarmLogger;
+
+  /** Receives every alarm, the same object as the logger. What it throws changes nothing. */
+  readonly onAlarm?: AlarmListener;
+
+  /** Stands for the route in alarms, for example `chat socket`. Default: `openSession`. */
+  readonly name?: string;
+}
+
+/** What `openSession` works with. */
+export interface OpenSessionSettings {
+  readonly session: ResolvedSession;
+  readonly store: SessionStore;
+  /** Whether the store was made here, so that `close()` ends it. */
+  readonly ownsStore: boolean;
+  readonly storeTimeoutMs: number;
+  readonly logger: AlarmLogger;
+  readonly onAlarm: AlarmListener | undefined;
+  readonly name: string;
+}
+
+const schema = Joi.object<OpenSessionOptions & { name: string }>({
+  session: Joi.any(),
+  store: Joi.any().required(),
+  storeFactories: Joi.array(),
+  storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  logger: Joi.any().custom(loggerLike),
+  onAlarm: Joi.function(),
+  name: Joi.string().default('openSession'),
+});
+
+/** @throws AplSessionError `config.*`, `session.invalid`, `session.required` */
+export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
+  const { name, onAlarm } = parseOptions('openSession', schema, options);
+  const session = requiredSession(options.session);
+  // joi copies objects, and a store or logger must stay the object that it is
+  const { logger = new LateLogger() } = options;
+  const settings = storeSettings('openSession', options);
+  if (settings.ownsStore && settings.store instanceof MemorySessionStore) {
+    throw new AplSessionError(
+      'config.invalid',
+      'openSession: a memory store made for one session knows nothing of it. Pass the MemorySessionStore that all share.',
+    );
+  }
+  return { ...settings, session, logger, onAlarm, name };
+}
+
+function requiredSession(answer: unknown): ResolvedSession {
+  const session = toResolvedSession(answer);
+  if (session) return session;
+  throw new AplSessionError(
+    'session.required',
+    'openSession: there is no session, so labels could neither be known nor kept. Refuse what has none before.',
+  );
+}
+
+/** The default logger, made for the first alarm: most sessions raise none. */
+class LateLogger implements AlarmLogger {
+  #logger: AlarmLogger | undefined;
+
+  warn(message: string, fields: object): unknown {
+    this.#logger ??= defaultLogger();
+    return this.#logger.warn(message, fields);
+  }
+
+  error(message: string, fields: object): unknown {
+    this.#logger ??= defaultLogger();
+    return this.#logger.error(message, fields);
+  }
+}

@@ -1,0 +1,142 @@
+import type { AlarmListener } from '../contract/alarms.js';
+import { AplSessionError } from '../contract/errors.js';
+import type { SessionStore } from '../contract/session-store.js';
+import { alarmSink, errorText, withoutSecrets } from './alarm-sink.js';
+import { keptAlive } from './kept-alive.js';
+import { LabelPersistence } from './label-persistence.js';
+import { type OpenSessionOptions, type OpenSessionSettings, parseOpenSessionOptions } from './open-session-options.js';
+import { codeOf, StoreAccess } from './store-access.js';
+
+/** A session without a request: nothing holds back what you send, so `persist()` comes before it. */
+export interface OpenSession {
+  /** The id under which the store keeps this session. */
+  readonly sessionId: string;
+
+  /** How the session was found; `custom` if that was not said. */
+  readonly source: string;
+
+  /**
+   * The session's labels as they were loaded, with those that were added here. Grows only, as `req.security.labels` does. A
+   * label that is added is on its way to the store as soon as the current call stack is done; if it does
+   * not arrive, there is an alarm.
+   */
+  readonly labels: Set<string>;
+
+  /**
+   * Write-ahead: appends the labels that the store has not acknowledged and waits. Resolves at once if there are none.
+   * @throws AplSessionError `session.persist_failed`; a later call tries again
+   */
+  persist(): Promise<void>;
+
+  /**
+   * Persists what is left, then closes the store if it was made here. To be called again does no harm.
+   * @throws AplSessionError `session.persist_failed`
+   */
+  close(): Promise<void>;
+
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Loads the labels of a session for what has no response: a message on a socket, a job of a queue. Rejects where a
+ * request would be denied, and raises the same alarms.
+ *
+ * @throws AplSessionError `config.*` for options that it does not understand, `session.required` without a session,
+ * `session.invalid` for a malformed one, `session.load_failed` if the labels could not be read
+ */
+export async function openSession(options: OpenSessionOptions): Promise<OpenSession> {
+  const settings = parseOpenSessionOptions(options);
+  const { store, ownsStore, storeTimeoutMs, logger, onAlarm } = settings;
+  const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
+  listenOnce(store, access.raise);
+  try {
+    return new LoadedSession(settings, access, await keptAlive(() => load(settings, access)));
+  } catch (error) {
+    // what is wrong with the load says more than what is then wrong with the close
+    if (ownsStore) await closed(store).catch(() => {});
+    throw error;
+  }
+}
+
+async function closed(store: SessionStore): Promise<void> {
+  await store.close?.();
+}
+
+function load({ session: { id }, name }: OpenSessionSettings, access: StoreAccess): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    access.load(id, resolve, (cause) => {
+      access.raise({
+        alarm: 'session_store_failure',
+        op: 'load',
+        route: withoutSecrets(name, [id]),
+        error: errorText(cause, [id]),
+        ...codeOf(cause),
+      });
+      reject(new AplSessionError('session.load_failed', 'The labels of the session could not be loaded.', { cause }));
+    });
+  });
+}
+
+class LoadedSession implements OpenSession {
+  readonly #settings: OpenSessionSettings;
+  readonly #persistence: LabelPersistence;
+  #settling = false;
+
+  constructor(settings: OpenSessionSettings, access: StoreAccess, storedLabels: readonly string[]) {
+    const { session, name } = settings;
+    this.#settings = settings;
+    this.#persistence = new LabelPersistence(access, session.id, storedLabels, {
+      onNewLabel: () => this.#settleSoon(),
+      describe: () => ({ route: withoutSecrets(name, [session.id, ...this.labels]) }),
+    });
+  }
+
+  get sessionId(): string {
+    return this.#settings.session.id;
+  }
+
+  get source(): string {
+    return this.#settings.session.source;
+  }
+
+  get labels(): Set<string> {
+    return this.#persistence.labels;
+  }
+
+  persist(): Promise<void> {
+    return keptAlive(() => this.#persistence.persist());
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.persist();
+    } finally {
+      const { store, ownsStore } = this.#settings;
+      if (ownsStore) await closed(store);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** There is no end of a response that could save what was added; labels of one task go in one append. */
+  #settleSoon(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    queueMicrotask(() => {
+      this.#settling = false;
+      this.#persistence.settle(() => {});
+    });
+  }
+}
+
+/** Stores whose own alarms go to a session already: who opens one for each message would be a listener more each time. */
+const heard = new WeakSet<SessionStore>();
+
+function listenOnce(store: SessionStore, raise: AlarmListener): void {
+  if (heard.has(store)) return;
+  heard.add(store);
+  store.onAlarm?.(raise);
+}
