@@ -7,7 +7,7 @@ export interface Scenario {
   /** A file of `app/kinds`. */
   readonly kind: string;
   readonly shape: RequestShape;
-  /** What the same answer costs without a middleware; default `bare`. */
+  /** What the same answer costs without the middleware, or without the part of it that is compared; default `bare`. */
   readonly baseline?: string;
 }
 
@@ -43,6 +43,10 @@ export function mainScenarios(cookies: readonly string[]): Scenario[] {
       kind: 'valkey',
       shape: fresh('/write-ahead'),
     },
+    ...ours('valkey-context', 'this package, Valkey, context').map((scenario) => ({
+      ...scenario,
+      baseline: scenario.name.replace('-context', ''),
+    })),
     ...ours('floor', 'floor'),
     ...ours('valkey-ttl', 'this package, Valkey, TTL'),
     ...ours('floor-ttl', 'floor, TTL'),

@@ -17,7 +17,7 @@ export function writeDocument(results: Results): string {
     ),
     '## Throughput and CPU',
     '![CPU that a middleware adds](benchmarks/added-cpu.svg)',
-    `64 connections, each with one request under way. *Added* is over bare Express in the same round; for streams, over bare Express with the same stream. The app has one core for itself${machine.pinned ? '' : ' (not on this machine: nothing was pinned)'}. The *floor* is the least hand-written middleware with the same commands, auto-pipelined, without a check or a deadline.`,
+    `64 connections, each with one request under way. *Added* is over bare Express in the same round; for streams, over bare Express with the same stream; for the context, over the same without it. The app has one core for itself${machine.pinned ? '' : ' (not on this machine: nothing was pinned)'}. The *floor* is the least hand-written middleware with the same commands, auto-pipelined, without a check or a deadline.`,
     table(
       ['', 'Requests/s', 'Throughput', 'CPU per request', 'Added CPU'],
       results.saturation.map((r) => [
