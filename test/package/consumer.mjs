@@ -5,6 +5,7 @@ import {
   aplSessionMiddleware,
   denyIf,
   MemorySessionStore,
+  openSession,
   subjectSession,
   taint,
 } from 'express-apl-session';
@@ -23,4 +24,10 @@ const build = (incomplete) => () => aplSessionMiddleware(incomplete);
 // @ts-expect-error session is required
 const withoutSession = build({});
 assert.throws(withoutSession, (error) => error instanceof AplSessionError && error.code === 'config.invalid');
+
+const store = new MemorySessionStore();
+const opened = await openSession({ session: 'a job of alice', store });
+opened.labels.add('secret');
+await opened[Symbol.asyncDispose]();
+assert.deepEqual(await store.loadLabels('a job of alice'), ['secret']);
 console.log('import: ok');

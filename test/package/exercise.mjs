@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import express from 'express';
+import { currentSecurity, securityContext } from 'express-apl-session/context';
 
 /**
  * Taints a session of the installed package and sees it refused.
@@ -10,12 +11,12 @@ import express from 'express';
  */
 export async function exercise({ middleware, denyIf, taint }) {
   const app = express();
-  app.use(middleware);
+  app.use(middleware, securityContext());
   app.get('/secret', taint('secret'), (_req, res) => {
     res.send('x');
   });
   app.get('/labels', (req, res) => {
-    req.security.labels.add('seen');
+    currentSecurity().labels.add('seen');
     res.json([...req.security.labels]);
   });
   app.get('/out', denyIf('secret', { code: 'session_tainted', reason: 'no' }), (_req, res) => {
