@@ -119,12 +119,16 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const store = new MemorySessionStore();
       await store.appendLabels('one', ['secret']);
       const app = express();
-      app.use(aplSessionMiddleware({ session: () => undefined, store }), securityContext(), session(store));
+      app.use(aplSessionMiddleware({ session: () => undefined, store }), securityContext());
+      app.use((req, _res, next) => {
+        req.security = { labels: new Set(['PII']) } as RequestSecurity;
+        next();
+      }, session(store));
       app.get('/', (_req, res) => {
         const { sessionId, labels } = currentSecurity();
         res.json([sessionId, ...labels]);
       });
-      expect((await ask(app)).body).to.deep.equal(['one', 'secret']);
+      expect((await ask(app)).body).to.deep.equal(['one', 'secret', 'PII']);
     });
 
     it('a request that aplSessionMiddleware has not seen goes to error handling with middleware.missing', async () => {
@@ -138,6 +142,21 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const app = express().use(session());
       app.get('/', (_req, res) => void res.json(codeThrown(currentSecurity)));
       expect((await ask(app)).body).to.equal('context.missing');
+    });
+
+    it('is not known to what has called the app, once that returns', async () => {
+      const outcomes: unknown[] = [];
+      const app = express().use(session(), securityContext());
+      app.get('/', (_req, res) => {
+        outcomes.push(currentSecurity().sessionId);
+        res.end();
+      });
+      running = await serve((req, res) => {
+        app(req, res);
+        outcomes.push(codeThrown(currentSecurity));
+      });
+      await (await fetch(`http://127.0.0.1:${running.port}/`)).text();
+      expect(outcomes).to.deep.equal([undefined, 'context.missing']);
     });
 
     it('another copy of the package finds what this one has entered', async () => {
