@@ -131,8 +131,8 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
       } finally {
         await valkey().cont();
       }
-      expect(alarms).to.have.length(1);
-      expect(alarms[0]).to.deep.include({ op: 'load', route: 'chat socket' });
+      expect(alarms.filter(isOfCalls)).to.have.length(1);
+      expect(alarms.find(isOfCalls)).to.deep.include({ op: 'load', route: 'chat socket' });
     });
   });
 
@@ -150,6 +150,6 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
       outcomes.push(job.work === 'send mail' && session.labels.has('secret') ? 'refused' : 'done');
     }
     expect(outcomes).to.deep.equal(['done', 'done', 'done', 'refused']);
-    expect(alarms).to.deep.equal([]);
+    expect(alarms.filter(isOfCalls)).to.deep.equal([]);
   });
 });
