@@ -13,6 +13,7 @@ import {
   taint,
 } from '../../lib/index.js';
 import { ValkeySessionStore } from '../../lib/valkey.js';
+import { isOfCalls } from '../support/alarms.js';
 import { type RunningServer, serve } from '../support/raw-http.js';
 import { describeWithDedicatedValkey } from '../support/valkey.js';
 
