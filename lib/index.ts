@@ -8,6 +8,7 @@ export type {
   SessionStoreFailure,
   SessionStoreNotDurable,
   SessionStoreTtlRefreshFailed,
+  SessionStoreTtlUnsound,
   SessionStoreUnsafeEviction,
   SessionStoreUnsupportedServer,
 } from './contract/alarms.js';
@@ -55,4 +56,5 @@ export {
 } from './session/token-accessors.js';
 export type { TokenAccessors, TokenSessionOptions } from './session/verified-claims.js';
 export { MemorySessionStore, type MemorySessionStoreOptions } from './stores/memory-session-store.js';
+export { type IgnoredKey, sessionStoreBlock } from './stores/session-store-block.js';
 export type { SessionStoreBlock } from './stores/session-store-registry.js';

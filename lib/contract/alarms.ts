@@ -28,6 +28,16 @@ export interface SessionStoreTtlRefreshFailed {
   readonly error: string;
 }
 
+/**
+ * At start: labels may expire under a session that still lives, because its TTL is shorter than the longest life of a
+ * session. Severity: warn.
+ */
+export interface SessionStoreTtlUnsound {
+  readonly alarm: 'session_store_ttl_unsound';
+  readonly ttlSeconds: number;
+  readonly maxSessionLifetimeSeconds: number;
+}
+
 /** A store's circuit breaker changed its state. No state allows what a closed one would deny. Severity: warn. */
 export interface SessionStoreCircuitChanged {
   readonly alarm: 'session_store_circuit_changed';
@@ -89,7 +99,8 @@ export type Alarm =
   | SessionStoreCircuitChanged
   | SessionStoreUnsafeEviction
   | SessionStoreNotDurable
-  | SessionStoreUnsupportedServer;
+  | SessionStoreUnsupportedServer
+  | SessionStoreTtlUnsound;
 
 export type AlarmListener = (alarm: Alarm) => void;
 

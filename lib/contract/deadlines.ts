@@ -1,5 +1,7 @@
 import { isPromiseLike } from './promise-like.js';
 
+const TIMER_RESOLUTION_MS = 1;
+
 /** A call under way, in the ring of all of them. */
 interface Call {
   readonly name: string;
@@ -73,7 +75,8 @@ export class Deadlines {
   /** The call that the timer was set for may be settled: calls leave the timer as it is. */
   #expire(): void {
     this.#timer = undefined;
-    const now = performance.now();
+    // calls of one moment expire together: what the first one's error does must not decide about the others
+    const now = performance.now() + TIMER_RESOLUTION_MS;
     for (let first = this.#ends.after; first !== this.#ends; first = this.#ends.after) {
       if (first.expiresAtMs > now) {
         this.#timer = this.#expireIn(Math.ceil(first.expiresAtMs - now));

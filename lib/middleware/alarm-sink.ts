@@ -11,7 +11,11 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_store_unsafe_eviction: 'the session store may evict labels',
   session_store_not_durable: 'the session store may lose labels in a crash',
   session_store_unsupported_server: 'the session store runs on an unsupported server',
+  session_store_ttl_unsound: 'labels may expire before their session does; raise ttlSeconds',
 };
+
+/** Alarms about a request that was denied, or a label that was not stored. The others warn of what may come. */
+const REFUSALS: ReadonlySet<Alarm['alarm']> = new Set(['session_store_failure', 'policy_error', 'denial_not_rendered']);
 
 /** The default logger: winston, one JSON object a line on standard error. */
 export function defaultLogger(): AlarmLogger {
@@ -26,7 +30,7 @@ export function defaultLogger(): AlarmLogger {
 export function alarmSink(logger: AlarmLogger, onAlarm: AlarmListener | undefined): AlarmListener {
   return (alarm) => {
     const frozen = Object.freeze(alarm);
-    const level = alarm.alarm === 'session_store_ttl_refresh_failed' ? 'warn' : 'error';
+    const level = REFUSALS.has(alarm.alarm) ? 'error' : 'warn';
     contained(() => logger[level](messageFor(alarm), frozen));
     contained(() => onAlarm?.(frozen));
   };

@@ -16,6 +16,28 @@ describe('alarmSink', () => {
     ],
     [{ alarm: 'session_store_ttl_refresh_failed', error: 'x' }, 'warn', 'TTL refresh on load failed; labels returned'],
     [
+      { alarm: 'denial_not_rendered', route: 'GET /', error: 'x' },
+      'error',
+      'denial could not be rendered; default denial sent',
+    ],
+    [
+      { alarm: 'session_store_circuit_changed', state: 'open', error: 'x' },
+      'warn',
+      'circuit breaker of the session store changed its state',
+    ],
+    [{ alarm: 'session_store_unsafe_eviction', error: 'x' }, 'warn', 'the session store may evict labels'],
+    [{ alarm: 'session_store_not_durable', error: 'x' }, 'warn', 'the session store may lose labels in a crash'],
+    [
+      { alarm: 'session_store_unsupported_server', error: 'x' },
+      'warn',
+      'the session store runs on an unsupported server',
+    ],
+    [
+      { alarm: 'session_store_ttl_unsound', ttlSeconds: 1, maxSessionLifetimeSeconds: 2 },
+      'warn',
+      'labels may expire before their session does; raise ttlSeconds',
+    ],
+    [
       { alarm: 'policy_error', guard: 'denyIf', route: 'GET /', error: 'x' },
       'error',
       'policy could not be evaluated; request denied',

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
-import { type Alarm, aplSessionMiddleware, type RequestSecurity, type SessionStore } from '../../lib/index.js';
+import {
+  type Alarm,
+  aplSessionMiddleware,
+  type RequestSecurity,
+  type SessionStore,
+  type SessionStoreFailure,
+} from '../../lib/index.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
 import {
   APPEND_FAILURES,
@@ -271,7 +277,7 @@ function lastOfDenial({ method, streams }: Way): RegExp | undefined {
 
 function assertAlarm(alarms: readonly Alarm[], { error, code }: Failure, expected: object): void {
   expect(alarms).to.have.length(1);
-  const [{ error: actualError, ...rest } = { error: '' }] = alarms;
+  const [{ error: actualError, ...rest } = { error: '' }] = alarms as readonly SessionStoreFailure[];
   expect(actualError).to.match(error);
   expect(rest).to.deep.equal({ alarm: 'session_store_failure', ...expected, ...(code === undefined ? {} : { code }) });
 }

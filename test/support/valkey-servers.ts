@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -12,6 +12,8 @@ export interface ValkeyServer {
   readonly source: 'url' | 'docker' | 'binary';
   readonly url: string;
   readonly signals?: ValkeySignals;
+  /** There where the server was started with {@link TlsFiles}. */
+  readonly tls?: TlsListener;
   /** Removes whatever was started. */
   close(): Promise<void>;
 }
@@ -25,9 +27,26 @@ export interface ValkeySignals {
   restart(): Promise<void>;
 }
 
+/** Files for a server that listens with TLS too: `ca.pem`, `server.pem`, `server.key`, and others to swap in. */
+export type TlsFiles = Readonly<Record<string, string>>;
+
+export interface TlsListener {
+  readonly port: number;
+  /** Where the server sees the files. */
+  readonly dir: string;
+}
+
 const IMAGE = 'valkey/valkey:8';
 /** DEBUG RELOAD makes a server that loads its data. */
 const SERVER_ARGS = ['--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes'];
+const TLS_PORT_IN_CONTAINER = 6380;
+
+/** Connections on the TLS port need a certificate of the authority in `ca.pem`. */
+function tlsArgs({ port, dir }: TlsListener): string[] {
+  const files = ['--tls-ca-cert-file', 'ca.pem', '--tls-cert-file', 'server.pem', '--tls-key-file', 'server.key'];
+  const paths = files.map((value) => (value.startsWith('--') ? value : `${dir}/${value}`));
+  return ['--tls-port', String(port), ...paths, '--tls-auth-clients', 'yes'];
+}
 
 /** @throws if the server does not answer */
 export async function existingServer(url: string): Promise<ValkeyServer> {
@@ -37,11 +56,22 @@ export async function existingServer(url: string): Promise<ValkeyServer> {
 }
 
 /** @throws if there is no `valkey-server`, nor a `redis-server` of 7.2 or newer, on the PATH */
-export async function binaryServer(): Promise<ValkeyServer> {
+export async function binaryServer(tlsFiles?: TlsFiles): Promise<ValkeyServer> {
   const command = findBinary();
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'apl-valkey-'));
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...SERVER_ARGS];
+  const tls = tlsFiles && { port: await freePort(), dir };
+  for (const [name, text] of Object.entries(tlsFiles ?? {})) writeFileSync(join(dir, name), text, { mode: 0o600 });
+  const args = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    ...SERVER_ARGS,
+    ...(tls ? tlsArgs(tls) : []),
+  ];
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
@@ -64,6 +94,7 @@ export async function binaryServer(): Promise<ValkeyServer> {
   return {
     source: 'binary',
     url: `redis://127.0.0.1:${port}`,
+    ...(tls && { tls }),
     signals: {
       stop: async () => void child?.kill('SIGSTOP'),
       cont: async () => void child?.kill('SIGCONT'),
@@ -79,24 +110,34 @@ export async function binaryServer(): Promise<ValkeyServer> {
 }
 
 /** @throws if no Docker engine answers or the container does not start */
-export async function dockerServer(): Promise<ValkeyServer> {
+export async function dockerServer(tlsFiles?: TlsFiles): Promise<ValkeyServer> {
   const { GenericContainer, getContainerRuntimeClient, Wait } = await import('testcontainers');
   const runtime = await getContainerRuntimeClient();
   // a container that is started again gets another port, unless it asks for this one
   const port = await freePort();
+  const tls = tlsFiles && { port: await freePort(), dir: '/tls' };
+  const inContainer = tls ? tlsArgs({ ...tls, port: TLS_PORT_IN_CONTAINER }) : [];
   const started = await new GenericContainer(IMAGE)
-    .withCommand(['valkey-server', '--protected-mode', 'no', ...SERVER_ARGS])
-    .withExposedPorts({ container: 6379, host: port })
+    .withCommand(['valkey-server', '--protected-mode', 'no', ...SERVER_ARGS, ...inContainer])
+    .withCopyContentToContainer(
+      Object.entries(tlsFiles ?? {}).map(([name, content]) => ({ content, target: `/tls/${name}` })),
+    )
+    .withExposedPorts(
+      { container: 6379, host: port },
+      ...(tls ? [{ container: TLS_PORT_IN_CONTAINER, host: tls.port }] : []),
+    )
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
     .withStartupTimeout(30_000)
     .start();
   const container = runtime.container.getById(started.getId());
-  const relay = await relayUnlessLoopback(started.getHost(), port);
+  const ports = tls ? [port, tls.port] : [port];
+  const relays = await Promise.all(ports.map((each) => relayUnlessLoopback(started.getHost(), each)));
   const answers = (): Promise<true> => eventually(() => ping('127.0.0.1', port));
   await answers();
   return {
     source: 'docker',
     url: `redis://127.0.0.1:${port}`,
+    ...(tls && { tls }),
     signals: {
       stop: async () => void (await container.pause()),
       cont: async () => void (await container.unpause()),
@@ -110,7 +151,7 @@ export async function dockerServer(): Promise<ValkeyServer> {
       },
     },
     close: async () => {
-      relay?.close();
+      for (const relay of relays) relay?.close();
       await container.unpause().catch(() => {});
       await container.remove({ force: true, v: true });
     },

@@ -1,6 +1,14 @@
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
-import { binaryServer, dockerServer, existingServer, type ValkeyServer, type ValkeySignals } from './valkey-servers.js';
+import {
+  binaryServer,
+  dockerServer,
+  existingServer,
+  type TlsFiles,
+  type TlsListener,
+  type ValkeyServer,
+  type ValkeySignals,
+} from './valkey-servers.js';
 
 /** A real Valkey, as tests see it. */
 export interface TestValkey extends ValkeySignals {
@@ -9,6 +17,8 @@ export interface TestValkey extends ValkeySignals {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  /** Where `describeWithTlsValkey` has the server listen with TLS. */
+  readonly tls: TlsListener | undefined;
   /** A client with all rights. */
   readonly admin: Redis;
   /** The URL with the credentials of an ACL user in it. */
@@ -33,6 +43,15 @@ export function describeWithValkey(title: string, define: (server: () => TestVal
 /** A suite on a Valkey of its own, which it may stop, kill, and configure. */
 export function describeWithDedicatedValkey(title: string, define: (server: () => TestValkey) => void): void {
   describeOn(title, define, { open: () => find(['docker', 'binary']), release: closeFound });
+}
+
+/** A suite on a Valkey of its own that listens with TLS too, to clients with a certificate. */
+export function describeWithTlsValkey(
+  title: string,
+  files: () => TlsFiles,
+  define: (server: () => TestValkey) => void,
+): void {
+  describeOn(title, define, { open: () => find(['docker', 'binary'], files()), release: closeFound });
 }
 
 let shared: Promise<Found> | undefined;
@@ -72,7 +91,7 @@ function describeOn(title: string, define: (server: () => TestValkey) => void, {
 }
 
 /** Where a source was asked for (by name, or by a URL), it must work; else the first that works is taken. */
-async function find(usable: readonly Source[]): Promise<Found> {
+async function find(usable: readonly Source[], files?: TlsFiles): Promise<Found> {
   const url = process.env['VALKEY_TEST_URL'];
   const forced = process.env['VALKEY_TEST_SOURCE'] ?? (url ? 'url' : undefined);
   if (forced !== undefined && !SOURCES.some((source) => source === forced)) {
@@ -84,7 +103,7 @@ async function find(usable: readonly Source[]): Promise<Found> {
   const faults: string[] = [];
   for (const source of candidates) {
     try {
-      return { server: new OpenValkey(await start(source, url)) };
+      return { server: new OpenValkey(await start(source, url, files)) };
     } catch (error) {
       if (source === forced) throw error;
       faults.push(`${source}: ${(error as Error).message}`);
@@ -93,9 +112,9 @@ async function find(usable: readonly Source[]): Promise<Found> {
   return { reason: faults.join('; ') };
 }
 
-function start(source: Source, url: string | undefined): Promise<ValkeyServer> {
-  if (source === 'docker') return dockerServer();
-  if (source === 'binary') return binaryServer();
+function start(source: Source, url: string | undefined, files: TlsFiles | undefined): Promise<ValkeyServer> {
+  if (source === 'docker') return dockerServer(files);
+  if (source === 'binary') return binaryServer(files);
   if (url === undefined) throw new Error('VALKEY_TEST_SOURCE is url, but VALKEY_TEST_URL is not set.');
   return existingServer(url);
 }
@@ -112,6 +131,7 @@ class OpenValkey implements TestValkey {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  readonly tls: TlsListener | undefined;
   readonly admin: Redis;
   readonly #server: ValkeyServer;
 
@@ -122,6 +142,7 @@ class OpenValkey implements TestValkey {
     this.url = server.url;
     this.host = hostname.replace(/^\[(.*)\]$/, '$1');
     this.port = Number(port || 6379);
+    this.tls = server.tls;
     this.admin = new Redis(server.url, { retryStrategy: () => 50 });
     this.admin.on('error', () => {});
   }

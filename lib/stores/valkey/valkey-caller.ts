@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import { withDeadline } from '../../contract/deadline.js';
 import { Deadlines } from '../../contract/deadlines.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
+import type { ValkeyClient } from './valkey-client.js';
 import type { ValkeyConfig } from './valkey-config.js';
-import type { ValkeyConnection } from './valkey-connection.js';
 import { isDemotion, isPassing, toStoreError } from './valkey-faults.js';
+import type { ValkeyLink } from './valkey-link.js';
 
-type Command<T> = (client: Redis) => Promise<T>;
+type Command<T> = (client: ValkeyClient) => Promise<T>;
 
 const MIN_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 30;
@@ -18,13 +18,13 @@ const MAX_PAUSE_MS = 30;
 export class ValkeyCaller {
   /** The longest that a call may take, its retry included. */
   readonly deadlineMs: number;
-  readonly #connection: ValkeyConnection;
+  readonly #connection: ValkeyLink;
   readonly #config: ValkeyConfig;
   readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
   constructor(
-    connection: ValkeyConnection,
+    connection: ValkeyLink,
     config: ValkeyConfig,
     onCircuit: (state: SessionStoreCircuitChanged['state']) => void,
   ) {

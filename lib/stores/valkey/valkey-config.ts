@@ -1,19 +1,47 @@
 import Joi from 'joi';
+import type { SessionStoreTtlUnsound } from '../../contract/alarms.js';
+import { AplSessionError } from '../../contract/errors.js';
 import { parseOptions } from '../../contract/parse-options.js';
-import { parseValkeyEndpoint, type ValkeyEndpoint } from './valkey-endpoint.js';
+import { assertUsableClient, type ValkeyClient } from './valkey-client.js';
+import { parseValkeyEndpoint, type ValkeyEndpoint, type ValkeyPassword } from './valkey-endpoint.js';
+import { parseValkeyTls, tlsDetails, tlsSwitch, type ValkeyTls, type ValkeyTlsOptions } from './valkey-tls.js';
 
 export interface ValkeySessionStoreOptions {
   /**
    * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Plain text is accepted for
-   * loopback only.
+   * loopback only. Required, unless there is a `client`.
    */
-  readonly endpoint: string;
+  readonly endpoint?: string;
+
+  /**
+   * TLS for an endpoint that is `host:port`, or its details: `true`, or `{ ca, cert, key, servername }`. Implied by
+   * `rediss://`, refused with `redis://`. `false`, the default, adds nothing.
+   */
+  readonly tls?: boolean | ValkeyTlsOptions;
+
+  /** The ACL user to log in as, beside an endpoint that is `host:port`. Needs `password`. Default: the default user. */
+  readonly username?: string;
+
+  /**
+   * The password as it is, not encoded, beside an endpoint that is `host:port`; or a function that returns it or
+   * promises it within 5 seconds, called again for each connection.
+   */
+  readonly password?: ValkeyPassword;
+
+  /**
+   * A client of ioredis 5 or 6, or of iovalkey, instead of an endpoint. It stays the caller's: its TLS, its login and
+   * its end. It must have no `keyPrefix` and must not read from replicas.
+   */
+  readonly client?: object;
 
   /** What comes before the colon and the hash in every key. Default `taint:v1`, which CPEX uses. */
   readonly keyPrefix?: string;
 
   /** Seconds after the last load or append at which Valkey forgets a session. Default: never. */
   readonly ttlSeconds?: number;
+
+  /** The longest that a session may live, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
+  readonly maxSessionLifetimeSeconds?: number;
 
   /** How long a call waits for a connection, in milliseconds. Default 250. */
   readonly connectTimeoutMs?: number;
@@ -39,17 +67,22 @@ export interface ValkeyCircuitBreakerOptions {
   readonly halfOpenAfterMs?: number;
 }
 
-export interface ValkeyConfig {
-  readonly endpoint: ValkeyEndpoint;
+/** Where the labels are: at an endpoint, or behind a client. */
+export type ValkeyTarget =
+  | { readonly endpoint: ValkeyEndpoint; readonly tls?: ValkeyTls }
+  | { readonly client: ValkeyClient };
+
+export type ValkeyConfig = ValkeyTarget & {
   readonly keyPrefix: string;
   readonly ttlSeconds?: number;
+  readonly maxSessionLifetimeSeconds?: number;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly retry: boolean;
   readonly circuitBreaker: false | Required<ValkeyCircuitBreakerOptions>;
-}
+};
 
-const MAX_TTL_SECONDS = 2_147_483_647;
+const MAX_SECONDS = 2_147_483_647;
 /** The two timeouts together must fit a timer of Node. */
 const MAX_TIMEOUT_MS = 1_000_000_000;
 
@@ -58,10 +91,18 @@ const breakerSchema = Joi.object({
   halfOpenAfterMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(1_000),
 });
 
-const schema = Joi.object<Omit<ValkeyConfig, 'endpoint'> & { endpoint: string }>({
-  endpoint: Joi.string().required(),
+type Defaults = Pick<ValkeyConfig, 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'circuitBreaker'>;
+
+const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
+  endpoint: Joi.string(),
+  // biome-ignore lint/suspicious/noThenProperty: a condition of joi
+  tls: Joi.alternatives().conditional(Joi.object(), { then: tlsDetails, otherwise: tlsSwitch }),
+  username: Joi.string().min(1),
+  password: Joi.any().custom(passwordLike),
+  client: Joi.any(),
   keyPrefix: Joi.string().min(1).default('taint:v1'),
-  ttlSeconds: Joi.number().integer().min(1).max(MAX_TTL_SECONDS),
+  ttlSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
+  maxSessionLifetimeSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
   connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
   commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
   retry: Joi.boolean().default(true),
@@ -70,7 +111,38 @@ const schema = Joi.object<Omit<ValkeyConfig, 'endpoint'> & { endpoint: string }>
 
 /** @throws AplSessionError `config.invalid` */
 export function parseValkeyConfig(options: unknown): ValkeyConfig {
-  const config = parseOptions('ValkeySessionStore', schema, options);
-  Object.freeze(config.circuitBreaker);
-  return Object.freeze({ ...config, endpoint: parseValkeyEndpoint(config.endpoint) });
+  const parsed = parseOptions('ValkeySessionStore', schema, options);
+  Object.freeze(parsed.circuitBreaker);
+  const { endpoint, tls, username, password, client, keyPrefix = '', ...rest } = parsed;
+  return Object.freeze({ ...targetOf(parsed), keyPrefix, ...rest });
+}
+
+/** The alarm that a TTL below the lifetime of a session deserves: labels would vanish under a living session. */
+export function ttlAlarm({ ttlSeconds, maxSessionLifetimeSeconds }: ValkeyConfig): SessionStoreTtlUnsound | undefined {
+  if (ttlSeconds === undefined || maxSessionLifetimeSeconds === undefined) return undefined;
+  if (ttlSeconds >= maxSessionLifetimeSeconds) return undefined;
+  return Object.freeze({ alarm: 'session_store_ttl_unsound', ttlSeconds, maxSessionLifetimeSeconds });
+}
+
+function targetOf({ endpoint, tls = false, username, password, client }: ValkeySessionStoreOptions): ValkeyTarget {
+  if (client !== undefined) {
+    if (endpoint !== undefined || tls !== false || username !== undefined || password !== undefined) {
+      throw invalid("'client' has its own endpoint, tls, username and password; drop those, or the client");
+    }
+    assertUsableClient(client);
+    return { client };
+  }
+  if (endpoint === undefined) throw invalid("'endpoint' is required, or a 'client'");
+  const parsed = parseValkeyEndpoint(endpoint, { tls: tls !== false, username, password });
+  return { endpoint: Object.freeze(parsed), ...(typeof tls === 'object' && { tls: parseValkeyTls(tls) }) };
+}
+
+function passwordLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
+  return typeof value === 'function' || (typeof value === 'string' && value !== '')
+    ? value
+    : error('any.custom', { error: new Error('it must be a non-empty string or a function') });
+}
+
+function invalid(fault: string): AplSessionError {
+  return new AplSessionError('config.invalid', `ValkeySessionStore: ${fault}.`);
 }

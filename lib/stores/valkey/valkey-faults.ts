@@ -1,4 +1,4 @@
-import { AplSessionError } from '../../contract/errors.js';
+import { AplSessionError, type AplSessionErrorCode } from '../../contract/errors.js';
 
 const DEMOTED = /^(READONLY|REDIRECT)\b/;
 const PASSING = /^(READONLY|REDIRECT|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
@@ -41,9 +41,17 @@ export function toStoreError(operation: string, error: unknown): AplSessionError
   }
   // the text of a discarded transaction says nothing, that of its commands does
   const said = new Set(replies.length > 1 ? replies.slice(1) : replies);
-  const text = [...said].map(withoutArguments).join(' ');
-  return new AplSessionError('store.command_failed', `Valkey ${operation} failed: ${text}`);
+  const texts = [...said].map(withoutArguments);
+  const code = REFUSALS[texts[0]?.split(' ', 1)[0] ?? ''] ?? 'store.command_failed';
+  return new AplSessionError(code, `Valkey ${operation} failed: ${texts.join(' ')}`);
 }
+
+/** What the first word of an error reply says, where somebody has to mend something else than the data. */
+const REFUSALS: Readonly<Record<string, AplSessionErrorCode>> = {
+  NOPERM: 'store.not_permitted',
+  NOAUTH: 'store.login_failed',
+  WRONGPASS: 'store.login_failed',
+};
 
 /** What happened to a connection, in words that are fit for an alarm. */
 export function faultText(error: unknown): string {
@@ -51,8 +59,12 @@ export function faultText(error: unknown): string {
 }
 
 function withoutArguments(message: string): string {
-  return message
-    .replace(/,? with args beginning with:.*/s, '')
-    .replace(/\bUser \S+ has/, 'The user has')
-    .replace(/^REDIRECT \S+/, 'REDIRECT The server has become a replica.');
+  return (
+    message
+      .replace(/,? with args beginning with:.*/s, '')
+      .replace(/\bUser .+? has/s, 'The user has')
+      // a transaction may be refused as a whole, and then says why behind a colon
+      .replace(/^EXECABORT Transaction discarded because of: /, '')
+      .replace(/^REDIRECT \S+/, 'REDIRECT The server has become a replica.')
+  );
 }

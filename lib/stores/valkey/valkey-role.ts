@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { ValkeyClient } from './valkey-client.js';
 
 export type ValkeyRole = 'primary' | 'replica' | 'unknown';
 
@@ -14,7 +14,7 @@ export interface Greeting {
  * One round trip, once a connection. `HELLO` tells the role and needs no right. A server that is made a replica keeps
  * its connections and goes on answering reads; `CLIENT CAPA redirect` (Valkey 8) makes it refuse them with `-REDIRECT`.
  */
-export async function greet(client: Redis): Promise<Greeting> {
+export async function greet(client: ValkeyClient): Promise<Greeting> {
   const [capability, role] = await Promise.all([
     client.call('CLIENT', 'CAPA', 'redirect').then(
       () => true,
@@ -26,7 +26,7 @@ export async function greet(client: Redis): Promise<Greeting> {
 }
 
 /** The role that the server has at this moment; `unknown` if it does not say. Rejects if the connection is lost. */
-export async function askRole(client: Redis): Promise<ValkeyRole> {
+export async function askRole(client: ValkeyClient): Promise<ValkeyRole> {
   try {
     return roleIn(await client.call('HELLO'));
   } catch (error) {

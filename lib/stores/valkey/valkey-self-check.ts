@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis';
 import type {
   SessionStoreNotDurable,
   SessionStoreUnsafeEviction,
   SessionStoreUnsupportedServer,
 } from '../../contract/alarms.js';
 import type { StoreFinding } from '../../contract/session-store.js';
+import type { ValkeyClient } from './valkey-client.js';
 
 /** What the server tells of itself; what it does not tell is absent. */
 type Facts = ReadonlyMap<string, string>;
@@ -69,11 +69,11 @@ const CHECKS: readonly Check[] = [
 
 /** Asks the server about itself in one round trip. Rejects only if the connection is lost. */
 export async function checkServer(
-  client: Redis,
+  client: ValkeyClient,
 ): Promise<{ readonly findings: readonly StoreFinding[]; readonly alarms: readonly SelfCheckAlarm[] }> {
   const [info, config] = await Promise.all([
-    unlessRefused(client.info()),
-    unlessRefused(client.config('GET', 'maxmemory-policy', 'appendonly', 'appendfsync')),
+    unlessRefused(client.call('INFO')),
+    unlessRefused(client.call('CONFIG', 'GET', 'maxmemory-policy', 'appendonly', 'appendfsync')),
   ]);
   const facts = factsIn(info, config);
   const findings: StoreFinding[] = [];

@@ -1,11 +1,12 @@
-import type { Redis } from 'ioredis';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { sha256Hex } from '../../session/digest.js';
 import { ValkeyCaller } from './valkey-caller.js';
-import { parseValkeyConfig, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
-import { ValkeyConnection } from './valkey-connection.js';
+import type { ValkeyClient } from './valkey-client.js';
+import { parseValkeyConfig, ttlAlarm, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
+import { linkTo } from './valkey-connection.js';
 import { isDemotion, toStoreError } from './valkey-faults.js';
+import type { ValkeyLink } from './valkey-link.js';
 import { countOf, membersOf, pairOf, resultOf } from './valkey-replies.js';
 import { checkServer } from './valkey-self-check.js';
 
@@ -21,22 +22,23 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
  *
  * The first connection asks once whether the server is fit to keep labels; see {@link ValkeySessionStore.check}.
  *
- * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.timeout` (no reply in time),
- * `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable), `store.circuit_open`,
- * `store.closed`. None takes longer than `deadlineMs`, its retry included.
+ * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
+ * `store.tls_failed`, `store.certificate_*` (no connection, and why), `store.not_permitted` (the ACL), `store.timeout`
+ * (no reply in time), `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable),
+ * `store.circuit_open`, `store.closed`. None takes longer than `deadlineMs`, its retry included.
  *
  * @throws AplSessionError `config.invalid` at construction
  */
 export class ValkeySessionStore implements SessionStore {
   readonly deadlineMs: number;
   readonly #config: ValkeyConfig;
-  readonly #connection: ValkeyConnection;
+  readonly #connection: ValkeyLink;
   readonly #caller: ValkeyCaller;
   readonly #alarmListeners = new Set<AlarmListener>();
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
-    this.#connection = new ValkeyConnection(this.#config, (client) => {
+    this.#connection = linkTo(this.#config, (client) => {
       // nobody waits for this one; what it could not ask is of no consequence
       this.#check(client).catch(() => {});
     });
@@ -71,7 +73,7 @@ export class ValkeySessionStore implements SessionStore {
     return this.#caller.call('check', (client) => this.#check(client));
   }
 
-  async #check(client: Redis): Promise<readonly StoreFinding[]> {
+  async #check(client: ValkeyClient): Promise<readonly StoreFinding[]> {
     const { findings, alarms } = await checkServer(client);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
@@ -79,9 +81,11 @@ export class ValkeySessionStore implements SessionStore {
 
   onAlarm(listener: AlarmListener): void {
     this.#alarmListeners.add(listener);
+    const unsound = ttlAlarm(this.#config);
+    if (unsound) notify(unsound, [listener]);
   }
 
-  #load(client: Redis, key: string): Promise<string[]> {
+  #load(client: ValkeyClient, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
     const stillPrimary = this.#connection.stillPrimary();
     const members = client.smembers(key).then(membersOf);
@@ -95,7 +99,7 @@ export class ValkeySessionStore implements SessionStore {
     });
   }
 
-  async #append(client: Redis, key: string, labels: readonly string[]): Promise<void> {
+  async #append(client: ValkeyClient, key: string, labels: readonly string[]): Promise<void> {
     const { ttlSeconds } = this.#config;
     if (ttlSeconds === undefined) {
       countOf('SADD', await client.sadd(key, ...labels));
@@ -129,18 +133,21 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   #raise(alarm: Alarm): void {
-    Object.freeze(alarm);
-    for (const listener of this.#alarmListeners) {
-      try {
-        listener(alarm);
-      } catch {
-        // an alarm that cannot be delivered must not decide about a request
-      }
-    }
+    notify(Object.freeze(alarm), this.#alarmListeners);
   }
 
   #keyOf(sessionId: string): string {
     return `${this.#config.keyPrefix}:${sha256Hex(sessionId)}`;
+  }
+}
+
+function notify(alarm: Alarm, listeners: Iterable<AlarmListener>): void {
+  for (const listener of listeners) {
+    try {
+      listener(alarm);
+    } catch {
+      // an alarm that cannot be delivered must not decide about a request
+    }
   }
 }
 

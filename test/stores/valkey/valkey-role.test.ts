@@ -97,7 +97,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
       const store = storeWith({ endpoint: await endpoint() });
       const error = await rejectionOf(store.loadLabels('s'));
       expect(error).to.have.property('code', 'store.unavailable');
-      expect(error).to.have.property('message').that.includes('The server is a replica.');
+      expect(error).to.have.property('message').that.includes('the server is a replica');
     });
   }
 

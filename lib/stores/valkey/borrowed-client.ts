@@ -1,0 +1,92 @@
+import { AplSessionError } from '../../contract/errors.js';
+import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
+import { ConnectionWaiters } from './connection-waiters.js';
+import { RoleCheck } from './role-check.js';
+import type { ValkeyClient } from './valkey-client.js';
+import type { OnFirstUse, ValkeyLink } from './valkey-link.js';
+
+/**
+ * A client that belongs to the caller, who connects, reconnects and ends it. Only a client that is connected is given
+ * commands, so that its own queue stays empty during an outage.
+ */
+export class BorrowedClient implements ValkeyLink {
+  readonly #client: ValkeyClient;
+  readonly #timeoutMs: number;
+  readonly #onFirstUse: OnFirstUse;
+  readonly #roleCheck = new RoleCheck();
+  #asking = false;
+  #used = false;
+  readonly #waiters = new ConnectionWaiters();
+  /** Whether a command was not answered in time, and nothing has been answered since. */
+  #silent = false;
+  #closed = false;
+  #failure: ConnectionFailure | undefined;
+
+  constructor(client: ValkeyClient, timeoutMs: number, onFirstUse: OnFirstUse) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.#onFirstUse = onFirstUse;
+    client.on('ready', this.#onReady);
+    client.on('error', this.#onError);
+  }
+
+  readyNow(): ValkeyClient | undefined {
+    if (this.#closed || this.#silent || this.#client.status !== 'ready') return undefined;
+    if (!this.#used) this.#onFirstUse(this.#client);
+    this.#used = true;
+    return this.#client;
+  }
+
+  async ready(): Promise<ValkeyClient> {
+    if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
+    const client = this.readyNow();
+    if (client) return client;
+    // as its first command would
+    if (this.#client.status === 'wait') this.#client.connect().catch(() => {});
+    await this.#waiters.wait(this.#timeoutMs, () => noConnection(this.#timeoutMs, this.#failure));
+    return this.readyNow() ?? this.#client;
+  }
+
+  /**
+   * The connection is the caller's, so nothing is promised on it; each turn with reads asks. In a cluster a replica sends
+   * readers to its primary by itself.
+   */
+  stillPrimary(): Promise<void> | undefined {
+    if (this.#client.isCluster) return undefined;
+    if (!this.#asking) {
+      this.#asking = true;
+      setImmediate(() => {
+        this.#asking = false;
+        this.#roleCheck.ask(this.#client);
+      });
+    }
+    return this.#roleCheck.wait();
+  }
+
+  /** Others may be using the connection, so it stays. Whatever PING is answered with, the server is there again. */
+  reset(): void {
+    if (this.#silent || this.#closed) return;
+    this.#silent = true;
+    const heard = (): void => {
+      this.#silent = false;
+      if (this.#client.status === 'ready') this.#waiters.resolveAll();
+    };
+    this.#client.ping().then(heard, heard);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.off('ready', this.#onReady);
+    this.#client.off('error', this.#onError);
+    this.#waiters.rejectAll(new AplSessionError('store.closed', 'ValkeySessionStore is closed.'));
+  }
+
+  readonly #onReady = (): void => {
+    this.#failure = undefined;
+    if (!this.#silent) this.#waiters.resolveAll();
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#failure = connectionFailureOf(error);
+  };
+}

@@ -1,0 +1,41 @@
+import type { ValkeyClient } from './valkey-client.js';
+import { demotionError } from './valkey-faults.js';
+import { askRole } from './valkey-role.js';
+
+interface Question {
+  readonly answer: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Whether the server is a primary still, asked once for all the reads before it. */
+export class RoleCheck {
+  #question: Question | undefined;
+
+  /** Rejects if the server is a replica after the reads before the next `ask`. */
+  wait(): Promise<void> {
+    this.#question ??= newQuestion();
+    return this.#question.answer;
+  }
+
+  /** Asks, if anybody waits. */
+  ask(client: ValkeyClient): void {
+    const question = this.#question;
+    if (!question) return;
+    this.#question = undefined;
+    askRole(client).then(
+      (role) => (role === 'replica' ? question.reject(demotionError()) : question.resolve()),
+      question.reject,
+    );
+  }
+}
+
+function newQuestion(): Question {
+  let resolve!: Question['resolve'];
+  let reject!: Question['reject'];
+  const answer = new Promise<void>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { answer, resolve, reject };
+}

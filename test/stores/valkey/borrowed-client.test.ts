@@ -1,0 +1,183 @@
+import { expect } from 'chai';
+import ioredis6 from 'ioredis';
+import ioredis5 from 'ioredis5';
+import iovalkey from 'iovalkey';
+import { AplSessionError } from '../../../lib/contract/errors.js';
+import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
+import { eventually, rejectionOf, thrownBy } from '../../support/eventually.js';
+import { describeWithSecureValkey } from '../../support/secure-valkey.js';
+import { describeWithDedicatedValkey } from '../../support/valkey.js';
+import { describeSessionStoreContract } from '../session-store-contract.js';
+
+const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
+
+/** What these tests use of the three. */
+interface Client {
+  readonly status: string;
+  readonly commandQueue: { readonly length: number };
+  readonly offlineQueue: { readonly length: number };
+  set(key: string, value: string): Promise<unknown>;
+  disconnect(): void;
+  listenerCount(event: string): number;
+  on(event: 'error', listener: () => void): unknown;
+}
+type ClientClass = new (options: object) => Client;
+
+const CLIENTS: ReadonlyArray<readonly [name: string, client: ClientClass]> = [
+  ['ioredis 6', ioredis6.default as unknown as ClientClass],
+  ['ioredis 5', ioredis5.default as unknown as ClientClass],
+  ['iovalkey', iovalkey.default as unknown as ClientClass],
+];
+
+for (const [name, ClientClass] of CLIENTS) {
+  describeWithSecureValkey(`ValkeySessionStore on a client of ${name}, over TLS, with the fewest rights`, (server) => {
+    const clients: Client[] = [];
+    const connect = (): Client => {
+      const { tls, username, password } = server().options;
+      const port = Number(server().endpoint.split(':')[1]);
+      const client = new ClientClass({
+        port,
+        tls,
+        username,
+        password,
+        enableReadyCheck: false,
+        retryStrategy: () => 20,
+      });
+      clients.push(client);
+      return client;
+    };
+    beforeEach(() => server().plain.flush());
+    afterEach(() => {
+      for (const client of clients.splice(0)) client.disconnect();
+    });
+
+    for (const { mode, options, rights } of [
+      { mode: 'without a TTL', options: {}, rights: ['+smembers', '+sadd'] },
+      { mode: 'with a TTL', options: { ttlSeconds: 60 }, rights: ['+smembers', '+sadd', '+expire', '+multi', '+exec'] },
+    ]) {
+      describe(mode, () => {
+        before(() => server().grant('~taint:v1:*', ...rights));
+        describeSessionStoreContract('contract', () => ({
+          node: () => new ValkeySessionStore({ client: connect(), ...PATIENT, ...options }),
+          touches: async (action) => {
+            const counts = await server().plain.countCommands(action);
+            return Object.values(counts).reduce((sum, count) => sum + count, 0);
+          },
+        }));
+      });
+    }
+  });
+
+  describeWithDedicatedValkey(`ValkeySessionStore on a client of ${name}: the client stays the caller's`, (server) => {
+    let client: Client;
+    let store: ValkeySessionStore;
+    const start = (clientOptions: object = {}, options: ValkeySessionStoreOptions = {}): void => {
+      client = new ClientClass({ host: server().host, port: server().port, retryStrategy: () => 20, ...clientOptions });
+      client.on('error', () => {});
+      store = new ValkeySessionStore({ client, connectTimeoutMs: 300, commandTimeoutMs: 200, ...options });
+    };
+    beforeEach(() => server().flush());
+    afterEach(async () => {
+      await store.close();
+      client.disconnect();
+    });
+
+    it('close() leaves it connected, in use, and without our listeners', async () => {
+      start();
+      const listeners = client.listenerCount('ready') + client.listenerCount('error');
+      await store.appendLabels('s', ['a']);
+      await store.close();
+      expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.closed');
+      expect(await client.set('theirs', '1')).to.equal('OK');
+      expect(client.listenerCount('ready') + client.listenerCount('error')).to.be.below(listeners);
+    });
+
+    it('one that is lazy is connected at the first call', async () => {
+      start({ lazyConnect: true });
+      expect(client.status).to.equal('wait');
+      expect(await store.loadLabels('s')).to.deep.equal([]);
+    });
+
+    it('a server that hangs: calls reject in time, and nothing piles up in it', async () => {
+      start();
+      await store.appendLabels('s', ['a']);
+      await server().stop();
+      try {
+        expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.timeout');
+        for (let round = 0; round < 3; round += 1) {
+          const calls = Array.from({ length: 20 }, () => rejectionOf(store.appendLabels('s', ['b'])));
+          for (const error of await Promise.all(calls)) expect(error).to.have.property('code', 'store.unavailable');
+        }
+        // the load that timed out with the question for the role behind it, and one PING
+        expect(client.commandQueue.length + client.offlineQueue.length).to.equal(3);
+        expect(client.status).to.equal('ready');
+      } finally {
+        await server().cont();
+      }
+      await eventually(async () => expect(await store.loadLabels('s')).to.include('a'));
+    });
+
+    it('a server that is gone, with its offline queue on: calls reject in time, and the queue stays empty', async () => {
+      start({ maxRetriesPerRequest: null });
+      await store.appendLabels('s', ['a']);
+      await server().kill();
+      await eventually(() => client.status !== 'ready');
+      const error = await rejectionOf(store.appendLabels('s', ['b']));
+      expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'store.unavailable');
+      expect(client.offlineQueue.length).to.equal(0);
+      await server().restart();
+      await eventually(() => store.appendLabels('s', ['c']));
+    });
+
+    it('a wrong password of its own is told as such', async () => {
+      start({ username: 'nobody', password: 'hunter2' });
+      const error = await rejectionOf(store.loadLabels('s'));
+      expect(error).to.have.property('code', 'store.login_failed');
+      expect((error as Error).message).to.not.include('hunter2');
+    });
+  });
+
+  describe(`a client of ${name} is refused`, () => {
+    for (const { what, options } of [
+      { what: 'with a keyPrefix', options: { keyPrefix: 'app:' } },
+      { what: 'that is readOnly', options: { readOnly: true } },
+      { what: 'that asks Sentinel for a replica', options: { role: 'slave' } },
+      { what: 'that gives numbers as text', options: { stringNumbers: true } },
+    ]) {
+      it(what, () => {
+        const client = new ClientClass({ lazyConnect: true, ...options });
+        const error = thrownBy(() => new ValkeySessionStore({ client }));
+        expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'config.invalid');
+        expect(client.listenerCount('ready')).to.equal(0);
+      });
+    }
+  });
+}
+
+describe('what is no usable client is refused', () => {
+  const cluster = (options: object): object => new ioredis6.Cluster(['localhost'], { lazyConnect: true, ...options });
+  for (const { what, client } of [
+    { what: 'null', client: null },
+    { what: 'an empty object', client: {} },
+    { what: 'a text', client: 'redis://localhost' },
+    { what: 'a client of another library', client: { isOpen: true, sMembers: () => {}, sAdd: () => {} } },
+    { what: 'a cluster that reads from replicas', client: cluster({ scaleReads: 'slave' }) },
+    { what: 'a cluster that reads from all', client: cluster({ scaleReads: 'all' }) },
+    { what: 'a cluster with a keyPrefix', client: cluster({ keyPrefix: 'app:' }) },
+    { what: 'a cluster whose nodes have one', client: cluster({ redisOptions: { keyPrefix: 'app:' } }) },
+  ]) {
+    it(what, () => {
+      const error = thrownBy(() => new ValkeySessionStore({ client } as ValkeySessionStoreOptions));
+      expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'config.invalid');
+    });
+  }
+
+  for (const options of [{ endpoint: 'localhost' }, { tls: true }, { username: 'u' }, { password: 'hunter2' }]) {
+    it(`a client beside ${Object.keys(options)[0]}`, () => {
+      const client = new ioredis6.default({ lazyConnect: true });
+      const error = thrownBy(() => new ValkeySessionStore({ client, ...options }));
+      expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'config.invalid');
+      expect((error as Error).message).to.not.include('hunter2');
+    });
+  }
+});
