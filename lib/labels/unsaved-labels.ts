@@ -24,7 +24,9 @@ export class UnsavedLabels {
   }
 
   note(label: string): void {
-    this.#labels.push(label);
+    // a list that grows by itself reserves room for many
+    if (this.#labels.length === 0) this.#labels = [label];
+    else this.#labels.push(label);
     this.#untried = true;
     this.#onNote();
   }

@@ -30,8 +30,11 @@ export class KeptOutput {
     // Node puts the head before all that is kept; that is wrong where interim responses are kept already
     if (!first && outputData.length > this.#count) outputData.push(...outputData.splice(0, 1));
     // a caller may reuse its buffer once write() has returned
-    outputData.push({ data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback });
-    this.#count = outputData.length;
+    const piece = { data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback };
+    // a list that grows by itself reserves room for many
+    if (outputData.length === 0) res.outputData = [piece];
+    else outputData.push(piece);
+    this.#count = res.outputData.length;
     res.outputSize += data.length;
     this.#unaccounted += data.length;
   }

@@ -91,7 +91,8 @@ export function finishAtEnd(res: NodeResponse & { [kFinishesAtEnd]?: boolean }, 
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
 export function endsWithConnection(res: ServerResponse): boolean {
   const { _header, chunkedEncoding } = res as NodeResponse;
-  return !chunkedEncoding && !/^content-length:/im.test(_header ?? '');
+  if (chunkedEncoding || res.hasHeader('Content-Length')) return false;
+  return !/^content-length:/im.test(_header ?? '');
 }
 
 /**

@@ -4,7 +4,7 @@ type MethodOf<T> = { [K in keyof T]-?: T[K] extends AnyFunction ? K : never }[ke
 
 /** What stands in front of a method, the last of which is called first, and the function that makes it so. */
 interface Fronted {
-  readonly fronts: Array<(behind: AnyFunction) => AnyFunction>;
+  fronts: ReadonlyArray<(behind: AnyFunction) => AnyFunction>;
   readonly shadow: AnyFunction;
 }
 
@@ -22,12 +22,11 @@ export function shadowMethod<T extends object, K extends MethodOf<T>>(
   name: K,
   front: (behind: T[K]) => T[K],
 ): () => void {
-  const { fronts } = fronted(object, name);
+  const method = fronted(object, name);
   const own = front as unknown as Fronted['fronts'][number];
-  fronts.push(own);
+  method.fronts = [...method.fronts, own];
   return () => {
-    const index = fronts.lastIndexOf(own);
-    if (index >= 0) fronts.splice(index, 1);
+    method.fronts = method.fronts.filter((other) => other !== own);
   };
 }
 
@@ -37,11 +36,12 @@ function fronted<T extends object, K extends MethodOf<T>>(object: T, name: K): F
   const known = holder[kFronted][name];
   // somebody may have put back what they found before us
   if (known && (known.fronts.length > 0 || object[name] === known.shadow)) return known;
-  const fronts: Fronted['fronts'] = [];
   const original = (object[name] as AnyFunction).bind(object);
-  const behind = (count: number): AnyFunction => fronts[count - 1]?.(behind(count - 1)) ?? original;
-  const shadow: AnyFunction = (...args) => behind(fronts.length)(...args);
-  object[name] = shadow as T[K];
-  holder[kFronted][name] = { fronts, shadow };
-  return holder[kFronted][name];
+  const method: Fronted = {
+    fronts: [],
+    shadow: (...args) => method.fronts.reduce((behind, front) => front(behind), original)(...args),
+  };
+  object[name] = method.shadow as T[K];
+  holder[kFronted][name] = method;
+  return method;
 }

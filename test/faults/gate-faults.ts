@@ -26,16 +26,16 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a dropped write callback',
     file: kept,
-    from: 'encoding, callback });',
-    to: 'encoding, callback: data.length > 0 ? null : callback });',
+    from: 'encoding, callback };',
+    to: 'encoding, callback: data.length > 0 ? null : callback };',
   },
   {
     name: 'a dropped end callback',
     file: kept,
-    from: 'encoding, callback });',
-    to: "encoding, callback: data.length === 0 || String(data).startsWith('0') ? null : callback });",
+    from: 'encoding, callback };',
+    to: "encoding, callback: data.length === 0 || String(data).startsWith('0') ? null : callback };",
   },
-  { name: 'a lost encoding', file: kept, from: 'encoding, callback });', to: 'encoding: null, callback });' },
+  { name: 'a lost encoding', file: kept, from: 'encoding, callback };', to: 'encoding: null, callback };' },
   wrapping(
     'a lost return value of end',
     "const end = own['end']!; own['end'] = (...args) => { end.apply(res, args); };",
@@ -75,8 +75,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'pieces kept in the wrong order',
     file: kept,
-    from: 'outputData.push({ data',
-    to: 'outputData.unshift({ data',
+    from: 'else outputData.push(piece);',
+    to: 'else outputData.unshift(piece);',
   },
   {
     name: 'a head before the interim responses',
