@@ -50,8 +50,8 @@ export class CertificateAuthority {
     const { from, to } = wish.validDays ?? { from: -1, to: 1 };
     const certificate = pki.createCertificate();
     certificate.publicKey = publicKey;
-    // a leading zero byte keeps the number positive
-    certificate.serialNumber = `00${randomBytes(15).toString('hex')}`;
+    // the first byte keeps the number positive, and in its shortest form
+    certificate.serialNumber = `01${randomBytes(15).toString('hex')}`;
     certificate.validity.notBefore = new Date(Date.now() + from * DAY_MS);
     certificate.validity.notAfter = new Date(Date.now() + to * DAY_MS);
     certificate.setSubject([{ name: 'commonName', value: wish.commonName }]);
