@@ -1,71 +1,78 @@
 import { isPromiseLike } from './promise-like.js';
 
-const TIMER_RESOLUTION_MS = 1;
+/** A call whose time is limited. Of `onValue` and `onError`, which must not throw, one is called, and that later. */
+export interface TimedCall<T> {
+  readonly name: string;
+  start(): PromiseLike<T>;
+  onValue(value: T): void;
+  onError(error: unknown): void;
+}
 
 /** A call under way, in the ring of all of them. */
-interface Call {
-  readonly name: string;
+interface Running {
+  readonly call: Pick<TimedCall<unknown>, 'name' | 'onError'>;
   readonly expiresAtMs: number;
-  readonly onError: (error: unknown) => void;
-  before: Call;
+  before: Running;
   /** `undefined` once the call is settled. */
-  after: Call | undefined;
+  after: Running | undefined;
 }
+
+const TIMER_RESOLUTION_MS = 1;
 
 /**
  * The deadline of many calls that may all take equally long. They expire in the order in which they began, so one timer serves them
- * all, and who waits gives callbacks: a timer and a promise for each would be a good part of what a request costs.
+ * all, and who waits is an object: a timer, a promise and some functions for each would be a good part of what a
+ * request costs.
  */
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #errorOf: (name: string) => Error;
   /** Where the ring begins and ends. */
-  readonly #ends: Call & { after: Call };
+  readonly #ends: Running & { after: Running };
   #timer: NodeJS.Timeout | undefined;
 
   /** @param errorOf how the call of this name fails once it has taken `timeoutMs` */
   constructor(timeoutMs: number, errorOf: (name: string) => Error) {
     this.#timeoutMs = timeoutMs;
     this.#errorOf = errorOf;
-    const ends = { name: '', expiresAtMs: Number.POSITIVE_INFINITY, onError: () => {} } as unknown as Call;
+    const ends = { expiresAtMs: Number.POSITIVE_INFINITY } as Running;
     ends.before = ends;
     this.#ends = Object.assign(ends, { after: ends });
   }
 
   /**
-   * Calls `operation`, and later one of the callbacks, which must not throw: when it has settled, or its time is up. A
-   * synchronous throw is a failure; what comes after the deadline is ignored. The timer never keeps the process alive.
+   * Starts the call, and tells it when it has settled, or its time is up. A synchronous throw is a failure, and so is
+   * what is no promise; what comes after the deadline is ignored. The timer never keeps the process alive.
    */
-  run<T>(
-    name: string,
-    operation: () => PromiseLike<T>,
-    onValue: (value: T) => void,
-    onError: (error: unknown) => void,
-  ): void {
-    const call = this.#begin(name, onError);
+  run<T>(call: TimedCall<T>): void {
+    const running = this.#begin(call);
     const fail = (error: unknown): void => {
-      if (end(call)) onError(error);
+      if (end(running)) call.onError(error);
     };
     try {
-      const answer: unknown = operation();
+      const answer: unknown = call.start();
       if (!isPromiseLike(answer)) throw new TypeError('What was returned is no promise: it has no then().');
       // one that is not of the language may call back at once, or twice
       Promise.resolve(answer as PromiseLike<T>).then((value) => {
-        if (end(call)) onValue(value);
+        if (end(running)) call.onValue(value);
       }, fail);
     } catch (error) {
       queueMicrotask(() => fail(error));
     }
   }
 
-  #begin(name: string, onError: (error: unknown) => void): Call {
+  /** The same, for who needs a promise. */
+  promise<T>(name: string, start: () => PromiseLike<T>): Promise<T> {
+    return new Promise((onValue, onError) => this.run({ name, start, onValue, onError }));
+  }
+
+  #begin(call: Running['call']): Running {
     const { before } = this.#ends;
-    const expiresAtMs = performance.now() + this.#timeoutMs;
-    const call: Call = { name, expiresAtMs, onError, before, after: this.#ends };
-    before.after = call;
-    this.#ends.before = call;
+    const running: Running = { call, expiresAtMs: performance.now() + this.#timeoutMs, before, after: this.#ends };
+    before.after = running;
+    this.#ends.before = running;
     this.#timer ??= this.#expireIn(this.#timeoutMs);
-    return call;
+    return running;
   }
 
   #expireIn(ms: number): NodeJS.Timeout {
@@ -83,17 +90,17 @@ export class Deadlines {
         return;
       }
       end(first);
-      first.onError(this.#errorOf(first.name));
+      first.call.onError(this.#errorOf(first.call.name));
     }
   }
 }
 
 /** Takes a call out of the ring. Whether it was still in it. */
-function end(call: Call): boolean {
-  const { before, after } = call;
+function end(running: Running): boolean {
+  const { before, after } = running;
   if (!after) return false;
   before.after = after;
   after.before = before;
-  call.after = undefined;
+  running.after = undefined;
   return true;
 }

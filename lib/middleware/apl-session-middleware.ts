@@ -82,11 +82,10 @@ function load(arrival: Arrival, answer: unknown): boolean {
   const session = toResolvedSession(answer);
   if (mounted && isServed(mounted, mount.access, session)) return true;
   if (!session) return open(arrival, undefined, []);
-  mount.access.load(
-    session.id,
-    (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
-    (error) => proceed(next, () => refuse(arrival, session, error)),
-  );
+  mount.access.load(session.id, {
+    onLoaded: (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
+    onLoadFailed: (error) => proceed(next, () => refuse(arrival, session, error)),
+  });
   return false;
 }
 

@@ -3,7 +3,7 @@ import { AplSessionError } from '../contract/errors.js';
 import { LabelSet } from '../labels/label-set.js';
 import { UnsavedLabels } from '../labels/unsaved-labels.js';
 import { errorText } from './alarm-sink.js';
-import { codeOf, type StoreAccess } from './store-access.js';
+import { type AppendListener, codeOf, type StoreAccess } from './store-access.js';
 
 /** What an alarm about a failed append tells of its request; of a session without one, the name. */
 export type AppendContext = Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>;
@@ -15,21 +15,30 @@ export interface PersistenceOwner {
   describe(): AppendContext;
 }
 
-type Settled = (error?: AplSessionError) => void;
+/** Waits until everything was tried. */
+export interface SettleListener {
+  /** Must not throw. */
+  onSettled(): void;
+}
+
+type Persisted = (error?: AplSessionError) => void;
 
 /**
  * The labels of one request, and their way into the store: at most one append at a time, each label tried once. Who waits
- * for an append gives a callback, as a promise for each layer between the store and the response is memory that every
- * held response takes.
+ * for an append is an object with a method, as promises and functions between the store and the response are memory
+ * that every held response takes.
  */
-export class LabelPersistence {
+export class LabelPersistence implements AppendListener {
   readonly labels: LabelSet;
   readonly #unsaved: UnsavedLabels;
   readonly #access: StoreAccess;
   readonly #sessionId: string | undefined;
   readonly #owner: PersistenceOwner;
-  /** Who waits for the append under way; `undefined` if there is none. */
-  #waiting: Settled[] | undefined;
+  #appending = false;
+  /** Who waits for the append under way. */
+  #persisted: readonly Persisted[] = [];
+  /** Who waits for that, and for those that must follow. */
+  #settlers: readonly SettleListener[] = [];
 
   constructor(
     access: StoreAccess,
@@ -51,7 +60,7 @@ export class LabelPersistence {
 
   /** Whether an append is under way, or one is worth its time. False once all that is pending has failed. */
   get unsettled(): boolean {
-    return this.pending && (this.#unsaved.untried || this.#waiting !== undefined);
+    return this.pending && (this.#unsaved.untried || this.#appending);
   }
 
   /**
@@ -60,38 +69,50 @@ export class LabelPersistence {
    */
   async persist(): Promise<void> {
     while (this.pending) {
-      await new Promise<void>((resolve, reject) => this.#append((error) => (error ? reject(error) : resolve())));
+      await new Promise<void>((resolve, reject) => {
+        this.#persisted = [...this.#persisted, (error) => (error ? reject(error) : resolve())];
+        this.#append();
+      });
     }
   }
 
-  /** Appends until everything was tried, and calls back, later in any case; failures are alarms. */
-  settle(done: () => void): void {
-    if (this.unsettled) this.#append(() => (this.unsettled ? this.settle(done) : done()));
-    else queueMicrotask(done);
-  }
-
-  #append(settled: Settled): void {
-    if (this.#waiting) {
-      this.#waiting.push(settled);
+  /** Appends until everything was tried, and tells the listener, later in any case; failures are alarms. */
+  settle(listener: SettleListener): void {
+    if (!this.unsettled) {
+      queueMicrotask(() => listener.onSettled());
       return;
     }
-    this.#waiting = [settled];
-    const labels = this.#unsaved.take();
-    this.#access.append(
-      this.#sessionId as string,
-      labels,
-      () => {
-        this.#unsaved.saved(labels);
-        this.#onSettled();
-      },
-      (cause) => this.#onSettled(this.#failure(cause)),
-    );
+    this.#settlers = [...this.#settlers, listener];
+    this.#append();
   }
 
-  #onSettled(error?: AplSessionError): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const settled of waiting) settled(error);
+  onAppended(labels: readonly string[]): void {
+    this.#unsaved.saved(labels);
+    this.#onTried();
+  }
+
+  onAppendFailed(cause: unknown): void {
+    this.#onTried(this.#failure(cause));
+  }
+
+  #append(): void {
+    if (this.#appending) return;
+    this.#appending = true;
+    this.#access.append(this.#sessionId as string, this.#unsaved.take(), this);
+  }
+
+  #onTried(error?: AplSessionError): void {
+    this.#appending = false;
+    const persisted = this.#persisted;
+    this.#persisted = [];
+    for (const call of persisted) call(error);
+    if (this.unsettled && this.#settlers.length > 0) {
+      this.#append();
+      return;
+    }
+    const settlers = this.#settlers;
+    this.#settlers = [];
+    for (const listener of settlers) listener.onSettled();
   }
 
   #failure(cause: unknown): AplSessionError {

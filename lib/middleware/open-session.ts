@@ -65,7 +65,7 @@ async function closed(store: SessionStore): Promise<void> {
 
 function load({ session: { id }, name }: OpenSessionSettings, access: StoreAccess): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
-    access.load(id, resolve, (cause) => {
+    const onLoadFailed = (cause: unknown): void => {
       access.raise({
         alarm: 'session_store_failure',
         op: 'load',
@@ -74,7 +74,8 @@ function load({ session: { id }, name }: OpenSessionSettings, access: StoreAcces
         ...codeOf(cause),
       });
       reject(new AplSessionError('session.load_failed', 'The labels of the session could not be loaded.', { cause }));
-    });
+    };
+    access.load(id, { onLoaded: resolve, onLoadFailed });
   });
 }
 
@@ -127,7 +128,7 @@ class LoadedSession implements OpenSession {
     this.#settling = true;
     queueMicrotask(() => {
       this.#settling = false;
-      this.#persistence.settle(() => {});
+      this.#persistence.settle({ onSettled() {} });
     });
   }
 }

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { Violation } from '../contract/security.js';
 import type { LabelSet } from '../labels/label-set.js';
 import type { DenialRenderer } from '../response/denial.js';
-import type { GateKeeper, Verdict } from '../response/gate-keeper.js';
+import type { GateKeeper, Verdict, VerdictListener } from '../response/gate-keeper.js';
 import type { HeaderSnapshot } from '../response/headers-at-entry.js';
 import type { NodeResponse } from '../response/node-response.js';
 import { plainRefusal, renderRefusal } from '../response/refusal.js';
@@ -10,7 +10,12 @@ import { isOver, onceOver } from '../response/response-end.js';
 import { ResponseGate } from '../response/response-gate.js';
 import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
-import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
+import {
+  type AppendContext,
+  LabelPersistence,
+  type PersistenceOwner,
+  type SettleListener,
+} from './label-persistence.js';
 import { routeName } from './route-name.js';
 import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
@@ -35,13 +40,15 @@ export interface Exchange {
  * request that adds no label pays for this object only: the gate is put on its response with the first label that is
  * new.
  */
-export class SessionRequest implements GateKeeper, PersistenceOwner {
+export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListener {
   readonly sessionId: string | undefined;
   readonly source: string | undefined;
   readonly #exchange: Exchange;
   readonly #storedLabels: readonly string[];
   #persistence: LabelPersistence | undefined;
   #gate: ResponseGate | undefined;
+  /** Who waits for a verdict on the response. */
+  #listeners: readonly VerdictListener[] = [];
   #violation: Violation | undefined;
   #denial: DenialRenderer | undefined;
   #answered = false;
@@ -106,7 +113,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
 
   onNewLabel(): void {
     const { res } = this.#exchange;
-    const settle = (): void => this.#persistence?.settle(() => {});
+    const settle = (): void => this.#persistence?.settle(this);
     if (isOver(res)) {
       // nobody waits for this response any more, but the label must not be lost
       queueMicrotask(settle);
@@ -136,9 +143,16 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     return labels.unsettled || (labels.pending && !this.#denied) || this.#replaces;
   }
 
-  settle(status: number | undefined, done: (verdict: Verdict) => void): void {
+  settle(status: number | undefined, listener: VerdictListener): void {
     this.#denied ||= status !== undefined && this.#isDenial(status);
-    this.#asked().settle(() => done(this.#verdict()));
+    this.#listeners = [...this.#listeners, listener];
+    this.#asked().settle(this);
+  }
+
+  onSettled(): void {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener.onVerdict(this.#verdict());
   }
 
   answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void {

@@ -1,7 +1,19 @@
 import type { AlarmListener } from '../contract/alarms.js';
-import { Deadlines } from '../contract/deadlines.js';
+import { Deadlines, type TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+
+/** Hears, later, of a load; neither method may throw. */
+export interface LoadListener {
+  onLoaded(labels: readonly string[]): void;
+  onLoadFailed(cause: unknown): void;
+}
+
+/** Hears, later, of an append; neither method may throw. */
+export interface AppendListener {
+  onAppended(labels: readonly string[]): void;
+  onAppendFailed(cause: unknown): void;
+}
 
 /** What one middleware needs for talking to its store. */
 export class StoreAccess {
@@ -26,41 +38,16 @@ export class StoreAccess {
 
   /**
    * Loads the labels of a session. Fails if the store does, throws, misses the deadline or answers with something that is
-   * not an iterable of strings. Of the two callbacks, which must not throw, one is called.
+   * not an iterable of strings.
    */
-  load(sessionId: string, onLabels: (labels: readonly string[]) => void, onFailed: (cause: unknown) => void): void {
-    this.#deadlines.run(
-      'load',
-      () => this.store.loadLabels(sessionId),
-      (reply: unknown) => {
-        let labels: readonly string[];
-        try {
-          labels = labelsOf(reply);
-        } catch (error) {
-          onFailed(error);
-          return;
-        }
-        onLabels(labels);
-      },
-      onFailed,
-    );
+  load(sessionId: string, listener: LoadListener): void {
+    this.#deadlines.run(new LoadCall(this.store, sessionId, listener));
   }
 
-  /** Appends labels to a session. Fails if the store does, throws or misses the deadline. Callbacks as above. */
-  append(sessionId: string, labels: readonly string[], onSaved: () => void, onFailed: (cause: unknown) => void): void {
+  /** Appends labels to a session. Fails if the store does, throws or misses the deadline. */
+  append(sessionId: string, labels: readonly string[], listener: AppendListener): void {
     this.#appends += 1;
-    this.#deadlines.run(
-      'append',
-      () => this.store.appendLabels(sessionId, labels),
-      () => {
-        this.#onAppended();
-        onSaved();
-      },
-      (cause) => {
-        this.#onAppended();
-        onFailed(cause);
-      },
-    );
+    this.#deadlines.run(new AppendCall(this, sessionId, labels, listener));
   }
 
   /** Waits for the appends under way. */
@@ -68,10 +55,78 @@ export class StoreAccess {
     while (this.#appends > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  #onAppended(): void {
+  /** For the call of an append. */
+  appended(): void {
     this.#appends -= 1;
     if (this.#appends > 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+}
+
+class LoadCall implements TimedCall<unknown> {
+  readonly #store: SessionStore;
+  readonly #sessionId: string;
+  readonly #listener: LoadListener;
+
+  constructor(store: SessionStore, sessionId: string, listener: LoadListener) {
+    this.#store = store;
+    this.#sessionId = sessionId;
+    this.#listener = listener;
+  }
+
+  get name(): string {
+    return 'load';
+  }
+
+  start(): PromiseLike<unknown> {
+    return this.#store.loadLabels(this.#sessionId);
+  }
+
+  onValue(reply: unknown): void {
+    let labels: readonly string[];
+    try {
+      labels = labelsOf(reply);
+    } catch (error) {
+      this.#listener.onLoadFailed(error);
+      return;
+    }
+    this.#listener.onLoaded(labels);
+  }
+
+  onError(cause: unknown): void {
+    this.#listener.onLoadFailed(cause);
+  }
+}
+
+class AppendCall implements TimedCall<void> {
+  readonly #access: StoreAccess;
+  readonly #sessionId: string;
+  readonly #labels: readonly string[];
+  readonly #listener: AppendListener;
+
+  constructor(access: StoreAccess, sessionId: string, labels: readonly string[], listener: AppendListener) {
+    this.#access = access;
+    this.#sessionId = sessionId;
+    this.#labels = labels;
+    this.#listener = listener;
+  }
+
+  get name(): string {
+    return 'append';
+  }
+
+  start(): PromiseLike<void> {
+    return this.#access.store.appendLabels(this.#sessionId, this.#labels);
+  }
+
+  onValue(): void {
+    this.#access.appended();
+    this.#listener.onAppended(this.#labels);
+  }
+
+  onError(cause: unknown): void {
+    this.#access.appended();
+    this.#listener.onAppendFailed(cause);
   }
 }
 

@@ -3,17 +3,23 @@ import type { NodeResponse } from './node-response.js';
 /** What becomes of a response that was held. */
 export type Verdict = 'release' | 'refuse';
 
+/** Waits for what becomes of a response. */
+export interface VerdictListener {
+  /** Must not throw. */
+  onVerdict(verdict: Verdict): void;
+}
+
 /** Decides when a response is held and what becomes of it. The gate knows nothing else about the reasons. */
 export interface GateKeeper {
   /** Whether no byte may leave at the moment. Asked for every piece of output, so it must be cheap. */
   mustHold(): boolean;
 
   /**
-   * Called when a hold begins, and again while `mustHold` is still true after it. Calls back, later in any case, when
+   * Called when a hold begins, and again while `mustHold` is still true after it. Tells the listener, later in any case, when
    * the bytes may leave, or the response is to be refused.
    * @param status the response's status, `undefined` before there is a head
    */
-  settle(status: number | undefined, done: (verdict: Verdict) => void): void;
+  settle(status: number | undefined, listener: VerdictListener): void;
 
   /**
    * Makes the refusal.

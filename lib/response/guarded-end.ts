@@ -13,11 +13,13 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
   const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
     if (!keeper.mustHold()) return end();
     const destroy = new DeferredDestroy(socket);
-    keeper.settle(renderedStatus(res), (verdict) => {
-      destroy.restore();
-      if (verdict === 'refuse') resetConnection(socket);
-      else end();
-      destroy.perform(true);
+    keeper.settle(renderedStatus(res), {
+      onVerdict: (verdict) => {
+        destroy.restore();
+        if (verdict === 'refuse') resetConnection(socket);
+        else end();
+        destroy.perform(true);
+      },
     });
     return socket;
   });

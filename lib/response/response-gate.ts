@@ -1,6 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import { DeferredDestroy } from './deferred-destroy.js';
-import type { GateKeeper } from './gate-keeper.js';
+import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import {
@@ -27,7 +27,7 @@ type GatedResponse = NodeResponse & { [kGate]?: ResponseGate };
  * of a pipelined response that waits for its turn. So whatever wraps the response, and in whatever order, ends up here;
  * and the response looks to everybody like one that has accepted the data, because it is one.
  */
-export class ResponseGate {
+export class ResponseGate implements VerdictListener {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
   readonly #writeRaw: NodeResponse['_writeRaw'];
@@ -172,12 +172,14 @@ export class ResponseGate {
   }
 
   #settle(): void {
-    this.#keeper.settle(renderedStatus(this.#res), (verdict) =>
-      this.#guarded(() => {
-        if (verdict === 'refuse') this.refuse();
-        this.#proceed();
-      }),
-    );
+    this.#keeper.settle(renderedStatus(this.#res), this);
+  }
+
+  onVerdict(verdict: Verdict): void {
+    this.#guarded(() => {
+      if (verdict === 'refuse') this.refuse();
+      this.#proceed();
+    });
   }
 
   #proceed(): void {

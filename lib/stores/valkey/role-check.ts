@@ -23,6 +23,8 @@ export class RoleCheck {
     const question = this.#question;
     if (!question) return;
     this.#question = undefined;
+    // a client with a queue would keep the question for later, when nobody waits for it
+    if (client.status !== 'ready') return question.reject(new Error('The connection was lost.'));
     askRole(client).then(
       (role) => (role === 'replica' ? question.reject(demotionError()) : question.resolve()),
       question.reject,

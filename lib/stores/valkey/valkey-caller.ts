@@ -51,7 +51,7 @@ export class ValkeyCaller {
 
   /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
   withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => this.#deadlines.run(operation, command, resolve, reject));
+    return this.#deadlines.promise(operation, command);
   }
 
   #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
