@@ -24,8 +24,8 @@ export class RoleCheck {
     if (!question) return;
     this.#question = undefined;
     // a client with a queue would keep the question for later, when nobody waits for it
-    if (client.status !== 'ready') return question.reject(new Error('The connection was lost.'));
-    askRole(client).then(
+    const asking = client.status === 'ready' ? askRole(client) : Promise.reject(new Error('The connection was lost.'));
+    asking.then(
       (role) => (role === 'replica' ? question.reject(demotionError()) : question.resolve()),
       question.reject,
     );

@@ -15,13 +15,21 @@ const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 interface Client {
   readonly status: string;
   readonly commandQueue: { readonly length: number };
-  readonly offlineQueue: { readonly length: number };
+  readonly offlineQueue: {
+    readonly length: number;
+    toArray(): ReadonlyArray<{ readonly command: { readonly name: string } }>;
+  };
   set(key: string, value: string): Promise<unknown>;
   disconnect(): void;
   listenerCount(event: string): number;
   on(event: 'error', listener: () => void): unknown;
 }
 type ClientClass = new (options: object) => Client;
+
+/** A client that has just been connected to may wait there with questions of its own. */
+function queuedIn({ offlineQueue }: Client): string[] {
+  return offlineQueue.toArray().map(({ command }) => command.name);
+}
 
 const CLIENTS: ReadonlyArray<readonly [name: string, client: ClientClass]> = [
   ['ioredis 6', ioredis6.default as unknown as ClientClass],
@@ -124,7 +132,7 @@ for (const [name, ClientClass] of CLIENTS) {
       await eventually(() => client.status !== 'ready');
       const error = await rejectionOf(store.appendLabels('s', ['b']));
       expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'store.unavailable');
-      expect(client.offlineQueue.length).to.equal(0);
+      expect(queuedIn(client)).to.not.include('sadd').and.not.include('hello');
       await server().restart();
       await eventually(() => store.appendLabels('s', ['c']));
     });
