@@ -95,44 +95,6 @@ export function endsWithConnection(res: ServerResponse): boolean {
   return !/^content-length:/im.test(_header ?? '');
 }
 
-/**
- * A response that is connected to nothing, for rendering another answer to the same request, with the same methods.
- * @param keepAlive whether the connection may serve more requests after it
- */
-export function detachedResponse(res: NodeResponse, keepAlive: boolean): NodeResponse {
-  const detached = new ServerResponse(res.req) as NodeResponse;
-  Object.setPrototypeOf(detached, Object.getPrototypeOf(res));
-  if ('locals' in res) Object.assign(detached, { locals: res.locals });
-  detached.shouldKeepAlive = res.shouldKeepAlive && keepAlive;
-  detached._keepAliveTimeout = res._keepAliveTimeout;
-  detached.maxRequestsOnConnectionReached = res.maxRequestsOnConnectionReached;
-  return detached;
-}
-
-/** Calls back when a detached response has ended; nobody else tells. Whoever waits for its `drain` need not wait. */
-export function onceEnded(detached: ServerResponse, callback: () => void): void {
-  const { write, end } = detached;
-  detached.write = ((...args: Parameters<typeof write>) => {
-    const accepted = write.apply(detached, args);
-    if (!accepted) process.nextTick(() => detached.emit('drain'));
-    return accepted;
-  }) as typeof write;
-  detached.end = ((...args: Parameters<typeof end>) => {
-    end.apply(detached, args);
-    if (detached.writableEnded) callback();
-    return detached;
-  }) as typeof end;
-}
-
-/** The bytes of a detached response that has ended. */
-export function bytesOf(detached: NodeResponse): Buffer {
-  return Buffer.concat(
-    detached.outputData.map(({ data, encoding }) =>
-      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : data,
-    ),
-  );
-}
-
 /** Makes `res` tell its observers (access logs, for example) what was sent in its place. */
 export function impersonate(res: NodeResponse, sent: NodeResponse): void {
   res._header = null;

@@ -3,9 +3,10 @@ import type { Request, Response } from 'express';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from './denial.js';
+import { closeDetached, watchDetached } from './detached-response.js';
 import { type HeaderSnapshot, restoreHeaders } from './headers-at-entry.js';
-import { onceEnded } from './node-response.js';
 import { sendProblem } from './problem-denial.js';
+import { requestOfDenial } from './request-of-denial.js';
 
 /** What a response is to be replaced by. */
 export interface Refusal {
@@ -30,31 +31,41 @@ export function renderRefusal<T extends ServerResponse>(
   const { violation, render, onFailure } = refusal;
   const res = prepared(create(), refusal);
   let timer: NodeJS.Timeout | undefined;
-  let settled = false;
-  const finish = (rendered: () => T): void => {
-    if (settled) return;
-    settled = true;
+  let rendered: (() => T) | undefined;
+  let returned = false;
+  const handOver = (take: () => T): void => {
     clearTimeout(timer);
-    done(rendered());
+    done(take());
+    closeDetached(res);
+  };
+  const finish = (take: () => T): void => {
+    if (rendered) return;
+    rendered = take;
+    // what is wrong with the handing over is not the renderer's fault
+    if (returned) handOver(take);
   };
   const fail = (error: unknown): void =>
     finish(() => {
       onFailure(error);
       return plainRefusal(refusal, create());
     });
-  onceEnded(res, () => finish(() => res));
+  const req = res.req as Request;
+  watchDetached(res, () => finish(() => res), fail);
+  Object.assign(res, { req: requestOfDenial(req, res, (error) => fail(error ?? new Error('The renderer went on.'))) });
   try {
-    const answer = render(violation, res.req as Request, res as unknown as Response);
+    const answer = render(violation, req, res as unknown as Response);
     if (isPromiseLike(answer)) Promise.resolve(answer).then(undefined, fail);
   } catch (error) {
     fail(error);
   }
-  if (settled) return;
-  timer = setTimeout(
-    () => fail(new Error(`The denial was not rendered within ${RENDER_TIMEOUT_MS} ms.`)),
-    RENDER_TIMEOUT_MS,
-  );
-  timer.unref();
+  returned = true;
+  if (rendered) handOver(rendered);
+  else timer = timeLimit(fail);
+}
+
+function timeLimit(fail: (error: Error) => void): NodeJS.Timeout {
+  const tooLate = (): void => fail(new Error(`The denial was not rendered within ${RENDER_TIMEOUT_MS} ms.`));
+  return setTimeout(tooLate, RENDER_TIMEOUT_MS).unref();
 }
 
 /** Answers with the default denial. */

@@ -1,11 +1,10 @@
 import { AplSessionError } from '../contract/errors.js';
 import { DeferredDestroy } from './deferred-destroy.js';
+import { bytesOf, detachedResponse } from './detached-response.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import {
-  bytesOf,
-  detachedResponse,
   endingMethodOf,
   endsWithConnection,
   FINISHES_AT_END,
