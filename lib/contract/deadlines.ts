@@ -81,16 +81,19 @@ export class Deadlines {
 
   /** The call that the timer was set for may be settled: calls leave the timer as it is. */
   #expire(): void {
-    this.#timer = undefined;
-    // calls of one moment expire together: what the first one's error does must not decide about the others
-    const now = performance.now() + TIMER_RESOLUTION_MS;
-    for (let first = this.#ends.after; first !== this.#ends; first = this.#ends.after) {
-      if (first.expiresAtMs > now) {
-        this.#timer = this.#expireIn(Math.ceil(first.expiresAtMs - now));
-        return;
+    try {
+      // calls of one moment expire together: what the first one's error does must not decide about the others
+      const now = performance.now() + TIMER_RESOLUTION_MS;
+      for (let first = this.#ends.after; first.expiresAtMs <= now; first = this.#ends.after) {
+        end(first);
+        first.call.onError(this.#errorOf(first.call.name));
       }
-      end(first);
-      first.call.onError(this.#errorOf(first.call.name));
+    } finally {
+      // also if a callback has thrown after all: that must not cost the others their deadline
+      clearTimeout(this.#timer);
+      const { after } = this.#ends;
+      const ms = Math.ceil(after.expiresAtMs - performance.now());
+      this.#timer = after === this.#ends ? undefined : this.#expireIn(Math.max(ms, 0));
     }
   }
 }
