@@ -4,8 +4,8 @@ import type { DenialRenderer } from './denial.js';
 
 export interface JsonRpcDenialOptions {
   /**
-   * The HTTP status. Default 403; clients of MCP report that as a failed connection. With 200 they hand the error to whoever
-   * made the call, an agent for example.
+   * The HTTP status. Default 403, for which the client of the MCP SDK rejects the call with an error of the transport that
+   * has the answer in its message. With 200 it rejects with the JSON-RPC error itself: code, message and data.
    */
   readonly status?: number;
   /** The code of the JSON-RPC error, an integer. Default -32003, of the range that JSON-RPC leaves to servers. */
