@@ -17,7 +17,7 @@ export type DenialRenderer = (violation: Violation, req: Request, res: Response)
 export interface DenialTemplate {
   /** 400 to 599. Default 403. */
   readonly status?: number;
-  /** Set after those that were set before `aplSessionMiddleware`. */
+  /** Set after those that were set before `aplSessionMiddleware`. None by which HTTP tells where the body ends. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Text, or a value that is sent as JSON. Default: problem details, or HTML for a browser. */
   readonly body?: string | object;
@@ -73,11 +73,15 @@ function headerValue(value: string, { error }: Joi.CustomHelpers): unknown {
   }
 }
 
+/** A wrong one would make the rest of the body the beginning of the next answer. */
+const FRAMING = /^(?:content-length|transfer-encoding|trailer)$/i;
+
 function withValidNames(value: DenialTemplate, { error }: Joi.CustomHelpers): unknown {
   try {
     for (const name of Object.keys(value.headers ?? {})) validateHeaderName(name);
-    return value;
   } catch {
     return error('any.custom', { error: new Error("'headers' has a name that no header can have") });
   }
+  if (!Object.keys(value.headers ?? {}).some((name) => FRAMING.test(name))) return value;
+  return error('any.custom', { error: new Error("'headers' must not tell where the body ends; Node does") });
 }

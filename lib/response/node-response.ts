@@ -14,7 +14,7 @@ export interface PendingOutput {
 /**
  * What the gate uses of a `ServerResponse` beyond its documented part: the place where Node itself keeps the bytes of a
  * response that waits for its turn in a pipeline. Everything that a response sends, of whatever kind, passes
- * `_writeRaw` (a piece at a time) or `_flush` (what was kept). No other file names these members.
+ * `_writeRaw` (a piece at a time) or `_flush` (what was kept). Nothing outside this folder names these members.
  */
 export interface NodeResponse extends ServerResponse<IncomingMessage> {
   /** The rendered head, once there is one. */

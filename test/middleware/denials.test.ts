@@ -368,6 +368,8 @@ describe('denial, construction', () => {
     ['an unknown key', { statusCode: 403 }, /'statusCode' is not allowed/],
     ['a header that would be two', { headers: { 'X-A': 'a\r\nX-B: b' } }, /no header can have this value/],
     ['a header name that is none', { headers: { 'X A': 'a' } }, /a name that no header can have/],
+    ['a length that may be wrong', { headers: { 'Content-Length': '5' } }, /where the body ends/],
+    ['an encoding that HTTP frames by', { headers: { 'transfer-encoding': 'gzip' } }, /where the body ends/],
     ['a header that is no string', { headers: { 'X-A': 1 } }, /'headers.X-A' must be a string/],
     ['a body that is a number', { body: 1 }, /'body' must be one of/],
     ['a body that JSON cannot hold', { body: circular }, /JSON can hold/],
