@@ -11,6 +11,8 @@ export class LabelSet extends Set<string> {
   readonly #unsaved: UnsavedLabels;
   /** Labels that end with the request; the store must never see them. */
   #messageOnly: Set<string> | undefined;
+  /** Who has adopted these labels, and gets what somebody that still holds this set adds to it. */
+  #heir: LabelSet | undefined;
 
   constructor(stored: Iterable<string>, unsaved: UnsavedLabels) {
     super();
@@ -27,6 +29,7 @@ export class LabelSet extends Set<string> {
     assertLabel(label);
     super.add(label);
     this.#unsaved.note(label);
+    this.#heir?.add(label);
     return this;
   }
 
@@ -40,11 +43,13 @@ export class LabelSet extends Set<string> {
     super.add(label);
     this.#messageOnly ??= new Set();
     this.#messageOnly.add(label);
+    this.#heir?.addForMessage(label);
     return this;
   }
 
   /**
-   * Adds what another writer has put on the same request; labels of another `LabelSet` keep their scope.
+   * Adds what another writer has put on the same request; labels of another `LabelSet` keep their scope,
+   * and what is added to that one later is added here as well.
    * @throws AplSessionError `label.invalid`
    */
   adopt(labels: Iterable<string>): void {
@@ -53,6 +58,7 @@ export class LabelSet extends Set<string> {
       if (messageOnly?.has(label)) this.addForMessage(label);
       else this.add(label);
     }
+    if (labels instanceof LabelSet) labels.#heir = this;
   }
 
   /** @throws AplSessionError `label.immutable`, always */
