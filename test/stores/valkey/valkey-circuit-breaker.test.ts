@@ -170,7 +170,9 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     const alarms = alarmsOf(store);
     proxy.fault = 'black hole';
     const codes = await Promise.all(Array.from({ length: 50 }, codeOfLoad));
-    expect(new Set(codes)).to.deep.equal(new Set(['store.timeout']));
+    // the first that gets no answer in time gives up the connection, under those that have begun a moment later
+    expect(codes).to.include('store.timeout');
+    expect(codes.filter((code) => code !== 'store.timeout' && code !== 'store.unavailable')).to.deep.equal([]);
     expect(states(alarms)).to.deep.equal(['open']);
     expect(await codeOfLoad()).to.equal('store.circuit_open');
   });
