@@ -11,8 +11,9 @@ import {
 } from '../../lib/index.js';
 import { type ValkeySessionStoreOptions, valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { isOfCalls } from '../support/alarms.js';
-import { CountingProxy, type Fault } from '../support/counting-proxy.js';
+import { CountingProxy, type Fault, type ProxyTarget } from '../support/counting-proxy.js';
 import { eventually } from '../support/eventually.js';
+import { describeWithSecureValkey } from '../support/secure-valkey.js';
 import { describeWithDedicatedValkey, type TestValkey } from '../support/valkey.js';
 
 const SESSION = 'session-of-alice';
@@ -194,15 +195,52 @@ async function timed<T>(action: () => PromiseLike<T>): Promise<{ readonly value:
   return { value, tookMs: performance.now() - start };
 }
 
+interface Mode {
+  readonly mode: string;
+  readonly options: ValkeySessionStoreOptions;
+}
+
+const MODES: readonly Mode[] = [
+  { mode: 'by default', options: {} },
+  {
+    mode: 'with a TTL, without retry, with a circuit breaker',
+    options: { ttlSeconds: 60, retry: false, circuitBreaker: { halfOpenAfterMs: 100 } },
+  },
+];
+
 describeWithDedicatedValkey('outages of Valkey, seen through an app', (server) => {
+  describeOutages(server, MODES, {
+    target: server,
+    login: ({ url }) => ({ endpoint: url }),
+  });
+});
+
+/** What docs/operations.md tells operators to grant, with a TTL. */
+const RIGHTS = ['+smembers', '+sadd', '+expire', '+multi', '+exec', '+client|capa', '+info', '+config|get'];
+
+describeWithSecureValkey('outages of Valkey, over TLS with a client certificate, with the fewest rights', (secure) => {
+  const tlsPort = (): number => Number(secure().endpoint.split(':')[1]);
+  // ACL users are gone with a server that dies
+  beforeEach(() => secure().grant('~taint:v1:*', ...RIGHTS));
+  describeOutages(() => secure().plain, [{ mode: 'with a TTL', options: { ttlSeconds: 60 } }], {
+    target: () => ({ url: secure().plain.url, host: secure().plain.host, port: tlsPort() }),
+    login: ({ url }) => ({ ...secure().options, endpoint: `localhost:${new URL(url).port}` }),
+    revive: () => secure().grant('~taint:v1:*', ...RIGHTS),
+  });
+});
+
+interface Way {
+  /** Where the proxy leads. */
+  readonly target: () => ProxyTarget;
+  /** What the store needs to connect through the proxy. */
+  readonly login: (proxy: CountingProxy) => ValkeySessionStoreOptions;
+  /** After an outage, before the store is to recover. */
+  readonly revive?: () => Promise<void>;
+}
+
+function describeOutages(server: () => TestValkey, modes: readonly Mode[], { target, login, revive }: Way): void {
   describeWithDedicatedValkey('beside another server', (otherServer) => {
-    for (const { mode, options } of [
-      { mode: 'by default', options: {} },
-      {
-        mode: 'with a TTL, without retry, with a circuit breaker',
-        options: { ttlSeconds: 60, retry: false, circuitBreaker: { halfOpenAfterMs: 100 } },
-      },
-    ]) {
+    for (const { mode, options } of modes) {
       describe(mode, () => {
         let scene: Scene;
         let app: App;
@@ -210,16 +248,18 @@ describeWithDedicatedValkey('outages of Valkey, seen through an app', (server) =
 
         beforeEach(async () => {
           await server().flush();
-          const proxy = await CountingProxy.start(server());
+          const proxy = await CountingProxy.start(target());
           proxy.latencyMs = 1;
           scene = { valkey: server(), other: otherServer(), proxy };
-          app = new App({ endpoint: proxy.url, ...options });
+          app = new App({ ...login(proxy), ...options });
           ended = false;
           await eventually(() => app.get('/taint/before').expect(200));
           app.alarms.length = 0;
         });
         const end = async ({ end }: Outage): Promise<void> => {
-          if (!ended) await end?.(scene);
+          if (ended) return;
+          await end?.(scene);
+          await revive?.();
           ended = true;
         };
 
@@ -287,4 +327,4 @@ describeWithDedicatedValkey('outages of Valkey, seen through an app', (server) =
       });
     }
   });
-});
+}

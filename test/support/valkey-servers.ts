@@ -36,7 +36,7 @@ export interface TlsListener {
   readonly dir: string;
 }
 
-const IMAGE = 'valkey/valkey:8';
+export const IMAGE = 'valkey/valkey:8';
 /** DEBUG RELOAD makes a server that loads its data. */
 const SERVER_ARGS = ['--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes'];
 const TLS_PORT_IN_CONTAINER = 6380;
@@ -162,7 +162,7 @@ export async function dockerServer(tlsFiles?: TlsFiles): Promise<ValkeyServer> {
  * A published port is on loopback too, unless the tests run in a container beside Valkey's: those reach it on the
  * engine's gateway, for which the store would ask for TLS. There, loopback is made to lead to the gateway.
  */
-async function relayUnlessLoopback(host: string, port: number): Promise<Server | undefined> {
+export async function relayUnlessLoopback(host: string, port: number): Promise<Server | undefined> {
   const relay = createServer((client) => pipeline(client, createConnection({ host, port }), client, () => {}));
   try {
     await once(relay.listen(port, '127.0.0.1'), 'listening');
@@ -173,7 +173,7 @@ async function relayUnlessLoopback(host: string, port: number): Promise<Server |
   }
 }
 
-function findBinary(): string {
+export function findBinary(): string {
   const found = ['valkey-server', 'redis-server'].flatMap((name) =>
     (process.env['PATH'] ?? '')
       .split(delimiter)
@@ -212,7 +212,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves if a PING is answered (an answer that asks for a password is one). */
-function ping(host: string, port: number): Promise<true> {
+export function ping(host: string, port: number): Promise<true> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host, port });
     const fail = (error: Error): void => {

@@ -49,7 +49,7 @@ export class BorrowedClient implements ValkeyLink {
 
   /**
    * The connection is the caller's, so nothing is promised on it; each turn with reads asks. In a cluster a replica sends
-   * readers to its primary by itself.
+   * readers to its primary by itself, and the client goes there.
    */
   stillPrimary(): Promise<void> | undefined {
     if (this.#client.isCluster) return undefined;
@@ -57,7 +57,7 @@ export class BorrowedClient implements ValkeyLink {
       this.#asking = true;
       setImmediate(() => {
         this.#asking = false;
-        this.#roleCheck.ask(this.#client);
+        this.#roleCheck.ask(this.#client, this.#onReplica);
       });
     }
     return this.#roleCheck.wait();
@@ -81,6 +81,11 @@ export class BorrowedClient implements ValkeyLink {
     this.#waiters.rejectAll(new AplSessionError('store.closed', 'ValkeySessionStore is closed.'));
   }
 
+  /** A client that reconnects when a server says READONLY would not do so here: a replica says it to writers only. */
+  readonly #onReplica = (error: Error): void => {
+    if (wantsToReconnect(this.#client, error)) this.#client.disconnect(true);
+  };
+
   readonly #onReady = (): void => {
     this.#failure = undefined;
     if (!this.#silent) this.#waiters.resolveAll();
@@ -89,4 +94,12 @@ export class BorrowedClient implements ValkeyLink {
   readonly #onError = (error: unknown): void => {
     this.#failure = connectionFailureOf(error);
   };
+}
+
+function wantsToReconnect({ options }: ValkeyClient, error: Error): boolean {
+  try {
+    return Boolean(options.reconnectOnError?.(error));
+  } catch {
+    return false;
+  }
 }

@@ -18,17 +18,19 @@ export class RoleCheck {
     return this.#question.answer;
   }
 
-  /** Asks, if anybody waits. */
-  ask(client: ValkeyClient): void {
+  /** Asks, if anybody waits; `onReplica` hears of a replica before they do. */
+  ask(client: ValkeyClient, onReplica?: (error: Error) => void): void {
     const question = this.#question;
     if (!question) return;
     this.#question = undefined;
     // a client with a queue would keep the question for later, when nobody waits for it
     const asking = client.status === 'ready' ? askRole(client) : Promise.reject(new Error('The connection was lost.'));
-    asking.then(
-      (role) => (role === 'replica' ? question.reject(demotionError()) : question.resolve()),
-      question.reject,
-    );
+    asking.then((role) => {
+      if (role !== 'replica') return question.resolve();
+      const error = demotionError();
+      onReplica?.(error);
+      question.reject(error);
+    }, question.reject);
   }
 }
 

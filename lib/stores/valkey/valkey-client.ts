@@ -4,7 +4,9 @@ import { AplSessionError } from '../../contract/errors.js';
 export interface ValkeyClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  readonly options: { readonly reconnectOnError?: ((error: Error) => unknown) | null | undefined };
   connect(): Promise<unknown>;
+  disconnect(reconnect: boolean): void;
   ping(): Promise<unknown>;
   call(command: string, ...args: string[]): Promise<unknown>;
   smembers(key: string): Promise<unknown>;
@@ -21,13 +23,15 @@ export interface ValkeyTransaction {
   exec(): Promise<unknown>;
 }
 
-const METHODS = ['connect', 'ping', 'call', 'smembers', 'sadd', 'expire', 'multi', 'on', 'off'] as const;
+const METHODS = ['connect', 'disconnect', 'ping', 'call', 'smembers', 'sadd', 'expire', 'multi', 'on', 'off'] as const;
 
 /** The options of a client that would make the store read or write something else. A cluster has some one level down. */
 interface RelevantOptions {
   readonly keyPrefix?: unknown;
   readonly readOnly?: unknown;
   readonly role?: unknown;
+  readonly sentinels?: unknown;
+  readonly failoverDetector?: unknown;
   readonly scaleReads?: unknown;
   readonly stringNumbers?: unknown;
   readonly redisOptions?: RelevantOptions;
@@ -40,6 +44,11 @@ export function assertUsableClient(client: unknown): asserts client is ValkeyCli
     throw invalid('must be a client of ioredis 5 or 6, or of iovalkey');
   }
   const outer = (options ?? {}) as RelevantOptions;
+  if (outer.sentinels && !outer.failoverDetector) {
+    throw invalid(
+      'asks Sentinel without failoverDetector: true, so it would stay with the old primary for seconds after a failover',
+    );
+  }
   for (const { keyPrefix, readOnly, role, scaleReads, stringNumbers } of [outer, outer.redisOptions ?? {}]) {
     if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix !== '') {
       throw invalid(

@@ -3,7 +3,9 @@ import ioredis6 from 'ioredis';
 import ioredis5 from 'ioredis5';
 import iovalkey from 'iovalkey';
 import { AplSessionError } from '../../../lib/contract/errors.js';
+import { sha256Hex } from '../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
+import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf, thrownBy } from '../../support/eventually.js';
 import { describeWithSecureValkey } from '../../support/secure-valkey.js';
 import { describeWithDedicatedValkey } from '../../support/valkey.js';
@@ -143,6 +145,40 @@ for (const [name, ClientClass] of CLIENTS) {
       expect(error).to.have.property('code', 'store.login_failed');
       expect((error as Error).message).to.not.include('hunter2');
     });
+
+    describeWithDedicatedValkey('beside another server', (successor) => {
+      for (const { what, reconnectOnError, recovers } of [
+        {
+          what: 'one that reconnects on READONLY is led to the new primary behind the same address, though it only reads',
+          reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+          recovers: true,
+        },
+        { what: 'one that does not stays with the replica, and every load is refused', recovers: false },
+      ]) {
+        it(`G4: a failover that keeps its connection: ${what}`, async () => {
+          const proxy = await CountingProxy.start(server());
+          try {
+            const { port } = new URL(proxy.url);
+            start({ host: '127.0.0.1', port: Number(port), ...(reconnectOnError && { reconnectOnError }) });
+            await store.appendLabels('s', ['before']);
+            proxy.target = successor();
+            await successor().admin.call('FLUSHALL');
+            await successor().admin.sadd(`taint:v1:${sha256Hex('s')}`, 'before', 'after');
+            await server().admin.call('REPLICAOF', '127.0.0.1', '1');
+            if (recovers) {
+              expect(await store.loadLabels('s')).to.have.members(['before', 'after']);
+            } else {
+              for (let load = 0; load < 3; load += 1) {
+                expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.command_failed');
+              }
+            }
+          } finally {
+            await server().admin.call('REPLICAOF', 'NO', 'ONE');
+            await proxy.close();
+          }
+        });
+      }
+    });
   });
 
   describe(`a client of ${name} is refused`, () => {
@@ -150,6 +186,10 @@ for (const [name, ClientClass] of CLIENTS) {
       { what: 'with a keyPrefix', options: { keyPrefix: 'app:' } },
       { what: 'that is readOnly', options: { readOnly: true } },
       { what: 'that asks Sentinel for a replica', options: { role: 'slave' } },
+      {
+        what: 'that does not hear of failovers from Sentinel',
+        options: { sentinels: [{ host: '127.0.0.1', port: 26_379 }], name: 'labels' },
+      },
       { what: 'that gives numbers as text', options: { stringNumbers: true } },
     ]) {
       it(what, () => {

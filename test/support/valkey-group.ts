@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { eventually } from './eventually.js';
+import { findBinary, freePort, IMAGE, ping, relayUnlessLoopback } from './valkey-servers.js';
+
+/** One process of a group: a server, or a Sentinel. What it has on disk outlives it. */
+export interface ValkeyNode {
+  readonly port: number;
+  readonly url: string;
+  /** A client with all rights, which finds the process again after a restart. */
+  readonly admin: Redis;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** SIGSTOP, and SIGCONT. */
+  stop(): Promise<void>;
+  cont(): Promise<void>;
+  /** Starts it again after `kill`, with these arguments or else those of before. */
+  restart(args?: readonly string[]): Promise<void>;
+}
+
+/** Valkey processes that reach each other, and that tests reach, as 127.0.0.1 with one port each. */
+export interface ValkeyGroup {
+  /** One more process; its configuration file is there, and empty. */
+  start(...args: readonly string[]): Promise<ValkeyNode>;
+  /** A port for the processes to talk to each other. */
+  innerPort(): Promise<number>;
+}
+
+/** Where the processes run. */
+interface Host {
+  readonly ports: readonly number[];
+  spawn(name: string, script: string): Promise<Process>;
+  directory(name: string): string;
+  readonly binary: string;
+  close(): Promise<void>;
+}
+
+interface Process {
+  signal(name: 'KILL' | 'STOP' | 'CONT'): Promise<void>;
+}
+
+/** A suite on a group of at most `size` processes, each in a directory of its own. */
+export function describeWithValkeyGroup(title: string, size: number, define: (group: () => ValkeyGroup) => void): void {
+  describe(title, () => {
+    let host: Host | undefined;
+    let group: OpenGroup | undefined;
+    before('finds a Valkey', async function () {
+      this.timeout(60_000);
+      try {
+        host = await findHost(size);
+      } catch (error) {
+        if (process.env['REQUIRE_VALKEY_TESTS'] === '1') throw error;
+        console.warn(`      pending, no Valkey: ${(error as Error).message}`);
+        this.skip();
+      }
+      group = new OpenGroup(host);
+    });
+    after('stops the processes', async () => {
+      await group?.close();
+      await host?.close();
+    });
+    define(() => group ?? expectGroup());
+  });
+}
+
+function expectGroup(): never {
+  throw new Error('The processes of a suite are there from its first hook on.');
+}
+
+/** As for single servers: where a source was asked for by name it must work, else the first that works is taken. */
+async function findHost(size: number): Promise<Host> {
+  const ports = await Promise.all(Array.from({ length: size }, freePort));
+  const forced = process.env['VALKEY_TEST_SOURCE'];
+  if (forced === 'binary') return localHost(ports);
+  if (forced === 'docker') return containerHost(ports);
+  return containerHost(ports).catch(() => localHost(ports));
+}
+
+class OpenGroup implements ValkeyGroup {
+  readonly #host: Host;
+  readonly #admins: Redis[] = [];
+  #count = 0;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  innerPort(): Promise<number> {
+    return freePort();
+  }
+
+  async start(...args: readonly string[]): Promise<ValkeyNode> {
+    const host = this.#host;
+    const name = `node-${this.#count}`;
+    const port = host.ports[this.#count++];
+    if (port === undefined) throw new Error('The group is to have more processes.');
+    const dir = host.directory(name);
+    let current: Process;
+    let latest = args;
+    const run = async (): Promise<void> => {
+      const words = [`${dir}/own.conf`, '--port', String(port), '--dir', dir, ...latest].map((word) => `'${word}'`);
+      current = await host.spawn(name, `touch ${dir}/own.conf && exec ${host.binary} ${words.join(' ')}`);
+      await eventually(() => ping('127.0.0.1', port), { withinMs: 10_000 });
+    };
+    await run();
+    const admin = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 50 });
+    admin.on('error', () => {});
+    this.#admins.push(admin);
+    return {
+      port,
+      url: `redis://127.0.0.1:${port}`,
+      admin,
+      kill: () => current.signal('KILL'),
+      stop: () => current.signal('STOP'),
+      cont: () => current.signal('CONT'),
+      restart: async (again = latest) => {
+        latest = again;
+        await run();
+        await eventually(async () => (await admin.ping()) === 'PONG');
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const admin of this.#admins) admin.disconnect();
+  }
+}
+
+function localHost(ports: readonly number[]): Host {
+  const root = mkdtempSync(join(tmpdir(), 'apl-valkeys-'));
+  const children = new Set<ChildProcess>();
+  const killAll = (): void => {
+    for (const child of children) child.kill('SIGKILL');
+  };
+  process.once('exit', killAll);
+  return {
+    ports,
+    binary: findBinary(),
+    directory(name) {
+      mkdirSync(join(root, name));
+      return join(root, name);
+    },
+    async spawn(_name, script) {
+      const child = spawn('sh', ['-c', script], { stdio: 'ignore' });
+      children.add(child);
+      child.once('exit', () => children.delete(child));
+      return {
+        async signal(name) {
+          const exit = once(child, 'exit');
+          child.kill(`SIG${name}`);
+          if (name === 'KILL') await exit;
+        },
+      };
+    },
+    async close() {
+      const exits = [...children].map((child) => once(child, 'exit'));
+      killAll();
+      await Promise.all(exits);
+      process.off('exit', killAll);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One container for all, whose ports are published under their own numbers: so the addresses that they tell are right. */
+async function containerHost(ports: readonly number[]): Promise<Host> {
+  const { GenericContainer, Wait } = await import('testcontainers');
+  const container = await new GenericContainer(IMAGE)
+    .withEntrypoint(['sh', '-c', 'echo up; while :; do sleep 1; done'])
+    .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
+    .withWaitStrategy(Wait.forLogMessage('up'))
+    .start();
+  const relays: Array<Server | undefined> = [];
+  for (const port of ports) relays.push(await relayUnlessLoopback(container.getHost(), port));
+  return {
+    ports,
+    binary: 'valkey-server --protected-mode no',
+    directory: (name) => `/data/${name}`,
+    async spawn(name, script) {
+      const dir = `/data/${name}`;
+      await container.exec(['sh', '-c', `mkdir -p ${dir}; (${script}) >${dir}/log 2>&1 & echo $! >${dir}/pid`]);
+      return {
+        async signal(signal) {
+          const gone = signal === 'KILL' ? 'while kill -0 $pid 2>/dev/null; do sleep 0.02; done' : ':';
+          await container.exec(['sh', '-c', `pid=$(cat ${dir}/pid); kill -${signal} $pid; ${gone}`]);
+        },
+      };
+    },
+    async close() {
+      for (const relay of relays) relay?.close();
+      await container.stop({ timeout: 0 });
+    },
+  };
+}
