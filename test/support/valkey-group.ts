@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
 import { findBinary, freePort, IMAGE, ping, relayUnlessLoopback } from './valkey-servers.js';
+
+const execFileAsync = promisify(execFile);
 
 /** One process of a group: a server, or a Sentinel. What it has on disk outlives it. */
 export interface ValkeyNode {
@@ -27,6 +29,8 @@ export interface ValkeyNode {
 export interface ValkeyGroup {
   /** One more process; its configuration file is there, and empty. */
   start(...args: readonly string[]): Promise<ValkeyNode>;
+  /** Runs a script in which lines that begin with `valkey-cli` are for this node; resolves with its output. */
+  shell(node: ValkeyNode, script: string, env?: Readonly<Record<string, string>>): Promise<string>;
   /** A port for the processes to talk to each other. */
   innerPort(): Promise<number>;
 }
@@ -37,6 +41,9 @@ interface Host {
   spawn(name: string, script: string): Promise<Process>;
   directory(name: string): string;
   readonly binary: string;
+  readonly args: readonly string[];
+  /** The command with which a shell calls `valkey-cli`. */
+  readonly cli: string;
   close(): Promise<void>;
 }
 
@@ -47,25 +54,38 @@ interface Process {
 /** A suite on a group of at most `size` processes, each in a directory of its own. */
 export function describeWithValkeyGroup(title: string, size: number, define: (group: () => ValkeyGroup) => void): void {
   describe(title, () => {
-    let host: Host | undefined;
-    let group: OpenGroup | undefined;
+    let opened: OpenedGroup | undefined;
     before('finds a Valkey', async function () {
       this.timeout(60_000);
       try {
-        host = await findHost(size);
+        opened = await openValkeyGroup(size);
       } catch (error) {
         if (process.env['REQUIRE_VALKEY_TESTS'] === '1') throw error;
         console.warn(`      pending, no Valkey: ${(error as Error).message}`);
         this.skip();
       }
-      group = new OpenGroup(host);
     });
-    after('stops the processes', async () => {
-      await group?.close();
-      await host?.close();
-    });
-    define(() => group ?? expectGroup());
+    after('stops the processes', () => opened?.close());
+    define(() => opened?.group ?? expectGroup());
   });
+}
+
+interface OpenedGroup {
+  readonly group: ValkeyGroup;
+  close(): Promise<void>;
+}
+
+/** The same outside a suite. */
+export async function openValkeyGroup(size: number): Promise<OpenedGroup> {
+  const host = await findHost(size);
+  const group = new OpenGroup(host);
+  return {
+    group,
+    close: async () => {
+      await group.close();
+      await host.close();
+    },
+  };
 }
 
 function expectGroup(): never {
@@ -103,8 +123,11 @@ class OpenGroup implements ValkeyGroup {
     let current: Process;
     let latest = args;
     const run = async (): Promise<void> => {
-      const words = [`${dir}/own.conf`, '--port', String(port), '--dir', dir, ...latest].map((word) => `'${word}'`);
-      current = await host.spawn(name, `touch ${dir}/own.conf && exec ${host.binary} ${words.join(' ')}`);
+      const files = ['--dbfilename', `${name}.rdb`, '--appenddirname', `${name}.aof`];
+      const words = [`${dir}/${name}.conf`, '--port', String(port), '--dir', dir, ...host.args, ...latest];
+      const sentinel = latest.includes('--sentinel');
+      const quoted = [...words, ...(sentinel ? [] : files)].map((word) => `'${word}'`);
+      current = await host.spawn(name, `: >>${dir}/${name}.conf && exec ${host.binary} ${quoted.join(' ')}`);
       await eventually(() => ping('127.0.0.1', port), { withinMs: 10_000 });
     };
     await run();
@@ -115,7 +138,16 @@ class OpenGroup implements ValkeyGroup {
       port,
       url: `redis://127.0.0.1:${port}`,
       admin,
-      kill: () => current.signal('KILL'),
+      kill: async () => {
+        await current.signal('KILL');
+        await eventually(
+          async () =>
+            await ping('127.0.0.1', port).then(
+              () => false,
+              () => true,
+            ),
+        );
+      },
       stop: () => current.signal('STOP'),
       cont: () => current.signal('CONT'),
       restart: async (again = latest) => {
@@ -124,6 +156,13 @@ class OpenGroup implements ValkeyGroup {
         await eventually(async () => (await admin.ping()) === 'PONG');
       },
     };
+  }
+
+  async shell(node: ValkeyNode, script: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
+    // not every shell takes a function of that name
+    const commands = script.replaceAll(/^valkey-cli /gm, `${this.#host.cli} -p ${node.port} `);
+    const { stdout } = await execFileAsync('sh', ['-ec', commands], { env: { ...process.env, ...env } });
+    return stdout;
   }
 
   async close(): Promise<void> {
@@ -141,6 +180,8 @@ function localHost(ports: readonly number[]): Host {
   return {
     ports,
     binary: findBinary(),
+    args: ['--bind', '127.0.0.1'],
+    cli: 'valkey-cli',
     directory(name) {
       mkdirSync(join(root, name));
       return join(root, name);
@@ -167,27 +208,29 @@ function localHost(ports: readonly number[]): Host {
   };
 }
 
-/** One container for all, whose ports are published under their own numbers: so the addresses that they tell are right. */
+/**
+ * One container for all, whose ports are published under their own numbers: so the addresses that they tell are right.
+ * Only what a shell can do by itself is used there, for an image may have nothing else.
+ */
 async function containerHost(ports: readonly number[]): Promise<Host> {
   const { GenericContainer, Wait } = await import('testcontainers');
   const container = await new GenericContainer(IMAGE)
-    .withEntrypoint(['sh', '-c', 'echo up; while :; do sleep 1; done'])
     .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
-    .withWaitStrategy(Wait.forLogMessage('up'))
+    .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
     .start();
-  const relays: Array<Server | undefined> = [];
-  for (const port of ports) relays.push(await relayUnlessLoopback(container.getHost(), port));
+  const relays = await Promise.all(ports.map((port) => relayUnlessLoopback(container.getHost(), port)));
   return {
     ports,
-    binary: 'valkey-server --protected-mode no',
-    directory: (name) => `/data/${name}`,
+    args: ['--protected-mode', 'no'],
+    binary: 'valkey-server',
+    cli: `docker exec -i ${container.getId()} valkey-cli`,
+    directory: () => '/data',
     async spawn(name, script) {
-      const dir = `/data/${name}`;
-      await container.exec(['sh', '-c', `mkdir -p ${dir}; (${script}) >${dir}/log 2>&1 & echo $! >${dir}/pid`]);
+      const pidFile = `/data/${name}.pid`;
+      await container.exec(['sh', '-c', `(${script}) >/dev/null 2>&1 & echo $! >${pidFile}`]);
       return {
-        async signal(signal) {
-          const gone = signal === 'KILL' ? 'while kill -0 $pid 2>/dev/null; do sleep 0.02; done' : ':';
-          await container.exec(['sh', '-c', `pid=$(cat ${dir}/pid); kill -${signal} $pid; ${gone}`]);
+        signal: async (signal) => {
+          await container.exec(['sh', '-c', `read pid <${pidFile}; kill -${signal} $pid`]);
         },
       };
     },

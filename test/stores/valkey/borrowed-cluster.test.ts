@@ -98,7 +98,13 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     this.timeout(60_000);
     for (let index = 0; index < 4; index += 1) {
       const busPort = await group().innerPort();
-      const started = await group().start(...ARGS, '--cluster-port', String(busPort));
+      const started = await group().start(
+        ...ARGS,
+        '--cluster-port',
+        String(busPort),
+        '--cluster-config-file',
+        `nodes-${index}`,
+      );
       nodes.push(started);
       idOf.set(started, String(await started.admin.call('CLUSTER', 'MYID')));
       if (index > 0) await node(0).admin.call('CLUSTER', 'MEET', '127.0.0.1', started.port, busPort);
