@@ -30,7 +30,8 @@ export interface ValkeySessionStoreOptions {
 
   /**
    * A client of ioredis 5 or 6, or of iovalkey, instead of an endpoint. It stays the caller's: its TLS, its login and
-   * its end. It must have no `keyPrefix` and must not read from replicas.
+   * its end. It must have no `keyPrefix` and must not read from replicas; with
+   * `sentinels` it needs `failoverDetector`.
    */
   readonly client?: object;
 
