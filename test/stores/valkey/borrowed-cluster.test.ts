@@ -172,19 +172,25 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     await settled();
     await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
     const [session, elsewhere] = sessions;
-    const store = storeWith(ioredis6.Cluster as unknown as ClusterClass);
-    await store.appendLabels(session, ['before']);
+    const store = storeWith(ioredis6.Cluster as unknown as ClusterClass, {
+      connectTimeoutMs: 200,
+      commandTimeoutMs: 300,
+    });
+    await eventually(() => store.appendLabels(session, ['before']));
     const { old, successor } = await pair();
     await eventually(async () => expect(await successor.admin.dbsize()).to.equal(1));
     await old.kill();
-    const refused = await rejectionOf(store.appendLabels(session, ['lost']));
-    expect(refused)
-      .to.be.instanceOf(AplSessionError)
-      .with.property('code')
-      .that.matches(/^store\.(timeout|unavailable|command_failed)$/);
-    await eventually(() => store.appendLabels(elsewhere, ['a']));
-    await eventually(() => store.appendLabels(session, ['after']), { withinMs: 20_000 });
-    expect(await store.loadLabels(session)).to.include.members(['before', 'after']);
-    await old.restart();
+    try {
+      const refused = await rejectionOf(store.appendLabels(session, ['lost']));
+      expect(refused)
+        .to.be.instanceOf(AplSessionError)
+        .with.property('code')
+        .that.matches(/^store\.(timeout|unavailable|command_failed)$/);
+      await eventually(() => store.appendLabels(elsewhere, ['a']));
+      await eventually(() => store.appendLabels(session, ['after']), { withinMs: 20_000 });
+      expect(await store.loadLabels(session)).to.include.members(['before', 'after']);
+    } finally {
+      await old.restart();
+    }
   });
 });
