@@ -5,6 +5,9 @@ import { RoleCheck } from './role-check.js';
 import type { ValkeyClient } from './valkey-client.js';
 import type { OnFirstUse, ValkeyLink } from './valkey-link.js';
 
+/** The words of ioredis where its connecting was broken off, though not by its owner. */
+const CLOSED_BY_ITSELF = 'Connection is closed.';
+
 /**
  * A client that belongs to the caller, who connects, reconnects and ends it. Only a client that is connected is given
  * commands, so that its own queue stays empty during an outage.
@@ -20,6 +23,7 @@ export class BorrowedClient implements ValkeyLink {
   /** Whether a command was not answered in time, and nothing has been answered since. */
   #silent = false;
   #closed = false;
+  #gaveUp = false;
   #failure: ConnectionFailure | undefined;
 
   constructor(client: ValkeyClient, timeoutMs: number, onFirstUse: OnFirstUse) {
@@ -28,6 +32,7 @@ export class BorrowedClient implements ValkeyLink {
     this.#onFirstUse = onFirstUse;
     client.on('ready', this.#onReady);
     client.on('error', this.#onError);
+    client.on('end', this.#onEnd);
   }
 
   readyNow(): ValkeyClient | undefined {
@@ -78,6 +83,7 @@ export class BorrowedClient implements ValkeyLink {
     this.#closed = true;
     this.#client.off('ready', this.#onReady);
     this.#client.off('error', this.#onError);
+    this.#client.off('end', this.#onEnd);
     this.#waiters.rejectAll(new AplSessionError('store.closed', 'ValkeySessionStore is closed.'));
   }
 
@@ -93,6 +99,17 @@ export class BorrowedClient implements ValkeyLink {
 
   readonly #onError = (error: unknown): void => {
     this.#failure = connectionFailureOf(error);
+    this.#gaveUp = (error as Error | undefined)?.message === CLOSED_BY_ITSELF;
+  };
+
+  /**
+   * A failover that Sentinel announces while the client is connecting ends the client for good. One that its owner has
+   * ended reports no such error before, and stays as it is.
+   */
+  readonly #onEnd = (): void => {
+    if (this.#closed || !this.#gaveUp) return;
+    this.#gaveUp = false;
+    this.#client.connect().catch(() => {});
   };
 }
 

@@ -12,6 +12,7 @@ const KEY = `taint:v1:${sha256Hex('s')}`;
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
 
 interface Client {
+  readonly status: string;
   disconnect(): void;
   on(event: 'error', listener: () => void): unknown;
 }
@@ -101,6 +102,12 @@ for (const [name, ClientClass] of CLIENTS) {
       await eventually(() => store.appendLabels('s', ['new']), { withinMs: 30_000 });
       expect(await store.loadLabels('s')).to.include.members(['kept', 'new']);
       expect(await isPrimary(replica)).to.equal(true);
+      // the store is not the one to revive a client that its owner ends
+      const client = clients.at(-1);
+      client?.disconnect();
+      await eventually(() => client?.status === 'end');
+      expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.unavailable');
+      expect(client?.status).to.equal('end');
     });
   });
 }
