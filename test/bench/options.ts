@@ -75,7 +75,7 @@ export const USAGE = `npm run bench -- [options]
   --against DIST     a second build of the package, compared in the same rounds
   --out FOLDER       where results go; default docs/benchmarks for a full run, else a temporary folder
   --assert           exit code 1 if a target is missed
-  --profile          no comparison: CPU profiles of single scenarios
+  --profile          no comparison: CPU profiles of single scenarios, and a heap profile of held responses
   --render           no measuring: draw charts and docs/benchmarks.md again from docs/benchmarks/results.json
   --no-build         take dist/ as it is`;
 

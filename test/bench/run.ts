@@ -13,6 +13,7 @@ import { printResults } from './report/print.js';
 import type { Results } from './results.js';
 import { baselineOf, mainScenarios, type Scenario } from './scenarios.js';
 import { runGrowth } from './suites/growth.js';
+import { runHeapProfile } from './suites/heap-profile.js';
 import { runLatency } from './suites/latency.js';
 import { runMemory } from './suites/memory.js';
 import { runProfiles } from './suites/profile.js';
@@ -93,6 +94,7 @@ async function main(): Promise<number> {
   try {
     if (options.profile) {
       await runProfiles(lab, options.plan, choose(mainScenarios(await lab.refill()), options), say);
+      await runHeapProfile(lab, options.plan, say);
       return 0;
     }
     const results = await measure(lab, options);

@@ -49,6 +49,18 @@ async function own(question) {
     await session.post('Profiler.start');
     return true;
   }
+  if (question === 'heap-profile-start') {
+    const { Session } = await import('node:inspector/promises');
+    session = new Session();
+    session.connect();
+    await session.post('HeapProfiler.startSampling', { samplingInterval: 256 });
+    return true;
+  }
+  if (question === 'heap-profile-stop') {
+    const { profile } = await session.post('HeapProfiler.stopSampling');
+    session.disconnect();
+    return profile.head;
+  }
   if (question === 'profile-stop') return (await session.post('Profiler.stop')).profile;
   return undefined;
 }
