@@ -34,6 +34,8 @@ export interface SessionStoreTtlRefreshFailed {
  */
 export interface SessionStoreTtlUnsound {
   readonly alarm: 'session_store_ttl_unsound';
+  /** What was found, and what to do, in words. */
+  readonly error: string;
   readonly ttlSeconds: number;
   readonly maxSessionLifetimeSeconds: number;
 }

@@ -33,7 +33,7 @@ describe('alarmSink', () => {
       'the session store runs on an unsupported server',
     ],
     [
-      { alarm: 'session_store_ttl_unsound', ttlSeconds: 1, maxSessionLifetimeSeconds: 2 },
+      { alarm: 'session_store_ttl_unsound', error: 'x', ttlSeconds: 1, maxSessionLifetimeSeconds: 2 },
       'warn',
       'labels may expire before their session does; raise ttlSeconds',
     ],

@@ -122,7 +122,8 @@ export function parseValkeyConfig(options: unknown): ValkeyConfig {
 export function ttlAlarm({ ttlSeconds, maxSessionLifetimeSeconds }: ValkeyConfig): SessionStoreTtlUnsound | undefined {
   if (ttlSeconds === undefined || maxSessionLifetimeSeconds === undefined) return undefined;
   if (ttlSeconds >= maxSessionLifetimeSeconds) return undefined;
-  return Object.freeze({ alarm: 'session_store_ttl_unsound', ttlSeconds, maxSessionLifetimeSeconds });
+  const error = `ttlSeconds is ${ttlSeconds}, maxSessionLifetimeSeconds ${maxSessionLifetimeSeconds}. Raise ttlSeconds to that at least.`;
+  return Object.freeze({ alarm: 'session_store_ttl_unsound', error, ttlSeconds, maxSessionLifetimeSeconds });
 }
 
 function targetOf({ endpoint, tls = false, username, password, client }: ValkeySessionStoreOptions): ValkeyTarget {

@@ -3,7 +3,7 @@ export interface RequestShape {
   readonly path: string;
   /**
    * `pool`: sessions 0 to `sessions - 1` of the pool, over and over; `fresh`: a session that nobody had before;
-   * `none`: a header of the same length that is no session; `cookie`: the given cookies, over and over.
+   * `none`: headers of the same length that name no subject and no session; `cookie`: the given cookies, over and over.
    */
   readonly session: 'pool' | 'fresh' | 'none' | 'cookie';
   readonly pool?: string;
@@ -22,7 +22,8 @@ let freshSessions = Date.now() % 1_000_000_000;
 
 /** Makes the text of one request after the other. */
 export function requestSource(shape: RequestShape): () => string {
-  const head = `GET ${shape.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nx-subject: alice\r\n`;
+  const subject = shape.session === 'none' ? 'x-nobody:' : 'x-subject:';
+  const head = `GET ${shape.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n${subject} alice\r\n`;
   const end = '\r\n\r\n';
   const { pool = 'pool', sessions = 1 } = shape;
   let n = 0;

@@ -126,7 +126,8 @@ describe('ValkeySessionStore options', () => {
     };
 
     it('if ttlSeconds is below maxSessionLifetimeSeconds', () => {
-      const unsound = { alarm: 'session_store_ttl_unsound', ttlSeconds: 59, maxSessionLifetimeSeconds: 60 };
+      const error = 'ttlSeconds is 59, maxSessionLifetimeSeconds 60. Raise ttlSeconds to that at least.';
+      const unsound = { alarm: 'session_store_ttl_unsound', error, ttlSeconds: 59, maxSessionLifetimeSeconds: 60 };
       const alarms = alarmsOf({ ttlSeconds: 59, maxSessionLifetimeSeconds: 60 });
       expect(alarms).to.deep.equal([unsound]);
       expect(alarms[0]).to.be.frozen;
