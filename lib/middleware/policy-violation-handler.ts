@@ -1,8 +1,13 @@
 import type { ErrorRequestHandler } from 'express';
+import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
-import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+import { parseOptions } from '../contract/parse-options.js';
+import { parseDenial } from '../response/denial.js';
+import type { GuardOptions } from './guard-options.js';
 import { PolicyViolation } from './policy-violation.js';
 import { sessionRequestOf } from './session-security.js';
+
+const schema = Joi.object<Pick<GuardOptions, 'denial'>>({ denial: Joi.any() });
 
 /**
  * An Express error handler that answers a thrown `PolicyViolation` as `req.security.deny()` does: the violation is
@@ -18,7 +23,8 @@ export function policyViolationHandler(
   ...none: readonly []
 ): ErrorRequestHandler {
   if (none.length > 0) throw new AplSessionError('config.invalid', 'policyViolationHandler() takes its options only.');
-  const { denial } = parseGuardOptions('policyViolationHandler', options);
+  const { denial: option } = parseOptions('policyViolationHandler', schema, options ?? {});
+  const denial = option === undefined ? undefined : parseDenial('policyViolationHandler', option);
   return (error, req, _res, next) => {
     const request = error instanceof PolicyViolation ? sessionRequestOf(req) : undefined;
     if (request) request.deny(error, denial);

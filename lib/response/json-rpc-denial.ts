@@ -13,7 +13,8 @@ export interface JsonRpcDenialOptions {
 }
 
 const schema = Joi.object<Required<JsonRpcDenialOptions>>({
-  status: Joi.number().integer().min(200).max(599).default(403),
+  // those without a body could not carry the error
+  status: Joi.number().integer().min(200).max(599).invalid(204, 205, 304).default(403),
   errorCode: Joi.number().integer().default(-32_003),
 });
 

@@ -387,6 +387,16 @@ describe('denial, construction', () => {
     });
   }
 
+  it('policyViolationHandler: a name, which it would not use, is config.invalid', () => {
+    expect(thrownBy(() => policyViolationHandler({ name: 'mine' } as never))).to.include({ code: 'config.invalid' });
+  });
+
+  for (const status of [204, 205, 304]) {
+    it(`jsonRpcDenial: the status ${status}, which has no body, is config.invalid`, () => {
+      expect(thrownBy(() => jsonRpcDenial({ status }))).to.include({ code: 'config.invalid' });
+    });
+  }
+
   it('jsonRpcDenial: an unknown option is config.invalid', () => {
     expect(thrownBy(() => jsonRpcDenial({ code: 1 } as never))).to.include({ code: 'config.invalid' });
   });

@@ -43,13 +43,17 @@ export class BorrowedClient implements ValkeyLink {
   }
 
   async ready(): Promise<ValkeyClient> {
-    if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
+    if (this.#closed) throw closed();
     const client = this.readyNow();
     if (client) return client;
     // as its first command would
     if (this.#client.status === 'wait') this.#client.connect().catch(() => {});
-    await this.#waiters.wait(this.#timeoutMs, () => noConnection(this.#timeoutMs, this.#failure));
-    return this.readyNow() ?? this.#client;
+    const failed = (): AplSessionError => noConnection(this.#timeoutMs, this.#failure);
+    await this.#waiters.wait(this.#timeoutMs, failed);
+    const connected = this.readyNow();
+    // closed, or lost again, before this went on: its own queue would keep the command beyond our deadline
+    if (!connected) throw this.#closed ? closed() : failed();
+    return connected;
   }
 
   /**
@@ -84,7 +88,7 @@ export class BorrowedClient implements ValkeyLink {
     this.#client.off('ready', this.#onReady);
     this.#client.off('error', this.#onError);
     this.#client.off('end', this.#onEnd);
-    this.#waiters.rejectAll(new AplSessionError('store.closed', 'ValkeySessionStore is closed.'));
+    this.#waiters.rejectAll(closed());
   }
 
   /** A client that reconnects when a server says READONLY would not do so here: a replica says it to writers only. */
@@ -111,6 +115,10 @@ export class BorrowedClient implements ValkeyLink {
     this.#gaveUp = false;
     this.#client.connect().catch(() => {});
   };
+}
+
+function closed(): AplSessionError {
+  return new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
 }
 
 function wantsToReconnect({ options }: ValkeyClient, error: Error): boolean {

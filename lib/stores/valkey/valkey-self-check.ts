@@ -27,7 +27,7 @@ const CHECKS: readonly Check[] = [
     name: 'eviction_policy',
     fact: 'maxmemory_policy',
     isSound: (policy) => policy === 'noeviction',
-    fix: 'Set maxmemory-policy to noeviction: any other drops labels when memory runs out.',
+    fix: 'Set maxmemory-policy to noeviction: any other may drop labels when memory runs out.',
     alarm: 'session_store_unsafe_eviction',
   },
   {

@@ -23,6 +23,7 @@ interface Client {
   };
   set(key: string, value: string): Promise<unknown>;
   disconnect(): void;
+  once(event: 'ready', listener: () => void): unknown;
   listenerCount(event: string): number;
   on(event: 'error', listener: () => void): unknown;
 }
@@ -137,6 +138,14 @@ for (const [name, ClientClass] of CLIENTS) {
       expect(queuedIn(client)).to.not.include('sadd').and.not.include('hello');
       await server().restart();
       await eventually(() => store.appendLabels('s', ['c']));
+    });
+
+    it('a store that is closed at the moment the client connects sends nothing any more', async () => {
+      start({ lazyConnect: true });
+      client.once('ready', () => void store.close());
+      const error = await rejectionOf(store.appendLabels('s', ['a']));
+      expect(error).to.have.property('code', 'store.closed');
+      expect(await server().admin.dbsize()).to.equal(0);
     });
 
     it('a wrong password of its own is told as such', async () => {
