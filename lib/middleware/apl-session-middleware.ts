@@ -1,5 +1,6 @@
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { nextTurn } from '../contract/next-turn.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import { snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable, assertGateableRuntime } from '../response/node-response.js';
@@ -36,7 +37,10 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(access.raise);
 
   const mount: Mount = { access, session, denial };
-  const middleware: RequestHandler = (req, res, next) => proceed(next, () => enter(req, res, next, mount));
+  const middleware: RequestHandler = (req, res, next) => {
+    if (hasSession(sessionRequestOf(req), access)) next();
+    else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount })));
+  };
   return Object.assign(middleware, {
     close(): Promise<void> {
       return keptAlive(async () => {
@@ -65,11 +69,10 @@ function proceed(next: NextFunction, step: () => boolean): void {
   next();
 }
 
-/** Resolves the session, and waits only where there is something to wait for: a request without one costs next to nothing. */
-function enter(req: Request, res: Response, next: NextFunction, mount: Mount): boolean {
-  const mounted = sessionRequestOf(req);
-  if (mounted && mounted.sessionId !== undefined && mounted.access === mount.access) return true;
+/** Resolves the session. A request without one goes on at once, unless the resolver is asynchronous. */
+function enter({ req, res, next, mount }: Pick<Arrival, 'req' | 'res' | 'next' | 'mount'>): boolean {
   assertGateable(res);
+  const mounted = sessionRequestOf(req);
   const arrival: Arrival = { req, res, next, mount, mounted, headersAtEntry: snapshotHeaders(res) };
   const answer = mount.session(req);
   if (!isPromiseLike(answer)) return load(arrival, answer);
@@ -99,6 +102,11 @@ function refuse(arrival: Arrival, session: ResolvedSession, error: unknown): fal
   // an earlier middleware, a timeout for example, may have answered while we waited
   if (!arrival.res.headersSent) new SessionRequest(arrival, session, []).deny(LOAD_FAILED);
   return false;
+}
+
+/** Whether another run of the same middleware has found a session. */
+function hasSession(mounted: SessionRequest | undefined, access: StoreAccess): boolean {
+  return mounted !== undefined && mounted.sessionId !== undefined && mounted.access === access;
 }
 
 /**

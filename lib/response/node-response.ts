@@ -45,6 +45,8 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
  * @throws AplSessionError `runtime.unsupported`
  */
 export function assertGateable(res: object): void {
+  // the usual response costs no look at its members
+  if (res instanceof ServerResponse) return;
   const { _writeRaw, _flush, outputData } = res as Partial<NodeResponse>;
   if (typeof _writeRaw === 'function' && typeof _flush === 'function' && Array.isArray(outputData)) return;
   throw new AplSessionError(
@@ -68,25 +70,6 @@ export const FINISHES_AT_END: boolean = (() => {
   res.finished = true;
   return res.writableFinished;
 })();
-
-const kFinishesAtEnd = Symbol('express-apl-session.finishes-at-end');
-
-/** One for all responses: the compiler can keep responses with a property of their own alike only if it is the same one. */
-const WRITABLE_FINISHED: PropertyDescriptor & ThisType<NodeResponse & { [kFinishesAtEnd]?: boolean }> = {
-  configurable: true,
-  get() {
-    return this[kFinishesAtEnd] ? this.finished : Reflect.get(Object.getPrototypeOf(this), 'writableFinished', this);
-  },
-};
-
-/** Sets whether `writableFinished` is true from `end()` on although bytes are kept. */
-export function finishAtEnd(res: NodeResponse & { [kFinishesAtEnd]?: boolean }, value: boolean): void {
-  if (res[kFinishesAtEnd] === undefined) {
-    if (!value) return;
-    Object.defineProperty(res, 'writableFinished', WRITABLE_FINISHED);
-  }
-  res[kFinishesAtEnd] = value;
-}
 
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
 export function endsWithConnection(res: ServerResponse): boolean {

@@ -8,7 +8,6 @@ import {
   endingMethodOf,
   endsWithConnection,
   FINISHES_AT_END,
-  finishAtEnd,
   impersonate,
   type NodeResponse,
   renderedStatus,
@@ -37,6 +36,7 @@ export class ResponseGate implements VerdictListener {
   #rendering = false;
   #headOut: boolean;
   #endChecked = false;
+  #finishGated = false;
   #destroy: DeferredDestroy | undefined;
 
   private constructor(res: NodeResponse, keeper: GateKeeper) {
@@ -62,6 +62,15 @@ export class ResponseGate implements VerdictListener {
   };
   static readonly #gatedFlush: GatedResponse['_flush'] = function (this: GatedResponse) {
     (this[kGate] as ResponseGate).#onFlush();
+  };
+
+  /** `writableFinished` while Node keeps bytes is not what it is without a hold, when the socket has them. */
+  static readonly #gatedFinish: PropertyDescriptor & ThisType<GatedResponse> = {
+    configurable: true,
+    get() {
+      if ((this[kGate] as ResponseGate).#holding) return this.finished;
+      return Reflect.get(Object.getPrototypeOf(this), 'writableFinished', this);
+    },
   };
 
   /**
@@ -145,13 +154,15 @@ export class ResponseGate implements VerdictListener {
   #beginHold(): void {
     this.#holding = true;
     this.#deferDestroy();
-    if (FINISHES_AT_END) finishAtEnd(this.#res, true);
+    if (!FINISHES_AT_END || this.#finishGated) return;
+    this.#finishGated = true;
+    Object.defineProperty(this.#res, 'writableFinished', ResponseGate.#gatedFinish);
   }
 
   /** Once the head is made, and the response has its turn, it is known how it ends. */
   #guardEnd(): void {
     const res = this.#res;
-    if (!res.socket || this.#endChecked || res._header === null) return;
+    if (this.#endChecked || res._header === null || !res.socket) return;
     this.#endChecked = true;
     if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
   }
@@ -166,7 +177,6 @@ export class ResponseGate implements VerdictListener {
     this.#holding = false;
     this.#destroy = undefined;
     destroy?.restore();
-    if (FINISHES_AT_END) finishAtEnd(this.#res, false);
     return destroy;
   }
 

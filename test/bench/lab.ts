@@ -60,6 +60,7 @@ export class Lab {
   }
 
   async stopApps(): Promise<void> {
+    await this.load.do({ do: 'close' });
     await Promise.all([...this.#apps.values()].map((app) => app.stop()));
     this.#apps.clear();
   }

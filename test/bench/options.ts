@@ -22,14 +22,14 @@ export interface Plan {
 }
 
 const FULL: Plan = {
-  generations: 3,
-  roundsPerGeneration: 3,
-  warmUpMs: 1_200,
-  sliceMs: 1_000,
+  generations: 4,
+  roundsPerGeneration: 24,
+  warmUpMs: 2_500,
+  sliceMs: 125,
   latencyRounds: 5,
   latencyMs: 2_000,
-  growthRounds: 3,
-  growthMs: 700,
+  growthRounds: 8,
+  growthMs: 250,
   sessions: [1_000, 100_000, 1_000_000],
   heldResponses: 1_000,
   connections: 64,
@@ -70,6 +70,7 @@ export const USAGE = `npm run bench -- [options]
   --suite NAMES      some of: ${SUITES.join(', ')}
   --only NAMES       scenarios whose name holds one of these (bare Express is always there)
   --rounds N         rounds for each start of the processes
+  --slice MS         how long one measurement takes
   --starts N         how often the processes are started anew
   --dist DIST        the build to measure, instead of dist/
   --against DIST     a second build of the package, compared in the same rounds
@@ -89,6 +90,7 @@ export function parseOptions(args: readonly string[], docs: string): Options {
       only: { type: 'string' },
       rounds: { type: 'string' },
       starts: { type: 'string' },
+      slice: { type: 'string' },
       dist: { type: 'string' },
       against: { type: 'string' },
       out: { type: 'string' },
@@ -103,6 +105,7 @@ export function parseOptions(args: readonly string[], docs: string): Options {
     ...base,
     generations: count('starts', values.starts) ?? base.generations,
     roundsPerGeneration: count('rounds', values.rounds) ?? base.roundsPerGeneration,
+    sliceMs: count('slice', values.slice) ?? base.sliceMs,
   };
   const complete = !values.quick && !values.suite && !values.only && !values.dist && !values.against;
   return {

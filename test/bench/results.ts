@@ -28,8 +28,10 @@ export interface Machine {
 export interface Noise {
   /** The median share of the machine that other processes had, from 0 to 1. */
   readonly foreign: number;
-  /** The median spread of the ratios. */
+  /** The median spread of CPU per request. */
   readonly spread: number;
+  /** How far the interval of a ratio of throughputs reaches from its median, in the median. */
+  readonly margin: number;
   /** Reasons not to conclude anything; empty if there are none. */
   readonly warnings: readonly string[];
 }
@@ -44,6 +46,8 @@ export interface ScenarioResult {
   readonly throughputRatio: Summary;
   readonly addedCpuMicros: Summary;
   readonly utilisation: number;
+  /** The best tenth of the rounds, in which the machine disturbed least. */
+  readonly quiet: { readonly requestsPerSecond: number; readonly cpuMicros: number };
   readonly rounds: ReadonlyArray<{ readonly requestsPerSecond: number; readonly cpuMicros: number }>;
 }
 
@@ -88,5 +92,9 @@ export interface TargetResult {
   readonly limit: string;
   readonly measured: string;
   readonly spread: number;
+  /** The interval of the median, for medians. */
+  readonly interval?: readonly [low: string, high: string];
+  /** The same of the quietest tenth of the rounds. */
+  readonly quiet?: string;
   readonly met: boolean;
 }

@@ -4,6 +4,9 @@ export interface Summary {
   /** Half the interquartile range over the median: 0.02 reads as plus or minus 2 %. */
   readonly spread: number;
   readonly rounds: number;
+  /** Where the true median is in 95 of 100 runs, if rounds are independent of each other. */
+  readonly low: number;
+  readonly high: number;
 }
 
 /** The quantile by linear interpolation between the nearest ranks; `NaN` of nothing. */
@@ -22,7 +25,20 @@ export function median(values: readonly number[]): number {
 export function summarise(values: readonly number[]): Summary {
   const middle = median(values);
   const iqr = quantile(values, 0.75) - quantile(values, 0.25);
-  return { median: middle, spread: middle === 0 ? 0 : Math.abs(iqr / 2 / middle), rounds: values.length };
+  return {
+    median: middle,
+    spread: middle === 0 ? 0 : Math.abs(iqr / 2 / middle),
+    rounds: values.length,
+    ...intervalOf(values),
+  };
+}
+
+/** By the ranks between which the median of a sample lies: assumes nothing about the distribution. */
+function intervalOf(values: readonly number[]): { low: number; high: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const margin = 0.98 * Math.sqrt(values.length);
+  const low = Math.max(0, Math.floor(values.length / 2 - margin));
+  return { low: sorted[low] ?? Number.NaN, high: sorted[values.length - 1 - low] ?? Number.NaN };
 }
 
 /** Summarises one function of two figures of the same round: what drifts with the machine drifts in both. */

@@ -17,7 +17,12 @@ export function judge(measured: Measured): TargetResult[] {
 function throughput({ saturation }: Measured): TargetResult[] {
   const target = (what: string, own: string, other: string, limit: number): TargetResult[] =>
     both(saturation, own, other, (a, b) =>
-      atLeast(`${what}: throughput over ${b.title}`, limit, ratioOf(a, b, 'requestsPerSecond')),
+      atLeast(
+        `${what}: throughput over ${b.title}`,
+        limit,
+        ratioOf(a, b, 'requestsPerSecond'),
+        a.quiet.requestsPerSecond / b.quiet.requestsPerSecond,
+      ),
     );
   return [
     ...target('no session', 'sessionless', 'bare', 0.97),
@@ -34,7 +39,12 @@ function addedCpu({ saturation }: Measured): TargetResult[] {
   if (!bare) return [];
   const target = (what: string, own: string, other: string, limit: number): TargetResult[] =>
     both(saturation, own, other, (a, b) =>
-      atMost(`${what}: added CPU over that of ${b.title}`, limit, addedRatioOf(a, b, bare)),
+      atMost(
+        `${what}: added CPU over that of ${b.title}`,
+        limit,
+        addedRatioOf(a, b, bare),
+        (a.quiet.cpuMicros - bare.quiet.cpuMicros) / (b.quiet.cpuMicros - bare.quiet.cpuMicros),
+      ),
     );
   return [
     ...target('Valkey, clean', 'valkey-clean', 'floor-clean', 1.3),
@@ -101,6 +111,8 @@ function sizes({ growth, memory }: Measured): TargetResult[] {
             median: last.cpuMicros.median / first.cpuMicros.median,
             spread: Math.max(first.cpuMicros.spread, last.cpuMicros.spread),
             rounds: first.cpuMicros.rounds,
+            low: last.cpuMicros.low / first.cpuMicros.high,
+            high: last.cpuMicros.high / first.cpuMicros.low,
           }),
         ]
       : [];
@@ -139,10 +151,23 @@ function addedRatioOf(a: ScenarioResult, b: ScenarioResult, bare: ScenarioResult
   return paired(added(a), added(b), (x, y) => x / y);
 }
 
-function atLeast(target: string, limit: number, { median, spread }: Summary): TargetResult {
-  return { target, limit: `>= ${limit}`, measured: median.toFixed(3), spread, met: median >= limit };
+function atLeast(target: string, limit: number, summary: Summary, quiet?: number): TargetResult {
+  return { ...figures(summary, 3, quiet), target, limit: `>= ${limit}`, met: summary.median >= limit };
 }
 
-function atMost(target: string, limit: number, { median, spread }: Summary): TargetResult {
-  return { target, limit: `<= ${limit}`, measured: median.toFixed(2), spread, met: median <= limit };
+function atMost(target: string, limit: number, summary: Summary, quiet?: number): TargetResult {
+  return { ...figures(summary, 2, quiet), target, limit: `<= ${limit}`, met: summary.median <= limit };
+}
+
+function figures(
+  { median, spread, low, high }: Summary,
+  digits: number,
+  quiet: number | undefined,
+): Pick<TargetResult, 'measured' | 'spread' | 'interval' | 'quiet'> {
+  return {
+    measured: median.toFixed(digits),
+    spread,
+    interval: [low.toFixed(digits), high.toFixed(digits)],
+    ...(quiet !== undefined && { quiet: quiet.toFixed(digits) }),
+  };
 }

@@ -165,8 +165,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'writableFinished that tells of the hold',
     file: gate,
-    from: 'if (FINISHES_AT_END) finishAtEnd(this.#res, true);',
-    to: 'if (!FINISHES_AT_END) finishAtEnd(this.#res, true);',
+    from: 'if (!FINISHES_AT_END || this.#finishGated) return;',
+    to: 'if (FINISHES_AT_END || this.#finishGated) return;',
   },
   {
     name: 'the status that the handler set later',

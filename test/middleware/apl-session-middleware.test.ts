@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import type { Express, Request, RequestHandler } from 'express';
@@ -224,6 +225,37 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           .expect(403);
         expect(body.code).to.equal('session.persist_failed');
         expect(headers).to.not.have.property('set-cookie');
+      });
+    });
+
+    describe('requests that arrive together go on together', () => {
+      for (const [what, session] of [
+        ['with a session', () => SESSION],
+        ['without one', () => undefined],
+      ] as ReadonlyArray<readonly [string, SessionResolver]>) {
+        it(`G6: ${what}, each in the asynchronous context it came with`, async () => {
+          const context = new AsyncLocalStorage<string>();
+          const enter: RequestHandler = (req, _res, next) => context.run(req.url, next);
+          const answer: RequestHandler = (req, res) => void res.send([req.url, context.getStore()].join());
+          const { port } = await listen(appOf(enter, middlewareWith({ session }), answer));
+          const wire = new Wire(port);
+          const paths = Array.from({ length: 20 }, (_, n) => `/${n}`);
+          // in one write, so that all of them are parsed in one turn of the event loop
+          wire.send(paths.map((path) => get(path, path === '/19' ? { Connection: 'close' } : {})).join(''));
+          const answers = [...(await wire.closed()).matchAll(/\r\n\r\n(\S+?)(?=HTTP|$)/g)].map(([, body]) => body);
+          expect(answers).to.deep.equal(paths.map((path) => `${path},${path}`));
+        });
+      }
+
+      it('a request does not wait for timers that an app has replaced', async () => {
+        const { setImmediate: real } = globalThis;
+        const fake: RequestHandler = (_req, _res, next) => {
+          globalThis.setImmediate = (() => ({})) as unknown as typeof real;
+          next();
+          globalThis.setImmediate = real;
+        };
+        const app = appOf(fake, middlewareWith({ session: () => undefined }), ok);
+        await request(app).get('/').expect(200, 'ok');
       });
     });
 
@@ -546,11 +578,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     it('P52: what an earlier middleware has answered while the load was pending stays', async () => {
       const loading = deferred<string[]>();
-      const store = new ScriptedStore({ load: () => loading.promise });
+      const loadCalled = deferred<void>();
+      const store = new ScriptedStore({
+        load: () => {
+          loadCalled.resolve();
+          return loading.promise;
+        },
+      });
       const timeOut: RequestHandler = (_req, res, next) => {
         next();
         res.once('finish', () => loading.reject(new Error('too late')));
-        res.status(503).send('timed out');
+        void loadCalled.promise.then(() => res.status(503).send('timed out'));
       };
       const errors: unknown[] = [];
       const app = appOf(timeOut, middlewareWith({ store, storeTimeoutMs: 60_000 }), ok).use(

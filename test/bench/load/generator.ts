@@ -7,11 +7,24 @@ import { type RequestShape, requestSource } from './request-source.js';
 let connections: Connection[] = [];
 let outstanding: Promise<boolean>[] = [];
 
+/** By ports and count. Kept, as the first request on a connection costs more than those that follow. */
+const opened = new Map<string, Connection[]>();
+
 async function open(ports: readonly number[], count: number): Promise<LoadResult> {
-  for (const connection of connections) connection.close();
-  connections = [];
+  const key = `${count} to ${ports}`;
+  connections = opened.get(key) ?? [];
+  opened.set(key, connections);
   outstanding = [];
-  for (let n = 0; n < count; n++) connections.push(await Connection.open(ports[n % ports.length] ?? 0));
+  for (let n = connections.length; n < count; n++) {
+    connections.push(await Connection.open(ports[n % ports.length] ?? 0));
+  }
+  return nothing;
+}
+
+function closeAll(): LoadResult {
+  for (const connection of [...opened.values()].flat()) connection.close();
+  opened.clear();
+  connections = [];
   return nothing;
 }
 
@@ -116,7 +129,7 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
     case 'open':
       return open(command.ports, command.connections);
     case 'close':
-      return open([], 0);
+      return closeAll();
     case 'saturate': {
       const endMs = performance.now() + command.durationMs;
       return inClosedLoop(command.shape, () => performance.now() < endMs);

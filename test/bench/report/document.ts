@@ -7,13 +7,20 @@ export function writeDocument(results: Results): string {
   return `${[
     '# Benchmarks',
     `<!-- Made by \`${results.command}\` from docs/benchmarks/results.json; a change here is lost. -->`,
-    `Everything below is one run of \`${results.command}\` at ${results.at} (${results.minutes.toFixed(1)} minutes), side by side on one machine: real HTTP over loopback against real processes, load from a process of its own, scenarios in alternating order in every round. Figures are medians; ± is half the interquartile range. Compare the ratios; absolute figures are this machine's.`,
+    `Everything below is one run of \`${results.command}\` at ${results.at} (${results.minutes.toFixed(1)} minutes), side by side on one machine: real HTTP over loopback against real processes, load from a process of its own, scenarios in alternating order in every round. Figures are medians; ± is half the interquartile range, *interval* is where the true median is with 95 % (if rounds are independent), *quiet* is the same ratio of the best tenth of the rounds, in which the machine disturbed least. A target is met or missed by its median. Compare the ratios; absolute figures are this machine's.`,
     ...noise.warnings.map((warning) => `> **Noisy machine.** ${warning}`),
     machineTable(results),
     '## Targets',
     table(
-      ['Target', 'Limit', 'Measured', '±', ''],
-      results.targets.map((t) => [t.target, t.limit, t.measured, percent(t.spread), t.met ? 'met' : '**missed**']),
+      ['Target', 'Limit', 'Median', 'Interval', 'Quiet', ''],
+      results.targets.map((t) => [
+        t.target,
+        t.limit,
+        t.measured,
+        t.interval?.join(' to ') ?? '',
+        t.quiet ?? '',
+        t.met ? 'met' : '**missed**',
+      ]),
     ),
     '## Throughput and CPU',
     '![CPU that a middleware adds](benchmarks/added-cpu.svg)',

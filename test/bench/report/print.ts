@@ -34,9 +34,10 @@ export function printResults({ saturation, latency, growth, memory, roundTrips, 
   }
   if (memory) lines.push('', `memory, bytes: ${JSON.stringify(memory)}`);
   if (targets.length > 0) lines.push('');
-  for (const { target, limit, measured, spread, met } of targets) {
-    const plusMinus = spread === 0 ? '' : ` ± ${(spread * 100).toFixed(1)} %`;
-    lines.push(`${met ? 'met   ' : 'MISSED'}  ${target}: ${measured}${plusMinus} (${limit})`);
+  for (const { target, limit, measured, interval, quiet, met } of targets) {
+    const between = interval === undefined ? '' : ` [${interval.join(', ')}]`;
+    const best = quiet === undefined ? '' : `, quiet ${quiet}`;
+    lines.push(`${met ? 'met   ' : 'MISSED'}  ${target}: ${measured}${between}${best} (${limit})`);
   }
   for (const warning of noise.warnings) lines.push('', `WARNING: ${warning}`);
   return lines.join('\n');

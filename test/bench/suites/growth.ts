@@ -107,7 +107,7 @@ async function measureSeries(lab: Lab, plan: Plan, series: Series): Promise<Grow
   // sessions must not be there before their size is measured, so sizes are the outer loop
   for (const size of series.sizes) {
     await series.prepare?.(size);
-    for (const line of series.lines) await measure(line, size, plan.warmUpMs);
+    for (const line of series.lines) await measure(line, size, plan.warmUpMs / 2);
     for (let round = 0; round < plan.growthRounds; round++) {
       for (const line of series.lines) {
         const key = `${line.name} ${size}`;

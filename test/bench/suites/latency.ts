@@ -43,7 +43,7 @@ export async function runLatency(
   for (const scenario of compared) await saturate(lab, scenario, plan.connections, plan.warmUpMs);
   const capacity: number[] = [];
   for (let n = 0; n < 3; n++) {
-    capacity.push((await saturate(lab, reference, plan.connections, plan.sliceMs)).requestsPerSecond);
+    capacity.push((await saturate(lab, reference, plan.connections, plan.latencyMs / 4)).requestsPerSecond);
   }
   const rate = Math.round(median(capacity) / 2);
 

@@ -32,7 +32,7 @@ export async function runProfiles(
     const app = await lab.app(scenario.kind);
     await saturate(lab, scenario, plan.connections, plan.warmUpMs * 2);
     await app.ask('profile-start');
-    await saturate(lab, scenario, plan.connections, plan.sliceMs * 3);
+    await saturate(lab, scenario, plan.connections, plan.latencyMs);
     const profile = (await app.ask('profile-stop')) as CpuProfile;
     const file = join(folder, `${scenario.name}.cpuprofile`);
     writeFileSync(file, JSON.stringify(profile));

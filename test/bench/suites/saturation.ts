@@ -3,7 +3,9 @@ import type { Plan } from '../options.js';
 import type { ScenarioResult } from '../results.js';
 import { baselineOf, type Scenario } from '../scenarios.js';
 import { measureSlice, type Slice } from '../slice.js';
-import { median, paired, summarise } from '../statistics.js';
+import { median, paired, quantile, summarise } from '../statistics.js';
+
+const QUIET = 0.1;
 
 export interface SaturationRun {
   readonly results: readonly ScenarioResult[];
@@ -67,6 +69,7 @@ function resultOf(scenario: Scenario, slices: ReadonlyMap<string, readonly Slice
       (a, b) => a - b,
     ),
     utilisation: median(own.map(({ utilisation }) => utilisation)),
+    quiet: { requestsPerSecond: quantile(rates, 1 - QUIET), cpuMicros: quantile(costs, QUIET) },
     rounds: own.map(({ requestsPerSecond, cpuMicrosPerRequest }) => ({
       requestsPerSecond,
       cpuMicros: cpuMicrosPerRequest,
