@@ -70,7 +70,7 @@ export class LabelPersistence implements AppendListener {
   async persist(): Promise<void> {
     while (this.pending) {
       await new Promise<void>((resolve, reject) => {
-        this.#persisted = [...this.#persisted, (error) => (error ? reject(error) : resolve())];
+        this.#persisted = this.#persisted.concat((error) => (error ? reject(error) : resolve()));
         this.#append();
       });
     }
@@ -82,7 +82,8 @@ export class LabelPersistence implements AppendListener {
       queueMicrotask(() => listener.onSettled());
       return;
     }
-    this.#settlers = [...this.#settlers, listener];
+    // unlike a spread, this reserves no room for more
+    this.#settlers = this.#settlers.concat(listener);
     this.#append();
   }
 

@@ -145,7 +145,8 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
 
   settle(status: number | undefined, listener: VerdictListener): void {
     this.#denied ||= status !== undefined && this.#isDenial(status);
-    this.#listeners = [...this.#listeners, listener];
+    // unlike a spread, this reserves no room for more
+    this.#listeners = this.#listeners.concat(listener);
     this.#asked().settle(this);
   }
 
