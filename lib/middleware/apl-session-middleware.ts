@@ -38,8 +38,9 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
 
   const mount: Mount = { access, session, denial };
   const middleware: RequestHandler = (req, res, next) => {
-    if (hasSession(sessionRequestOf(req), access)) next();
-    else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount })));
+    const mounted = sessionRequestOf(req);
+    if (hasSession(mounted, access)) next();
+    else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount, mounted })));
   };
   return Object.assign(middleware, {
     close(): Promise<void> {
@@ -70,9 +71,8 @@ function proceed(next: NextFunction, step: () => boolean): void {
 }
 
 /** Resolves the session. A request without one goes on at once, unless the resolver is asynchronous. */
-function enter({ req, res, next, mount }: Pick<Arrival, 'req' | 'res' | 'next' | 'mount'>): boolean {
+function enter({ req, res, next, mount, mounted }: Omit<Arrival, 'headersAtEntry'>): boolean {
   assertGateable(res);
-  const mounted = sessionRequestOf(req);
   const arrival: Arrival = { req, res, next, mount, mounted, headersAtEntry: snapshotHeaders(res) };
   const answer = mount.session(req);
   if (!isPromiseLike(answer)) return load(arrival, answer);

@@ -21,10 +21,8 @@ const REPRESENTATION_HEADERS = new Set([
 
 /** Copies the headers that are set at this moment. */
 export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
-  const names = (res as NodeResponse).getRawHeaderNames();
-  const values = res.getHeaders();
-  return names.map((name) => {
-    const value = values[name.toLowerCase()] ?? '';
+  return (res as NodeResponse).getRawHeaderNames().map((name) => {
+    const value = res.getHeader(name) ?? '';
     return { name, value: Array.isArray(value) ? [...value] : value };
   });
 }

@@ -45,8 +45,6 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
  * @throws AplSessionError `runtime.unsupported`
  */
 export function assertGateable(res: object): void {
-  // the usual response costs no look at its members
-  if (res instanceof ServerResponse) return;
   const { _writeRaw, _flush, outputData } = res as Partial<NodeResponse>;
   if (typeof _writeRaw === 'function' && typeof _flush === 'function' && Array.isArray(outputData)) return;
   throw new AplSessionError(
