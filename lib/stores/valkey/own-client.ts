@@ -53,7 +53,9 @@ export async function open(client: Redis, settings: ClientSettings): Promise<Gre
   // the handshake has no deadline of its own: with a peer that vanished it would wait for TCP to give up
   const deadline = setTimeout(() => client.disconnect(), connectTimeoutFor(settings)).unref();
   try {
-    await client.connect();
+    const connected = client.connect();
+    setImmediate(() => toleratesMoreErrors(client));
+    await connected;
     const greeting = await greet(client);
     // what went wrong before is reported by now, if only as an event
     await nextTurn();
@@ -61,6 +63,14 @@ export async function open(client: Redis, settings: ClientSettings): Promise<Gre
   } finally {
     clearTimeout(deadline);
   }
+}
+
+/**
+ * ioredis listens for the first error of its stream only. One that is given up in the middle of a TLS handshake may
+ * report two, the server's certificate and the server's alert, and the second would be an uncaught exception.
+ */
+function toleratesMoreErrors({ stream }: Redis): void {
+  stream?.on('error', () => {});
 }
 
 function connectTimeoutFor({ connectTimeoutMs }: ClientSettings): number {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import express from 'express';
@@ -112,6 +114,28 @@ async function refusalMet(store: SessionStore, code: string): Promise<void> {
   });
 }
 
+/** A relay for one connection that holds the server's answers until the client has ended its side, and gives them as one. */
+async function answersOnceGivenUp(
+  port: number,
+): Promise<Record<'asked' | 'delivered', Promise<unknown>> & { endpoint: string }> {
+  const relay = createServer({ allowHalfOpen: true });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const held: Buffer[] = [];
+  const upstream = once(relay, 'connection').then(([client]: Socket[]) => {
+    relay.close();
+    const server = createConnection({ host: '127.0.0.1', port, allowHalfOpen: true });
+    server.on('data', (bytes) => held.push(bytes)).on('end', () => client?.end(Buffer.concat(held)));
+    client?.pipe(server);
+    return server;
+  });
+  return {
+    endpoint: `127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    asked: upstream.then((server) => once(server, 'data')),
+    delivered: once(relay, 'close'),
+  };
+}
+
 describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the middleware', (server) => {
   beforeEach(async () => {
     await server().plain.flush();
@@ -182,6 +206,17 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the 
       await store.close();
     });
   }
+
+  it('a store that is closed during the handshake with a wrong server: both errors of it stay inside', async () => {
+    await server().present('elsewhere');
+    const { endpoint, asked, delivered } = await answersOnceGivenUp(server().plain.tls?.port ?? 0);
+    const store = new ValkeySessionStore({ ...server().options, ...TIMEOUTS, endpoint });
+    const load = rejectionOf(store.loadLabels('of-the-session'));
+    await asked;
+    await store.close();
+    expect(await load).to.have.property('code', 'store.closed');
+    await delivered;
+  });
 
   it('what is mended is used again, without a restart', async () => {
     const { app, store } = appWith({});
