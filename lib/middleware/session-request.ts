@@ -92,11 +92,13 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
     }
     // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
     this.#replaces = true;
+    gate.close();
     plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res);
   }
 
   async persist(): Promise<void> {
     await this.#persistence?.persist();
+    this.#gate?.reconsider();
   }
 
   /** Takes a violation over without answering; the first one stays. What leaves is no denial because of it. */
@@ -119,7 +121,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
       queueMicrotask(settle);
       return;
     }
-    this.#gated();
+    this.#gated().close();
     if (this.#settlesAtEnd) return;
     this.#settlesAtEnd = true;
     onceOver(res, settle);

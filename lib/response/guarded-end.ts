@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { DeferredDestroy } from './deferred-destroy.js';
 import type { GateKeeper } from './gate-keeper.js';
 import { endingMethodOf, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import { occupy } from './response-turn.js';
 import { shadowMethod } from './shadow-method.js';
 
 /**
@@ -12,6 +13,7 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
   const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
   const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
     if (!keeper.mustHold()) return end();
+    occupy(socket, res);
     const destroy = new DeferredDestroy(socket);
     keeper.settle(renderedStatus(res), {
       onVerdict: (verdict) => {

@@ -1,97 +1,131 @@
 import type { NodeResponse, PendingOutput, WriteCallback } from './node-response.js';
 
 /**
- * What a held response has sent. It is kept in `outputData`, where Node keeps the bytes of a response that waits for its
- * turn in a pipeline, so that every flag that Node derives from it is right. Only the connection's account of such
- * bytes is left alone, because Node would emit `drain` on each change of it.
+ * What a held response has sent. Node keeps it, as it does for a response that waits for its turn in a pipeline, and so
+ * every flag that Node derives from it is right; it is taken over piece by piece, so that nobody else can flush it.
  */
 export class KeptOutput {
   readonly #res: NodeResponse;
-  readonly #flush: NodeResponse['_flush'];
-  /** Pieces in `outputData` after the last one was added. */
-  #count = 0;
-  /** Bytes in `outputData` that the connection's account does not know of. */
+  readonly #account: NodeResponse['_onPendingData'];
+  #pieces: PendingOutput[] = [];
+  /**
+   * Bytes that the connection's account does not know of: on each change of it Node emits `drain` on the response whose
+   * turn it is, even in the middle of a write.
+   */
   #unaccounted = 0;
 
   constructor(res: NodeResponse) {
     this.#res = res;
-    this.#flush = res._flush;
+    this.#account = res._onPendingData;
   }
 
-  /** @param first whether nothing was added since the last release */
-  add(
-    data: string | Buffer,
-    encoding: BufferEncoding | null | undefined,
-    callback: WriteCallback,
-    first: boolean,
-  ): void {
+  get any(): boolean {
+    return this.#pieces.length > 0;
+  }
+
+  get bytes(): number {
+    return this.#pieces.reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  /** Node sets its count to 0 at the end of a flush, whatever came during it. */
+  recount(): void {
+    if (this.any) this.#res.outputSize = this.bytes;
+  }
+
+  /** Takes over what Node keeps. */
+  take(): void {
     const res = this.#res;
     const { outputData } = res;
-    // Node puts the head before all that is kept; that is wrong where interim responses are kept already
-    if (!first && outputData.length > this.#count) outputData.push(...outputData.splice(0, 1));
+    if (outputData.length === 0) return;
     // a caller may reuse its buffer once write() has returned
-    const piece = { data: typeof data === 'string' ? data : Buffer.from(data), encoding, callback };
+    for (const piece of outputData) if (typeof piece.data !== 'string') piece.data = Buffer.from(piece.data);
     // a list that grows by itself reserves room for many
-    if (outputData.length === 0) res.outputData = [piece];
-    else outputData.push(piece);
-    this.#count = res.outputData.length;
-    res.outputSize += data.length;
-    this.#unaccounted += data.length;
+    if (this.#pieces.length === 0) this.#pieces = outputData.slice();
+    else this.#pieces.push(...outputData);
+    res.outputData = [];
+  }
+
+  /** Puts something else in the place of everything, and gives out who waits for what was there. */
+  replace(data: Buffer, callback: WriteCallback): WriteCallback[] {
+    const res = this.#res;
+    this.take();
+    this.recount();
+    const callbacks = this.#pieces.map((piece) => piece.callback);
+    const accounted = res.outputSize - this.#unaccounted;
+    this.#pieces = [{ data, encoding: null, callback }];
+    res.outputSize = data.length;
+    this.#unaccounted = data.length;
+    if (accounted !== 0) this.#account(-accounted);
+    return callbacks;
+  }
+
+  /** Calls back when everything that is kept was sent. */
+  callAfter(callback: NonNullable<WriteCallback>): void {
+    const waiting = this.any ? this.#pieces : this.#res.outputData;
+    if (waiting.length > 0) waiting.push({ data: '', encoding: null, callback });
+    else process.nextTick(callback);
+  }
+
+  /** Node keeps more, which is to be taken. A response without a turn keeps at the expense of the connection, as always. */
+  onKept(bytes: number): void {
+    if (this.#res.socket) this.#unaccounted += bytes;
+    else this.#account(bytes);
+  }
+
+  /** Node keeps more or less, as always, or flushes what was kept here. */
+  onPendingData(delta: number): void {
+    const accounted = delta < 0 ? delta + this.#unaccounted : delta;
+    if (delta < 0) this.#unaccounted = 0;
+    if (accounted !== 0) this.#account(accounted);
+  }
+
+  /** Node keeps more, which is to be forgotten. */
+  lose(bytes: number): void {
+    this.#res.outputData = [];
+    this.#res.outputSize -= bytes;
   }
 
   /** Hands everything to the socket, or leaves it with Node until it is this response's turn. */
   release(): void {
-    const { socket } = this.#res;
-    if (socket?.writable) {
-      // whoever corked the socket during the hold did so after these bytes, which would have left before
-      const corked = socket.writableCorked;
-      for (let n = 0; n < corked; n++) socket.uncork();
-      this.#flushAccounted();
-      for (let n = 0; n < corked; n++) socket.cork();
-    } else if (socket) {
+    const res = this.#res;
+    const { socket } = res;
+    if (socket && !socket.writable) {
       this.drop();
-    } else if (this.#unaccounted > 0) {
-      this.#res._onPendingData(this.#unaccounted);
-      this.#unaccounted = 0;
+      return;
     }
+    if (this.any) {
+      this.recount();
+      res.outputData = this.#pieces;
+      this.#pieces = [];
+    } else if (!res.finished) return;
+    if (socket) flush(res, socket);
   }
 
   /** Forgets everything and tells those who wait for it. `finish` must not fire: it was not sent. */
   drop(): void {
-    const pieces = this.take();
-    if (this.#res.writableEnded) pieces.pop();
-    for (const { callback } of pieces) if (callback) process.nextTick(callback, destroyedError());
-  }
-
-  /** Takes everything out. */
-  take(): PendingOutput[] {
     const res = this.#res;
-    const pieces = res.outputData;
+    this.take();
+    this.recount();
     const accounted = res.outputSize - this.#unaccounted;
-    res.outputData = [];
+    const pieces = this.#pieces;
+    this.#pieces = [];
     res.outputSize = 0;
     this.#unaccounted = 0;
-    if (accounted !== 0) res._onPendingData(-accounted);
-    return pieces;
+    if (accounted !== 0) this.#account(-accounted);
+    if (res.writableEnded) pieces.pop();
+    for (const { callback } of pieces) if (callback) process.nextTick(callback, destroyedError());
   }
+}
 
-  /** Node takes what it flushes off the connection's account, which does not know of all of it. */
-  #flushAccounted(): void {
-    const res = this.#res;
-    const account = res._onPendingData;
-    let excess = this.#unaccounted;
-    this.#unaccounted = 0;
-    res._onPendingData = (delta) => {
-      const accounted = delta + excess;
-      excess = 0;
-      if (accounted !== 0) account(accounted);
-    };
-    try {
-      this.#flush.call(res);
-    } finally {
-      res._onPendingData = account;
-    }
-  }
+/** Whoever corked the socket during the hold did so after these bytes, which would have left before. */
+function flush(res: NodeResponse, socket: NonNullable<NodeResponse['socket']>): void {
+  const corked = socket.writableCorked;
+  const { finished } = res;
+  for (let n = 0; n < corked; n++) socket.uncork();
+  res._flush();
+  // an end on the way has taken back every cork
+  if (res.finished !== finished) return;
+  for (let n = 0; n < corked; n++) socket.cork();
 }
 
 function destroyedError(): Error {

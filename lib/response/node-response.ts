@@ -1,5 +1,5 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
@@ -14,13 +14,16 @@ export interface PendingOutput {
 /**
  * What the gate uses of a `ServerResponse` beyond its documented part: the place where Node itself keeps the bytes of a
  * response that waits for its turn in a pipeline. Everything that a response sends, of whatever kind, passes
- * `_writeRaw` (a piece at a time) or `_flush` (what was kept). Nothing outside this folder names these members.
+ * `_writeRaw`, which keeps it in `outputData` if it is not the response's turn, and `_flush`, which sends what was kept.
+ * Nothing outside this folder names these members.
  */
 export interface NodeResponse extends ServerResponse<IncomingMessage> {
   /** The rendered head, once there is one. */
   _header: string | null;
   /** Whether the head was passed to `_writeRaw`. */
   _headerSent: boolean;
+  /** Whether a body follows its head: not for HEAD, 204 and 304. */
+  _hasBody: boolean;
   /** Whether the connection ends with this response. */
   _last: boolean;
   maxRequestsOnConnectionReached: boolean;
@@ -29,7 +32,7 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _keepAliveTimeout: number;
   outputData: PendingOutput[];
   outputSize: number;
-  /** Accounts for kept bytes on the connection. */
+  /** Called for each change of `outputSize`; accounts for it on the connection. */
   _onPendingData(delta: number): void;
   _writeRaw(
     data: string | Buffer,
@@ -40,13 +43,16 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _flush(): void;
 }
 
+const NODES_OWN = ServerResponse.prototype as NodeResponse;
+
 /**
- * Throws for a response that has no such place: HTTP/2 compatibility responses, mocks.
+ * Throws for a response that has no such place, or passes it by: HTTP/2 compatibility responses, mocks, subclasses that
+ * send in their own way.
  * @throws AplSessionError `runtime.unsupported`
  */
 export function assertGateable(res: object): void {
-  const { _writeRaw, _flush, outputData } = res as Partial<NodeResponse>;
-  if (typeof _writeRaw === 'function' && typeof _flush === 'function' && Array.isArray(outputData)) return;
+  const { _writeRaw, _onPendingData } = res as Partial<NodeResponse>;
+  if (_writeRaw === NODES_OWN._writeRaw && typeof _onPendingData === 'function') return;
   throw new AplSessionError(
     'runtime.unsupported',
     'This response cannot be held back: it is no HTTP/1 ServerResponse of Node. HTTP/2 and mock responses are not supported.',
@@ -59,20 +65,10 @@ export function renderedStatus(res: ServerResponse): number | undefined {
   return head === null ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
 }
 
-/**
- * Whether `writableFinished` is true from `end()` on, for as long as nothing is queued (Node before 26), and not from
- * `finish` on.
- */
-export const FINISHES_AT_END: boolean = (() => {
-  const res = new ServerResponse(new IncomingMessage(new Socket()));
-  res.finished = true;
-  return res.writableFinished;
-})();
-
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
 export function endsWithConnection(res: ServerResponse): boolean {
-  const { _header, chunkedEncoding } = res as NodeResponse;
-  if (chunkedEncoding || res.hasHeader('Content-Length')) return false;
+  const { _hasBody, _header, chunkedEncoding } = res as NodeResponse;
+  if (!_hasBody || chunkedEncoding || res.hasHeader('Content-Length')) return false;
   return !/^content-length:/im.test(_header ?? '');
 }
 
@@ -105,37 +101,4 @@ export function resetConnection(socket: Socket): void {
     // Unix sockets and streams that only look like sockets have no reset
   }
   socket.destroy();
-}
-
-/**
- * Asks this Node, with a response that has no socket, whether all of its output passes the two doors on which the gate
- * stands. Run once per middleware, so that a future Node that goes other ways is refused and not trusted.
- * @throws AplSessionError `runtime.unsupported`
- */
-export function assertGateableRuntime(): void {
-  const probes: ReadonlyArray<(res: ServerResponse) => unknown> = [
-    (res) => res.end('x'),
-    (res) => res.write('x'),
-    (res) => res.flushHeaders(),
-    (res) => res.writeContinue(),
-    (res) => res.writeProcessing(),
-    (res) => res.writeEarlyHints({ link: '</x>' }),
-  ];
-  const gateable = probes.every((probe) => {
-    const res = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;
-    if (typeof res._flush !== 'function' || typeof res._onPendingData !== 'function') return false;
-    let intercepted = false;
-    res._writeRaw = () => {
-      intercepted = true;
-      return false;
-    };
-    probe(res);
-    // the head may wait in outputData for the piece that follows it, but no piece may be there that was not offered
-    return intercepted && res.outputData.every(({ data }) => data === res._header);
-  });
-  if (gateable) return;
-  throw new AplSessionError(
-    'runtime.unsupported',
-    `This runtime (${process.version}) sends response bytes in a way that cannot be held back. Use Node 20.19 or newer, 22 or 24.`,
-  );
 }

@@ -1,94 +1,88 @@
 import { AplSessionError } from '../contract/errors.js';
 import { DeferredDestroy } from './deferred-destroy.js';
-import { bytesOf, detachedResponse } from './detached-response.js';
+import { detachedResponse } from './detached-response.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
-import {
-  endingMethodOf,
-  endsWithConnection,
-  FINISHES_AT_END,
-  impersonate,
-  type NodeResponse,
-  renderedStatus,
-  resetConnection,
-  type WriteCallback,
-} from './node-response.js';
+import { endsWithConnection, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import { loseOutput, replaceOutput } from './replaced-output.js';
+import { ResponseTurn } from './response-turn.js';
 
-const kGate = Symbol('express-apl-session.gate');
-type GatedResponse = NodeResponse & { [kGate]?: ResponseGate };
+/** Known to other copies of this package. */
+const kGate = Symbol.for('express-apl-session.gate');
+type GatedResponse = NodeResponse & { _onPendingData: { [kGate]?: ResponseGate } };
 
 /**
  * Holds back the bytes of one response for as long as its keeper says so.
  *
- * It stands where Node hands bytes to the socket, below every public method, and keeps them where Node keeps the bytes
- * of a pipelined response that waits for its turn. So whatever wraps the response, and in whatever order, ends up here;
- * and the response looks to everybody like one that has accepted the data, because it is one.
+ * A response whose gate is closed has lost its turn on the connection, so Node keeps what it sends, below every public
+ * method, as it does in a pipeline. So whatever wraps the response, and in whatever order, ends up here; and the
+ * response looks to everybody like one that has accepted the data, because it is one.
  */
 export class ResponseGate implements VerdictListener {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
-  readonly #writeRaw: NodeResponse['_writeRaw'];
   readonly #kept: KeptOutput;
+  readonly #turn: ResponseTurn;
+  #closed = false;
+  /** Something was sent since the gate was closed. */
   #holding = false;
   #refused = false;
   /** A refusal is being made. */
   #rendering = false;
-  #headOut: boolean;
+  #headOut = false;
   #endChecked = false;
-  #finishGated = false;
+  #finishWatched = false;
   #destroy: DeferredDestroy | undefined;
 
-  private constructor(res: NodeResponse, keeper: GateKeeper) {
+  private constructor(res: GatedResponse, keeper: GateKeeper) {
     this.#res = res;
     this.#keeper = keeper;
-    this.#writeRaw = res._writeRaw;
     this.#kept = new KeptOutput(res);
-    this.#headOut = res._headerSent && res.outputData.length === 0;
-    res._writeRaw = ResponseGate.#gatedWriteRaw;
-    res._flush = ResponseGate.#gatedFlush;
-    this.#guardEnd();
+    const onPendingData: GatedResponse['_onPendingData'] = (delta) => {
+      if (this.#closed) this.#onKept(delta);
+      else this.#kept.onPendingData(delta);
+    };
+    onPendingData[kGate] = this;
+    res._onPendingData = onPendingData;
+    this.#turn = new ResponseTurn(res, () => this.#holding && this.#deferDestroy());
   }
 
-  // the same functions for all responses: a closure for each is memory, and keeps the compiler from knowing what is called
-  static readonly #gatedWriteRaw: GatedResponse['_writeRaw'] = function (
-    this: GatedResponse,
-    data,
-    encoding,
-    callback,
-    size,
-  ) {
-    return (this[kGate] as ResponseGate).#onWrite(data, encoding, callback, size);
-  };
-  static readonly #gatedFlush: GatedResponse['_flush'] = function (this: GatedResponse) {
-    (this[kGate] as ResponseGate).#onFlush();
-  };
-
-  /** `writableFinished` while Node keeps bytes is not what it is without a hold, when the socket has them. */
-  static readonly #gatedFinish: PropertyDescriptor & ThisType<GatedResponse> = {
-    configurable: true,
-    get() {
-      if ((this[kGate] as ResponseGate).#holding) return this.finished;
-      return Reflect.get(Object.getPrototypeOf(this), 'writableFinished', this);
-    },
-  };
-
   /**
-   * Puts a gate on a response.
+   * Puts a gate on a response, which is open.
    * @throws AplSessionError `middleware.conflict` if it has one with another keeper
    */
   static on(response: object, keeper: GateKeeper): ResponseGate {
     const res = response as GatedResponse;
-    if (res[kGate]) {
+    if (res._onPendingData[kGate]) {
       throw new AplSessionError('middleware.conflict', 'The response is gated for another request object already.');
     }
-    res[kGate] = new ResponseGate(res, keeper);
-    return res[kGate];
+    return new ResponseGate(res, keeper);
   }
 
   /** Whether the head of the response has left, so that it cannot be replaced any more. */
   get headOut(): boolean {
+    if (!this.#closed) this.#headOut ||= this.#res._headerSent && this.#res.outputData.length === 0;
     return this.#headOut;
+  }
+
+  /** From now on no byte leaves; whether one may is asked when there is one. */
+  close(): void {
+    this.#guardEnd();
+    const res = this.#res;
+    const headOut = this.headOut;
+    if (this.#closed || (headOut && res.finished)) return;
+    this.#closed = true;
+    this.#turn.suspend();
+    // within a flush
+    if (res.outputData.length === 0 && res.outputSize > 0) process.nextTick(() => this.#kept.recount());
+    if (headOut) this.#watchFinish();
+    this.#takeOver();
+  }
+
+  /** Opens the gate if it need not be closed, and nothing was sent that waits for a verdict. */
+  reconsider(): void {
+    if (this.#closed && !this.#holding && !this.#keeper.mustHold()) this.#open();
   }
 
   /**
@@ -97,66 +91,35 @@ export class ResponseGate implements VerdictListener {
    */
   refuse(): void {
     if (this.#refused) return;
+    this.close();
     this.#refused = true;
     const abandoned = this.#destroy?.requested && !this.#res.writableEnded;
     if (this.#headOut || abandoned) this.#cut();
     else this.#replace();
-    if (!this.#holding) this.#onFlush();
+    if (!this.#holding) this.#proceed();
   }
 
-  #onWrite(
-    data: string | Buffer,
-    encoding: BufferEncoding | null | WriteCallback,
-    callback: WriteCallback,
-    size: number | undefined,
-  ): boolean {
-    if (typeof encoding === 'function') return this.#onWrite(data, null, encoding, size);
-    this.#guardEnd();
-    if (this.#refused) return this.#discard(callback);
+  #onKept(bytes: number): void {
     // what is sent after the socket was destroyed is lost, also while the destruction is put off
-    if (this.#destroy?.requested) return false;
-    const res = this.#res;
-    const nothing = data.length === 0 && res.finished && !this.#holding;
-    if (nothing || res.socket?.destroyed || !(this.#holding || this.#keeper.mustHold())) {
-      const accepted = this.#writeRaw.call(res, data, encoding, callback, size);
-      this.#headOut ||= res._headerSent && res.outputData.length === 0;
-      return accepted;
-    }
-    this.#kept.add(data, encoding, callback, !this.#holding);
-    this.#hold();
-    return false;
-  }
-
-  /** Drops what comes after a refusal; to whom it matters, it is sent when the refusal is. */
-  #discard(callback: WriteCallback): boolean {
-    if (callback && this.#res.outputData.length > 0) this.#kept.add('', null, callback, !this.#holding);
-    else if (callback) process.nextTick(callback);
-    return false;
-  }
-
-  /** Node calls this when it is the response's turn in the pipeline. */
-  #onFlush(): void {
-    this.#guardEnd();
-    if (this.#holding) {
-      this.#deferDestroy();
+    if (this.#destroy?.requested) {
+      this.#kept.lose(bytes);
+      this.#watchFinish();
       return;
     }
-    if (this.#res.outputData.length > 0 && this.#keeper.mustHold()) this.#hold();
-    else this.#release();
+    this.#kept.onKept(bytes);
+    this.#takeOver();
+  }
+
+  #takeOver(): void {
+    this.#guardEnd();
+    this.#kept.take();
+    if (!this.#holding && this.#kept.any) this.#hold();
   }
 
   #hold(): void {
-    if (this.#holding) return;
-    this.#beginHold();
-    this.#settle();
-  }
-
-  #beginHold(): void {
     this.#holding = true;
     this.#deferDestroy();
-    if (!FINISHES_AT_END || this.#finishGated) return;
-    this.#finishGated = true;
-    Object.defineProperty(this.#res, 'writableFinished', ResponseGate.#gatedFinish);
+    this.#keeper.settle(renderedStatus(this.#res), this);
   }
 
   /** Once the head is made, and the response has its turn, it is known how it ends. */
@@ -167,21 +130,20 @@ export class ResponseGate implements VerdictListener {
     if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
   }
 
+  /** A response may end without sending anything more, if it has a length for example; Node wants it to have its turn then. */
+  #watchFinish(): void {
+    if (this.#finishWatched) return;
+    this.#finishWatched = true;
+    this.#res.prependListener('finish', () => {
+      if (!this.#closed) return;
+      if (this.#kept.bytes > 0 || this.#rendering) this.#cut();
+      else this.#open();
+    });
+  }
+
   #deferDestroy(): void {
     const { socket } = this.#res;
     if (socket) this.#destroy ??= new DeferredDestroy(socket);
-  }
-
-  #unhold(): DeferredDestroy | undefined {
-    const destroy = this.#destroy;
-    this.#holding = false;
-    this.#destroy = undefined;
-    destroy?.restore();
-    return destroy;
-  }
-
-  #settle(): void {
-    this.#keeper.settle(renderedStatus(this.#res), this);
   }
 
   onVerdict(verdict: Verdict): void {
@@ -192,9 +154,9 @@ export class ResponseGate implements VerdictListener {
   }
 
   #proceed(): void {
-    if (this.#rendering) return;
-    if (this.#keeper.mustHold()) this.#settle();
-    else this.#release();
+    if (this.#rendering || !this.#closed) return;
+    if (this.#keeper.mustHold()) this.#hold();
+    else this.#open();
   }
 
   /** A listener that throws, or a fault of this class, must cost this connection and not the process. */
@@ -207,12 +169,20 @@ export class ResponseGate implements VerdictListener {
     }
   }
 
-  #release(): void {
-    const res = this.#res;
-    const destroy = this.#unhold();
+  #open(): void {
+    const destroy = this.#letGo();
     this.#kept.release();
-    this.#headOut ||= res._headerSent && res.outputData.length === 0;
-    destroy?.perform(res.writableEnded);
+    destroy?.perform(this.#res.writableEnded);
+  }
+
+  #letGo(): DeferredDestroy | undefined {
+    const destroy = this.#destroy;
+    this.#destroy = undefined;
+    this.#closed = false;
+    this.#holding = false;
+    this.#turn.resume();
+    destroy?.restore();
+    return destroy;
   }
 
   /** Has the refusal made, and holds the response until it is there. */
@@ -223,37 +193,27 @@ export class ResponseGate implements VerdictListener {
     this.#rendering = true;
     this.#keeper.answerRefusal(create, (refusal) => {
       this.#rendering = false;
-      if (!later) this.#replaceBy(refusal);
+      if (!later) replaceOutput(res, this.#kept, refusal);
       else {
         this.#guarded(() => {
-          this.#replaceBy(refusal);
+          replaceOutput(res, this.#kept, refusal);
           this.#proceed();
         });
       }
     });
     later = true;
-    if (this.#rendering && !this.#holding) this.#beginHold();
-  }
-
-  /** Puts the refusal in the place of everything that was kept. */
-  #replaceBy(refusal: NodeResponse): void {
-    const res = this.#res;
-    const ended = res.writableEnded;
-    const callbacks = this.#kept.take().map(({ callback }) => callback);
-    impersonate(res, refusal);
-    const onSent: WriteCallback = (error) => {
-      for (const callback of callbacks) callback?.(error);
-      // the handler may never end its response, but the client has all that it will get
-      if (!ended && res.socket) res.socket[endingMethodOf(res.socket)]();
-    };
-    this.#kept.add(bytesOf(refusal), null, onSent, true);
+    if (!this.#rendering) return;
+    this.#watchFinish();
+    this.#holding = true;
+    this.#deferDestroy();
   }
 
   /** Ends the connection so that the client can tell that the response is not complete. */
   #cut(): void {
     const { socket } = this.#res;
     this.#refused = true;
-    this.#unhold();
+    loseOutput(this.#res);
+    this.#letGo();
     this.#kept.drop();
     if (!socket || socket.destroyed) return;
     if (endsWithConnection(this.#res)) resetConnection(socket);

@@ -11,7 +11,10 @@ const kept = 'lib/response/kept-output.ts';
 const node = 'lib/response/node-response.ts';
 const destroy = 'lib/response/deferred-destroy.ts';
 const end = 'lib/response/guarded-end.ts';
-const constructorEnd = 'res._flush = ResponseGate.#gatedFlush;';
+const turn = 'lib/response/response-turn.ts';
+const replaced = 'lib/response/replaced-output.ts';
+const constructorEnd = 'res._onPendingData = onPendingData;';
+const taken = 'for (const piece of outputData) if';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
 const wrapping = (name: string, code: string): Fault => ({
@@ -26,16 +29,21 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a dropped write callback',
     file: kept,
-    from: 'encoding, callback };',
-    to: 'encoding, callback: data.length > 0 ? null : callback };',
+    from: taken,
+    to: `for (const piece of outputData) if (piece.data.length > 0) piece.callback = null;\n ${taken}`,
   },
   {
     name: 'a dropped end callback',
     file: kept,
-    from: 'encoding, callback };',
-    to: "encoding, callback: data.length === 0 || String(data).startsWith('0') ? null : callback };",
+    from: taken,
+    to: `for (const piece of outputData) if (/^(0|$)/.test(String(piece.data))) piece.callback = null;\n ${taken}`,
   },
-  { name: 'a lost encoding', file: kept, from: 'encoding, callback };', to: 'encoding: null, callback };' },
+  {
+    name: 'a lost encoding',
+    file: kept,
+    from: taken,
+    to: `for (const piece of outputData) piece.encoding = null;\n ${taken}`,
+  },
   wrapping(
     'a lost return value of end',
     "const end = own['end']!; own['end'] = (...args) => { end.apply(res, args); };",
@@ -69,50 +77,80 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a caller’s buffer that is not copied',
     file: kept,
-    from: 'Buffer.from(data), encoding',
-    to: 'data, encoding',
+    from: 'piece.data = Buffer.from(piece.data);',
+    to: 'void piece;',
   },
   {
     name: 'pieces kept in the wrong order',
     file: kept,
-    from: 'else outputData.push(piece);',
-    to: 'else outputData.unshift(piece);',
+    from: 'else this.#pieces.push(...outputData);',
+    to: 'else this.#pieces.unshift(...outputData);',
   },
   {
-    name: 'a head before the interim responses',
-    file: kept,
-    from: 'if (!first && outputData.length > this.#count)',
-    to: 'if (outputData.length < 0)',
+    name: 'a response that keeps its turn',
+    file: turn,
+    from: 'socket._httpMessage = this.#standIn;',
+    to: '',
   },
   {
-    name: 'a flush that does not ask',
-    file: gate,
-    from: 'if (this.#res.outputData.length > 0 && this.#keeper.mustHold()) this.#hold();',
-    to: 'if (this.#holding) this.#hold();',
+    name: 'a turn that is not given back',
+    file: turn,
+    from: 'if (this.#standIn && socket?._httpMessage === this.#standIn) socket._httpMessage = this.#res;',
+    to: '',
+  },
+  {
+    name: 'a stand-in that listeners can tell from the response',
+    file: turn,
+    from: "return typeof value === 'function' && !isFixed ? value.bind(res) : value;",
+    to: 'return isFixed ? value : value;',
+  },
+  {
+    name: 'a stand-in that breaks on a method that cannot be configured',
+    file: turn,
+    from: '&& !isFixed ?',
+    to: '?',
+  },
+  {
+    name: 'a stand-in that keeps what it is told',
+    file: turn,
+    from: 'set: (res, name, value) => Reflect.set(res, name, value),',
+    to: 'set: () => true,',
+  },
+  {
+    name: 'a turn that is taken without asking',
+    file: turn,
+    from: 'if (this.#suspended) this.suspend();',
+    to: '',
+  },
+  {
+    name: 'a flush at the turn of a suspended response',
+    file: turn,
+    from: 'if (!this.#suspended) _flush.call(res);',
+    to: '_flush.call(res);',
   },
   {
     name: 'one settling for all labels',
     file: gate,
-    from: 'if (this.#keeper.mustHold()) this.#settle();',
-    to: 'if (!this.#res) this.#settle();',
+    from: 'if (this.#keeper.mustHold()) this.#hold();',
+    to: 'if (!this.#res) this.#hold();',
   },
   {
     name: 'a destroyed socket during the hold',
     file: gate,
-    from: 'this.#holding = true;\n    this.#deferDestroy();',
-    to: 'this.#holding = true;',
+    from: 'this.#holding = true;\n    this.#deferDestroy();\n    this.#keeper.settle(',
+    to: 'this.#holding = true;\n    this.#keeper.settle(',
   },
   {
     name: 'a wait for the drain that never comes',
     file: kept,
-    from: 'this.#flush.call(res);',
-    to: 'for (const { data, encoding, callback } of this.take()) Object.getPrototypeOf(res)._writeRaw.call(res, data, encoding, callback);',
+    from: 'res._flush();',
+    to: 'for (const { data, encoding, callback } of res.outputData.splice(0)) res._writeRaw(data, encoding, callback);',
   },
   {
     name: 'output after a refusal',
-    file: gate,
-    from: 'if (this.#refused) return this.#discard(callback);',
-    to: 'if (this.#refused && this.#holding) return this.#discard(callback);',
+    file: replaced,
+    from: 'res._writeRaw = (_data, encoding, callback) => {',
+    to: "const _own: NodeResponse['_writeRaw'] = (_data, encoding, callback) => {",
   },
   {
     name: 'a clean end instead of a cut',
@@ -135,13 +173,103 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a release while the refusal is made',
     file: gate,
-    from: 'if (this.#rendering) return;',
+    from: 'if (this.#rendering || !this.#closed) return;',
+    to: 'if (!this.#closed) return;',
+  },
+  {
+    name: 'a destroyed socket while the refusal is made',
+    file: gate,
+    from: 'this.#watchFinish();\n    this.#holding = true;\n    this.#deferDestroy();\n  }',
+    to: 'this.#watchFinish();\n  }',
+  },
+  {
+    name: 'a gate that stays open after the refusal',
+    file: gate,
+    from: 'if (this.#closed || (headOut && res.finished)) return;',
+    to: 'if (this.#closed || this.#refused || (headOut && res.finished)) return;',
+  },
+  {
+    name: 'a gate that closes after the last byte',
+    file: gate,
+    from: 'if (this.#closed || (headOut && res.finished)) return;',
+    to: 'if (this.#closed) return;',
+  },
+  {
+    name: 'a count that is lost in a flush',
+    file: gate,
+    from: 'process.nextTick(() => this.#kept.recount());',
+    to: '{}',
+  },
+  {
+    name: 'a count that is lost until the release',
+    file: kept,
+    from: 'this.recount();\n      res.outputData = this.#pieces;',
+    to: 'res.outputData = this.#pieces;',
+  },
+  {
+    name: 'a connection that serves others while its end waits',
+    file: end,
+    from: 'occupy(socket, res);',
     to: '',
   },
   {
-    name: 'a response that has its turn while the refusal is made',
+    name: 'a HEAD that ends with its connection',
+    file: node,
+    from: '!_hasBody || ',
+    to: '',
+  },
+  {
+    name: 'corks after an end',
+    file: kept,
+    from: 'if (res.finished !== finished) return;',
+    to: '',
+  },
+  {
+    name: 'a flush of nothing',
+    file: kept,
+    from: '} else if (!res.finished) return;',
+    to: '}',
+  },
+  {
+    name: 'a finish without the turn',
     file: gate,
-    from: 'if (this.#rendering && !this.#holding) this.#beginHold();',
+    from: 'if (headOut) this.#watchFinish();',
+    to: '',
+  },
+  {
+    name: 'a listener for each label after the head',
+    file: gate,
+    from: 'if (this.#finishWatched) return;',
+    to: '',
+  },
+  {
+    name: 'a gate that stays closed when the labels are persisted',
+    file: gate,
+    from: 'if (this.#closed && !this.#holding && !this.#keeper.mustHold()) this.#open();',
+    to: '',
+  },
+  {
+    name: 'output after the destruction of the socket',
+    file: gate,
+    from: 'if (this.#destroy?.requested) {',
+    to: 'if (!this.#res) {',
+  },
+  {
+    name: 'a drain for each kept piece',
+    file: kept,
+    from: 'if (this.#res.socket) this.#unaccounted += bytes;\n    else this.#account(bytes);',
+    to: 'this.#account(bytes);',
+  },
+  {
+    name: 'a flood that nobody accounts for',
+    file: kept,
+    from: 'if (this.#res.socket) this.#unaccounted += bytes;\n    else this.#account(bytes);',
+    to: 'this.#unaccounted += bytes;',
+  },
+  {
+    name: 'bytes that stay on the connection’s account',
+    file: kept,
+    from: 'if (delta < 0) this.#unaccounted = 0;',
     to: '',
   },
   {
@@ -159,14 +287,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a finish that was not sent',
     file: kept,
-    from: 'if (this.#res.writableEnded) pieces.pop();',
+    from: 'if (res.writableEnded) pieces.pop();',
     to: '',
-  },
-  {
-    name: 'writableFinished that tells of the hold',
-    file: gate,
-    from: 'if (!FINISHES_AT_END || this.#finishGated) return;',
-    to: 'if (FINISHES_AT_END || this.#finishGated) return;',
   },
   {
     name: 'the status that the handler set later',
@@ -176,15 +298,15 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a callback that fires before the refusal is sent',
-    file: gate,
-    from: 'if (callback && this.#res.outputData.length > 0)',
-    to: 'if (callback && this.#res.outputData.length < 0)',
+    file: kept,
+    from: 'if (waiting.length > 0)',
+    to: 'if (waiting.length < 0)',
   },
   {
     name: 'a socket that is read before the response has one',
-    file: gate,
-    from: 'const onSent: WriteCallback = (error) => {',
-    to: 'const early = res.socket; const onSent: WriteCallback = (error) => { if (!early) return callbacks.forEach((callback) => callback?.(error));',
+    file: replaced,
+    from: 'const callbacks = kept.replace(bytesOf(refusal), (error) => {',
+    to: 'const early = res.socket; const callbacks = kept.replace(bytesOf(refusal), (error) => { if (!early) return callbacks.forEach((callback) => callback?.(error));',
   },
   {
     name: 'an end of the connection that does not wait for the append',
@@ -205,24 +327,16 @@ export const GATE_FAULTS: readonly Fault[] = [
     to: 'const destroy = { restore() {}, perform(_answered: boolean) {} };',
   },
   {
-    name: 'an end that is not guarded when the response has had to wait for its turn',
-    file: gate,
-    from: `#onFlush(): void {
-    this.#guardEnd();`,
-    to: '#onFlush(): void {',
-  },
-  {
     name: 'a destroyed socket when the response’s turn comes during the hold',
     file: gate,
-    from: 'if (this.#holding) {\n      this.#deferDestroy();',
-    to: 'if (this.#holding) {',
+    from: '() => this.#holding && this.#deferDestroy()',
+    to: '() => {}',
   },
   {
     name: 'a gate that serves the keeper of another request object',
     file: gate,
-    from: 'if (res[kGate]) {',
-    to: `if (res[kGate]) return res[kGate];
-    if (!res) {`,
+    from: 'if (res._onPendingData[kGate]) {',
+    to: 'const other = res._onPendingData[kGate];\n    if (other) return other;\n    if (!res) {',
   },
   {
     name: 'a reset of the encrypted side',

@@ -352,7 +352,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         for (const way of WAYS) {
           it(`G2, P32, P33: ${way.name} becomes 403 session.persist_failed with nothing of the handler`, async () => {
             const fixture = await row();
-            const conversation = await converse(fixture, way, lastOfDenial(way));
+            // whether a stream has ended when the append fails, so that the connection could go on, is a matter of luck
+            const headers = { ...way.headers, ...(way.streams && { Connection: 'close' }) };
+            const conversation = await converse(fixture, { ...way, headers }, lastOfDenial(way));
             expect(conversation.answer).to.equal(
               denial('session.persist_failed', 'session state could not be persisted', way),
             );

@@ -42,7 +42,7 @@ describe('A held response looks like one that has accepted the data', () => {
     await held((res) => {
       expect(res.writeHead(200)).to.equal(res);
       res.flushHeaders();
-      expect(res.write('a')).to.equal(GATHERS_CHUNKS);
+      expect(res.write('a')).to.equal(true);
       expect(res.end('b')).to.equal(res);
       res.once('error', () => {});
       expect(res.write('c')).to.equal(false);
@@ -75,6 +75,16 @@ describe('A held response looks like one that has accepted the data', () => {
     });
     expect(text).to.match(/^HTTP\/1\.1 201 Created\r\n[\s\S]*Content-Length: 5\r\n[\s\S]*\r\nfirst$/);
     expect(errors).to.deep.equal(['ERR_STREAM_WRITE_AFTER_END', 'ERR_STREAM_WRITE_AFTER_END']);
+  });
+
+  it('P25: a callback of a second end is called when the answer has left', async () => {
+    const calls: unknown[] = [];
+    const text = await held((res) => {
+      res.end('answer', () => calls.push('first'));
+      res.end((error?: Error) => calls.push(error ?? 'second'));
+    });
+    expect(text).to.match(/answer$/);
+    expect(calls).to.deep.equal(['first', 'second']);
   });
 
   it('P14, P20: throws for a bad status, header, chunk or encoding at the call, and answers well after that', async () => {
@@ -290,10 +300,9 @@ describe('A held response looks like one that has accepted the data', () => {
       labels.add('secret');
     });
     const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
-    await gated.roundTrip();
-    expect(gated.store.appended).to.deep.equal([]);
-    answerFirst();
     await gated.store.called();
+    answerFirst();
+    await wire.until(/first$/);
     await gated.roundTrip();
     expect(wire.received).to.match(/first$/);
     gated.store.succeed();

@@ -1,6 +1,8 @@
-import { OutgoingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { expect } from 'chai';
-import { assertGateable, assertGateableRuntime } from '../../lib/response/node-response.js';
+import { assertGateable } from '../../lib/response/node-response.js';
+import { assertGateableRuntime } from '../../lib/response/runtime-check.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
   try {
@@ -36,11 +38,37 @@ describe('The runtime that the gate needs', () => {
     expect(onAnotherNode(ServerResponse.prototype, 'writeProcessing', () => {})).to.equal('runtime.unsupported');
   });
 
+  it('is refused where a response sends though it is not its turn, or does not tell what it keeps', () => {
+    const atOnce = function (this: ServerResponse, data: string) {
+      return this.socket?.write(data);
+    };
+    const untold = function (this: { outputData: object[] }, data: string) {
+      this.outputData.push({ data });
+    };
+    expect(onAnotherNode(OutgoingMessage.prototype, '_writeRaw', atOnce)).to.equal('runtime.unsupported');
+    expect(onAnotherNode(OutgoingMessage.prototype, '_writeRaw', untold)).to.equal('runtime.unsupported');
+  });
+
+  it('is refused where what was kept is not sent', () => {
+    expect(onAnotherNode(OutgoingMessage.prototype, '_flush', () => {})).to.equal('runtime.unsupported');
+  });
+
   it('is refused where the place of the gate is missing', () => {
     expect(onAnotherNode(OutgoingMessage.prototype, '_flush', undefined)).to.equal('runtime.unsupported');
   });
 
   it('P8: a response without that place is refused, with a code', () => {
     expect(codeOf(() => assertGateable({ write() {}, end() {} }))).to.equal('runtime.unsupported');
+  });
+
+  it('G1: a response that sends in a way of its own is refused, with a code', () => {
+    class OwnWay extends ServerResponse {
+      _writeRaw(data: string): boolean {
+        return this.socket?.write(data) ?? false;
+      }
+    }
+    const request = new IncomingMessage(new Socket());
+    expect(codeOf(() => assertGateable(new ServerResponse(request)))).to.equal(undefined);
+    expect(codeOf(() => assertGateable(new OwnWay(request)))).to.equal('runtime.unsupported');
   });
 });

@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
-import { type Alarm, type AplSessionMiddleware, aplSessionMiddleware, type RequestSecurity } from '../../lib/index.js';
+import {
+  type Alarm,
+  type AplSessionMiddleware,
+  type AplSessionOptions,
+  aplSessionMiddleware,
+  type RequestSecurity,
+} from '../../lib/index.js';
 import { get, type RunningServer, serve, Wire } from './raw-http.js';
 
 /** A store whose appends wait until the test settles them. Loads are empty. */
@@ -49,13 +55,14 @@ export class GatedServer {
   #middleware: AplSessionMiddleware | undefined;
   #running: RunningServer | undefined;
 
-  async start(handler: GatedHandler): Promise<this> {
+  async start(handler: GatedHandler, options: Partial<AplSessionOptions> = {}): Promise<this> {
     const middleware = aplSessionMiddleware({
       session: (req) => (req.url === '/probe' ? undefined : 's'),
       store: this.store,
       storeTimeoutMs: 60_000,
       logger: { warn() {}, error() {} },
       onAlarm: (alarm) => this.alarms.push(alarm),
+      ...options,
     });
     this.#middleware = middleware;
     this.#running = await serve((req, res) => {

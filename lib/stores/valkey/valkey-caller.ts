@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import { withDeadline } from '../../contract/deadline.js';
-import { Deadlines } from '../../contract/deadlines.js';
+import { Deadlines, type TimedCall } from '../../contract/deadlines.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
 import type { ValkeyClient } from './valkey-client.js';
@@ -50,8 +50,8 @@ export class ValkeyCaller {
   }
 
   /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
-  withCommandDeadline<T>(operation: string, command: () => Promise<T>): Promise<T> {
-    return this.#deadlines.promise(operation, command);
+  watch<T>(command: TimedCall<T>): void {
+    this.#deadlines.run(command);
   }
 
   #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
@@ -68,8 +68,8 @@ export class ValkeyCaller {
 
   #attempt<T>(operation: string, command: Command<T>): Promise<T> {
     const now = this.#connection.readyNow();
-    if (now) return this.withCommandDeadline(operation, () => command(now));
-    return this.#connection.ready().then((client) => this.withCommandDeadline(operation, () => command(client)));
+    if (now) return this.#deadlines.promise(operation, () => command(now));
+    return this.#connection.ready().then((client) => this.#deadlines.promise(operation, () => command(client)));
   }
 
   /** Tries again where that may help. If that fails as well, the first failure is what tells why. */

@@ -1,6 +1,7 @@
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { sha256Hex } from '../../session/digest.js';
+import { type RefreshListener, TtlRefresh } from './ttl-refresh.js';
 import { ValkeyCaller } from './valkey-caller.js';
 import type { ValkeyClient } from './valkey-client.js';
 import { parseValkeyConfig, ttlAlarm, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
@@ -35,6 +36,13 @@ export class ValkeySessionStore implements SessionStore {
   readonly #connection: ValkeyLink;
   readonly #caller: ValkeyCaller;
   readonly #alarmListeners = new Set<AlarmListener>();
+  readonly #refreshes: RefreshListener = {
+    onKeyGone: () => this.#raiseRefreshFailure('The key was gone when its TTL was to be refreshed.'),
+    onRefreshFailed: (error) => {
+      if (isDemotion(error)) this.#connection.reset();
+      this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
+    },
+  };
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
@@ -91,10 +99,10 @@ export class ValkeySessionStore implements SessionStore {
     const members = client.smembers(key).then(membersOf);
     const reading = stillPrimary ? Promise.all([members, stillPrimary]).then(([labels]) => labels) : members;
     if (ttlSeconds === undefined) return reading;
-    const refreshing = client.expire(key, ttlSeconds);
-    refreshing.catch(() => {});
+    const refresh = new TtlRefresh(client.expire(key, ttlSeconds), this.#refreshes);
+    this.#caller.watch(refresh);
     return reading.then((labels) => {
-      void this.#watchRefresh(labels, refreshing);
+      refresh.onRead(labels);
       return labels;
     });
   }
@@ -113,19 +121,6 @@ export class ValkeySessionStore implements SessionStore {
     const { first, second } = pairOf('SADD + EXPIRE', replies);
     countOf('SADD', resultOf(first));
     countOf('EXPIRE', resultOf(second));
-  }
-
-  /** The labels were read, so they count; that they may expire too early is worth an alarm. */
-  async #watchRefresh(labels: readonly string[], refreshing: Promise<unknown>): Promise<void> {
-    try {
-      const refreshed = countOf('EXPIRE', await this.#caller.withCommandDeadline('TTL refresh', () => refreshing));
-      if (refreshed === 0 && labels.length > 0) {
-        this.#raiseRefreshFailure('The key was gone when its TTL was to be refreshed.');
-      }
-    } catch (error) {
-      if (isDemotion(error)) this.#connection.reset();
-      this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
-    }
   }
 
   #raiseRefreshFailure(error: string): void {

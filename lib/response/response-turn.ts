@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net';
+import { AplSessionError } from '../contract/errors.js';
+import type { NodeResponse } from './node-response.js';
+
+/** A socket as Node's HTTP server uses it: with the response whose turn it is. */
+type ServerSocket = Socket & { _httpMessage?: NodeResponse | null };
+
+/** Is told and asked everything in the place of its response. Only that it is another object matters. */
+const STAND_IN: ProxyHandler<NodeResponse> = {
+  get(res, name) {
+    const value: unknown = Reflect.get(res, name);
+    const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
+    return typeof value === 'function' && !isFixed ? value.bind(res) : value;
+  },
+  set: (res, name, value) => Reflect.set(res, name, value),
+};
+
+/** Makes whatever comes on a connection wait for ever: its last response is over. */
+export function occupy(connection: Socket, last: NodeResponse): void {
+  const socket: ServerSocket = connection;
+  socket._httpMessage ??= new Proxy(last, STAND_IN);
+}
+
+/**
+ * A response's turn on its connection. A response that is not the socket's current one keeps what it sends: so Node
+ * does it in a pipeline. This makes one wait though it is its turn, and everybody else on the connection wait for it.
+ */
+export class ResponseTurn {
+  readonly #res: NodeResponse;
+  readonly #onTurn: () => void;
+  #suspended = false;
+  #standIn: NodeResponse | undefined;
+  #awaitsSocket = false;
+
+  /** @param onTurn called when the turn comes of a response that waits in a pipeline */
+  constructor(res: NodeResponse, onTurn: () => void) {
+    this.#res = res;
+    this.#onTurn = onTurn;
+  }
+
+  suspend(): void {
+    this.#suspended = true;
+    const socket: ServerSocket | null = this.#res.socket;
+    if (!socket) {
+      this.#awaitSocket();
+      return;
+    }
+    const current = socket._httpMessage;
+    if (current === this.#res) {
+      this.#standIn = new Proxy(current, STAND_IN);
+      socket._httpMessage = this.#standIn;
+    } else if (current) {
+      // whose turn it is, and who sends, is not to be known here
+      socket.destroy(new AplSessionError('runtime.unsupported', 'The connection is in use by another response.'));
+    }
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    const socket: ServerSocket | null = this.#res.socket;
+    if (this.#standIn && socket?._httpMessage === this.#standIn) socket._httpMessage = this.#res;
+    this.#standIn = undefined;
+  }
+
+  #awaitSocket(): void {
+    if (this.#awaitsSocket) return;
+    this.#awaitsSocket = true;
+    const res = this.#res;
+    const { assignSocket, _flush } = res;
+    const onSocket = (): void => {
+      if (this.#suspended) this.suspend();
+      this.#onTurn();
+    };
+    res.assignSocket = (socket: Socket) => {
+      // whoever listens to this event may write at once, so this must be the first to hear of it
+      res.prependOnceListener('socket', onSocket);
+      assignSocket.call(res, socket);
+    };
+    res._flush = () => {
+      if (!this.#suspended) _flush.call(res);
+    };
+  }
+}
