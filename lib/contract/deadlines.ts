@@ -30,6 +30,8 @@ export class Deadlines {
   /** Where the ring begins and ends. */
   readonly #ends: Running & { after: Running };
   #timer: NodeJS.Timeout | undefined;
+  /** Who waits until no call is under way. */
+  #onIdle: Array<() => void> = [];
 
   /** @param errorOf how the call of this name fails once it has taken `timeoutMs` */
   constructor(timeoutMs: number, errorOf: (name: string) => Error) {
@@ -47,14 +49,14 @@ export class Deadlines {
   run<T>(call: TimedCall<T>): void {
     const running = this.#begin(call);
     const fail = (error: unknown): void => {
-      if (end(running)) call.onError(error);
+      if (this.#end(running)) call.onError(error);
     };
     try {
       const answer: unknown = call.start();
       if (!isPromiseLike(answer)) throw new TypeError('What was returned is no promise: it has no then().');
       // one that is not of the language may call back at once, or twice
       Promise.resolve(answer as PromiseLike<T>).then((value) => {
-        if (end(running)) call.onValue(value);
+        if (this.#end(running)) call.onValue(value);
       }, fail);
     } catch (error) {
       queueMicrotask(() => fail(error));
@@ -66,9 +68,16 @@ export class Deadlines {
     return new Promise((onValue, onError) => this.run({ name, start, onValue, onError }));
   }
 
+  /** Waits until no call is under way. */
+  async idle(): Promise<void> {
+    while (this.#ends.after !== this.#ends) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
   #begin(call: Running['call']): Running {
     const { before } = this.#ends;
-    const running: Running = { call, expiresAtMs: performance.now() + this.#timeoutMs, before, after: this.#ends };
+    // a whole number is no object of its own
+    const expiresAtMs = Math.ceil(performance.now()) + this.#timeoutMs;
+    const running: Running = { call, expiresAtMs, before, after: this.#ends };
     before.after = running;
     this.#ends.before = running;
     this.#timer ??= this.#expireIn(this.#timeoutMs);
@@ -85,7 +94,7 @@ export class Deadlines {
       // calls of one moment expire together: what the first one's error does must not decide about the others
       const now = performance.now() + TIMER_RESOLUTION_MS;
       for (let first = this.#ends.after; first.expiresAtMs <= now; first = this.#ends.after) {
-        end(first);
+        this.#end(first);
         first.call.onError(this.#errorOf(first.call.name));
       }
     } finally {
@@ -96,14 +105,15 @@ export class Deadlines {
       this.#timer = after === this.#ends ? undefined : this.#expireIn(Math.max(ms, 0));
     }
   }
-}
 
-/** Takes a call out of the ring. Whether it was still in it. */
-function end(running: Running): boolean {
-  const { before, after } = running;
-  if (!after) return false;
-  before.after = after;
-  after.before = before;
-  running.after = undefined;
-  return true;
+  /** Takes a call out of the ring. Whether it was still in it. */
+  #end(running: Running): boolean {
+    const { before, after } = running;
+    if (!after) return false;
+    before.after = after;
+    after.before = before;
+    running.after = undefined;
+    if (before === after) for (const resolve of this.#onIdle.splice(0)) resolve();
+    return true;
+  }
 }

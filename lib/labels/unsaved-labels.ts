@@ -1,44 +1,52 @@
+/** Hears of each label that the store does not know. */
+export interface NewLabelListener {
+  onNewLabel(): void;
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
 /**
  * Which labels of a request the store has not acknowledged. Kept apart from the set that handlers see, so that no
  * handler can declare a label saved.
  */
 export class UnsavedLabels {
-  /** Those that were taken come first. */
-  #labels: string[] = [];
-  readonly #onNote: () => void;
-  #untried = false;
+  readonly #listener: NewLabelListener;
+  /** What the last append took. Frozen: a store that empties its list must not have saved nothing for ever. */
+  #taken = NONE;
+  /** Noted since then. */
+  #noted: string[] | undefined;
 
-  /** @param onNote called after each label that was noted */
-  constructor(onNote: () => void) {
-    this.#onNote = onNote;
+  constructor(listener: NewLabelListener) {
+    this.#listener = listener;
   }
 
   /** Whether any label waits for the store's acknowledgement, tried or not. */
   get any(): boolean {
-    return this.#labels.length > 0;
+    return this.#noted !== undefined || this.#taken.length > 0;
   }
 
   /** Whether a label was noted since the last `take()`: only then is another append worth its time. */
   get untried(): boolean {
-    return this.#untried;
+    return this.#noted !== undefined;
   }
 
   note(label: string): void {
     // a list that grows by itself reserves room for many
-    if (this.#labels.length === 0) this.#labels = [label];
-    else this.#labels.push(label);
-    this.#untried = true;
-    this.#onNote();
+    if (this.#noted === undefined) this.#noted = [label];
+    else this.#noted.push(label);
+    this.#listener.onNewLabel();
   }
 
-  /** Everything that is not saved, for one append. Frozen: a store that empties its list must not have saved nothing for ever. */
+  /** Everything that is not saved, for one append. */
   take(): readonly string[] {
-    this.#untried = false;
-    return Object.freeze([...this.#labels]);
+    const noted = this.#noted ?? [];
+    this.#noted = undefined;
+    this.#taken = Object.freeze(this.#taken.length > 0 ? this.#taken.concat(noted) : noted);
+    return this.#taken;
   }
 
   /** The store has acknowledged what was taken last. */
-  saved(labels: readonly string[]): void {
-    this.#labels = this.#labels.slice(labels.length);
+  saved(): void {
+    this.#taken = NONE;
   }
 }

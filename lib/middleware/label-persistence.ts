@@ -1,34 +1,33 @@
 import type { SessionStoreFailure } from '../contract/alarms.js';
+import type { TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import { LabelSet } from '../labels/label-set.js';
-import { UnsavedLabels } from '../labels/unsaved-labels.js';
+import { type NewLabelListener, UnsavedLabels } from '../labels/unsaved-labels.js';
 import { errorText } from './alarm-sink.js';
-import { type AppendListener, codeOf, type StoreAccess } from './store-access.js';
+import { codeOf, type StoreAccess } from './store-access.js';
 
 /** What an alarm about a failed append tells of its request; of a session without one, the name. */
 export type AppendContext = Pick<SessionStoreFailure, 'route' | 'decisionWasAllow' | 'bytesSent'>;
 
 /** Whose labels they are. */
-export interface PersistenceOwner {
-  /** Called after each label that the store does not know. */
-  onNewLabel(): void;
+export interface PersistenceOwner extends NewLabelListener {
   describe(): AppendContext;
-}
-
-/** Waits until everything was tried. */
-export interface SettleListener {
-  /** Must not throw. */
+  /** Everything was tried, after `settle()`. Must not throw. */
   onSettled(): void;
 }
 
 type Persisted = (error?: AplSessionError) => void;
 
+const NOBODY: readonly Persisted[] = Object.freeze([]);
+/** Labels without a session have no way into the store. */
+const NO_OWNER: NewLabelListener = Object.freeze({ onNewLabel() {} });
+
 /**
- * The labels of one request, and their way into the store: at most one append at a time, each label tried once. Who waits
- * for an append is an object with a method, as promises and functions between the store and the response are memory
- * that every held response takes.
+ * The labels of one request, and their way into the store: at most one append at a time, each label tried once. It is
+ * itself the call of that append, and who waits for it is an object with a method, as objects, promises and functions
+ * between the store and the response are memory that every held response takes.
  */
-export class LabelPersistence implements AppendListener {
+export class LabelPersistence implements TimedCall<void> {
   readonly labels: LabelSet;
   readonly #unsaved: UnsavedLabels;
   readonly #access: StoreAccess;
@@ -36,9 +35,9 @@ export class LabelPersistence implements AppendListener {
   readonly #owner: PersistenceOwner;
   #appending = false;
   /** Who waits for the append under way. */
-  #persisted: readonly Persisted[] = [];
-  /** Who waits for that, and for those that must follow. */
-  #settlers: readonly SettleListener[] = [];
+  #persisted = NOBODY;
+  /** The owner waits for that, and for those that must follow. */
+  #settling = false;
 
   constructor(
     access: StoreAccess,
@@ -49,7 +48,7 @@ export class LabelPersistence implements AppendListener {
     this.#access = access;
     this.#sessionId = sessionId;
     this.#owner = owner;
-    this.#unsaved = new UnsavedLabels(sessionId === undefined ? () => {} : () => owner.onNewLabel());
+    this.#unsaved = new UnsavedLabels(sessionId === undefined ? NO_OWNER : owner);
     this.labels = new LabelSet(storedLabels, this.#unsaved);
   }
 
@@ -76,44 +75,53 @@ export class LabelPersistence implements AppendListener {
     }
   }
 
-  /** Appends until everything was tried, and tells the listener, later in any case; failures are alarms. */
-  settle(listener: SettleListener): void {
-    if (!this.unsettled) {
-      queueMicrotask(() => listener.onSettled());
-      return;
-    }
-    // unlike a spread, this reserves no room for more
-    this.#settlers = this.#settlers.concat(listener);
-    this.#append();
+  /** Appends until everything was tried, and tells the owner, later in any case; failures are alarms. */
+  settle(): void {
+    if (this.unsettled) {
+      this.#settling = true;
+      this.#append();
+    } else queueMicrotask(() => this.#tellSettled());
   }
 
-  onAppended(labels: readonly string[]): void {
-    this.#unsaved.saved(labels);
+  get name(): string {
+    return 'append';
+  }
+
+  start(): PromiseLike<void> {
+    return this.#access.store.appendLabels(this.#sessionId as string, this.#unsaved.take());
+  }
+
+  onValue(): void {
+    this.#unsaved.saved();
     this.#onTried();
   }
 
-  onAppendFailed(cause: unknown): void {
+  onError(cause: unknown): void {
     this.#onTried(this.#failure(cause));
   }
 
   #append(): void {
     if (this.#appending) return;
     this.#appending = true;
-    this.#access.append(this.#sessionId as string, this.#unsaved.take(), this);
+    this.#access.append(this);
   }
 
   #onTried(error?: AplSessionError): void {
     this.#appending = false;
     const persisted = this.#persisted;
-    this.#persisted = [];
+    this.#persisted = NOBODY;
     for (const call of persisted) call(error);
-    if (this.unsettled && this.#settlers.length > 0) {
-      this.#append();
+    if (this.#settling) this.#tellSettled();
+  }
+
+  #tellSettled(): void {
+    // a label may have come meanwhile, and what was not tried has not failed
+    if (this.unsettled) {
+      this.settle();
       return;
     }
-    const settlers = this.#settlers;
-    this.#settlers = [];
-    for (const listener of settlers) listener.onSettled();
+    this.#settling = false;
+    this.#owner.onSettled();
   }
 
   #failure(cause: unknown): AplSessionError {

@@ -90,6 +90,7 @@ class LoadedSession implements OpenSession {
     this.#persistence = new LabelPersistence(access, session.id, storedLabels, {
       onNewLabel: () => this.#settleSoon(),
       describe: () => ({ route: withoutSecrets(name, [session.id, ...this.labels]) }),
+      onSettled() {},
     });
   }
 
@@ -128,7 +129,7 @@ class LoadedSession implements OpenSession {
     this.#settling = true;
     queueMicrotask(() => {
       this.#settling = false;
-      this.#persistence.settle({ onSettled() {} });
+      this.#persistence.settle();
     });
   }
 }

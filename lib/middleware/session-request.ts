@@ -10,12 +10,7 @@ import { isOver, onceOver } from '../response/response-end.js';
 import { ResponseGate } from '../response/response-gate.js';
 import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
-import {
-  type AppendContext,
-  LabelPersistence,
-  type PersistenceOwner,
-  type SettleListener,
-} from './label-persistence.js';
+import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
 import { routeName } from './route-name.js';
 import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
@@ -35,12 +30,14 @@ export interface Exchange {
   readonly headersAtEntry: HeaderSnapshot;
 }
 
+const NOBODY: readonly VerdictListener[] = Object.freeze([]);
+
 /**
  * A request of a session: its labels, its violation, and the rule by which its response is held, released or refused. A
  * request that adds no label pays for this object only: the gate is put on its response with the first label that is
  * new.
  */
-export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListener {
+export class SessionRequest implements GateKeeper, PersistenceOwner {
   readonly sessionId: string | undefined;
   readonly source: string | undefined;
   readonly #exchange: Exchange;
@@ -48,7 +45,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
   #persistence: LabelPersistence | undefined;
   #gate: ResponseGate | undefined;
   /** Who waits for a verdict on the response. */
-  #listeners: readonly VerdictListener[] = [];
+  #listeners = NOBODY;
   #violation: Violation | undefined;
   #denial: DenialRenderer | undefined;
   #answered = false;
@@ -115,7 +112,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
 
   onNewLabel(): void {
     const { res } = this.#exchange;
-    const settle = (): void => this.#persistence?.settle(this);
+    const settle = (): void => this.#persistence?.settle();
     if (isOver(res)) {
       // nobody waits for this response any more, but the label must not be lost
       queueMicrotask(settle);
@@ -149,12 +146,12 @@ export class SessionRequest implements GateKeeper, PersistenceOwner, SettleListe
     this.#denied ||= status !== undefined && this.#isDenial(status);
     // unlike a spread, this reserves no room for more
     this.#listeners = this.#listeners.concat(listener);
-    this.#asked().settle(this);
+    this.#asked().settle();
   }
 
   onSettled(): void {
     const listeners = this.#listeners;
-    this.#listeners = [];
+    this.#listeners = NOBODY;
     for (const listener of listeners) listener.onVerdict(this.#verdict());
   }
 

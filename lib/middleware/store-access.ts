@@ -9,31 +9,23 @@ export interface LoadListener {
   onLoadFailed(cause: unknown): void;
 }
 
-/** Hears, later, of an append; neither method may throw. */
-export interface AppendListener {
-  onAppended(labels: readonly string[]): void;
-  onAppendFailed(cause: unknown): void;
-}
-
 /** What one middleware needs for talking to its store. */
 export class StoreAccess {
   readonly store: SessionStore;
   readonly raise: AlarmListener;
-  readonly #deadlines: Deadlines;
-  #appends = 0;
-  #onIdle: Array<() => void> = [];
+  readonly #loads: Deadlines;
+  readonly #appends: Deadlines;
 
   constructor(store: SessionStore, storeTimeoutMs: number, raise: AlarmListener) {
     this.store = store;
     this.raise = raise;
-    this.#deadlines = new Deadlines(
-      storeTimeoutMs,
-      (operation) =>
-        new AplSessionError(
-          'store.timeout',
-          `The session store did not settle the ${operation} within ${storeTimeoutMs} ms.`,
-        ),
-    );
+    const tooLate = (operation: string): AplSessionError =>
+      new AplSessionError(
+        'store.timeout',
+        `The session store did not settle the ${operation} within ${storeTimeoutMs} ms.`,
+      );
+    this.#loads = new Deadlines(storeTimeoutMs, tooLate);
+    this.#appends = new Deadlines(storeTimeoutMs, tooLate);
   }
 
   /**
@@ -41,25 +33,17 @@ export class StoreAccess {
    * not an iterable of strings.
    */
   load(sessionId: string, listener: LoadListener): void {
-    this.#deadlines.run(new LoadCall(this.store, sessionId, listener));
+    this.#loads.run(new LoadCall(this.store, sessionId, listener));
   }
 
-  /** Appends labels to a session. Fails if the store does, throws or misses the deadline. */
-  append(sessionId: string, labels: readonly string[], listener: AppendListener): void {
-    this.#appends += 1;
-    this.#deadlines.run(new AppendCall(this, sessionId, labels, listener));
+  /** Makes an append. Fails if the store does, throws or misses the deadline. */
+  append(call: TimedCall<void>): void {
+    this.#appends.run(call);
   }
 
   /** Waits for the appends under way. */
-  async idle(): Promise<void> {
-    while (this.#appends > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-  }
-
-  /** For the call of an append. */
-  appended(): void {
-    this.#appends -= 1;
-    if (this.#appends > 0) return;
-    for (const resolve of this.#onIdle.splice(0)) resolve();
+  idle(): Promise<void> {
+    return this.#appends.idle();
   }
 }
 
@@ -95,38 +79,6 @@ class LoadCall implements TimedCall<unknown> {
 
   onError(cause: unknown): void {
     this.#listener.onLoadFailed(cause);
-  }
-}
-
-class AppendCall implements TimedCall<void> {
-  readonly #access: StoreAccess;
-  readonly #sessionId: string;
-  readonly #labels: readonly string[];
-  readonly #listener: AppendListener;
-
-  constructor(access: StoreAccess, sessionId: string, labels: readonly string[], listener: AppendListener) {
-    this.#access = access;
-    this.#sessionId = sessionId;
-    this.#labels = labels;
-    this.#listener = listener;
-  }
-
-  get name(): string {
-    return 'append';
-  }
-
-  start(): PromiseLike<void> {
-    return this.#access.store.appendLabels(this.#sessionId, this.#labels);
-  }
-
-  onValue(): void {
-    this.#access.appended();
-    this.#listener.onAppended(this.#labels);
-  }
-
-  onError(cause: unknown): void {
-    this.#access.appended();
-    this.#listener.onAppendFailed(cause);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { endingMethodOf, resetConnection } from './node-response.js';
-import { shadowMethod } from './shadow-method.js';
+import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
 const LIMIT_MS = 2_000;
@@ -12,23 +12,27 @@ const LIMIT_MS = 2_000;
  *
  * A connection that is gone (the client has left, or there is an error) is let go at once.
  */
-export class DeferredDestroy {
+export class DeferredDestroy implements Front<Socket['destroy']> {
   readonly #socket: Socket;
-  readonly #restore: () => void;
   #limit: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.#restore = shadowMethod(socket, 'destroy', (destroy) => (error) => {
+    shadowMethod(socket, 'destroy', this);
+  }
+
+  inFrontOf(destroy: Socket['destroy']): Socket['destroy'] {
+    return (error) => {
+      const socket = this.#socket;
       if (error || !socket.writable) return destroy(error);
       // what was held is lost then, and the end of the connection must not look like the end of a response
       this.#limit ??= setTimeout(() => this.#giveUp(), LIMIT_MS).unref();
       return socket;
-    });
+    };
   }
 
   #giveUp(): void {
-    this.#restore();
+    this.restore();
     resetConnection(this.#socket);
   }
 
@@ -39,7 +43,7 @@ export class DeferredDestroy {
 
   /** Lets destruction through again; does not yet perform what was asked for. */
   restore(): void {
-    this.#restore();
+    unshadowMethod(this.#socket, 'destroy', this);
   }
 
   /** Does now what was asked for; a complete answer that was just flushed is let out first. */

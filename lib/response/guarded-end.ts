@@ -3,7 +3,7 @@ import { DeferredDestroy } from './deferred-destroy.js';
 import type { GateKeeper } from './gate-keeper.js';
 import { endingMethodOf, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
 import { occupy } from './response-turn.js';
-import { shadowMethod } from './shadow-method.js';
+import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
 
 /**
  * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
@@ -11,19 +11,23 @@ import { shadowMethod } from './shadow-method.js';
  */
 export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
   const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
-  const restore = shadowMethod(endable, endingMethodOf(socket), (end) => () => {
-    if (!keeper.mustHold()) return end();
-    occupy(socket, res);
-    const destroy = new DeferredDestroy(socket);
-    keeper.settle(renderedStatus(res), {
-      onVerdict: (verdict) => {
-        destroy.restore();
-        if (verdict === 'refuse') resetConnection(socket);
-        else end();
-        destroy.perform(true);
-      },
-    });
-    return socket;
-  });
-  res.once('close', restore);
+  const method = endingMethodOf(socket);
+  const front: Front<() => unknown> = {
+    inFrontOf: (end) => () => {
+      if (!keeper.mustHold()) return end();
+      occupy(socket, res);
+      const destroy = new DeferredDestroy(socket);
+      keeper.settle(renderedStatus(res), {
+        onVerdict: (verdict) => {
+          destroy.restore();
+          if (verdict === 'refuse') resetConnection(socket);
+          else end();
+          destroy.perform(true);
+        },
+      });
+      return socket;
+    },
+  };
+  shadowMethod(endable, method, front);
+  res.once('close', () => unshadowMethod(endable, method, front));
 }

@@ -7,7 +7,8 @@ import type { NodeResponse, PendingOutput, WriteCallback } from './node-response
 export class KeptOutput {
   readonly #res: NodeResponse;
   readonly #account: NodeResponse['_onPendingData'];
-  #pieces: PendingOutput[] = [];
+  /** Never empty. */
+  #pieces: PendingOutput[] | undefined;
   /**
    * Bytes that the connection's account does not know of: on each change of it Node emits `drain` on the response whose
    * turn it is, even in the middle of a write.
@@ -20,11 +21,11 @@ export class KeptOutput {
   }
 
   get any(): boolean {
-    return this.#pieces.length > 0;
+    return this.#pieces !== undefined;
   }
 
   get bytes(): number {
-    return this.#pieces.reduce((sum, { data }) => sum + data.length, 0);
+    return this.#pieces?.reduce((sum, { data }) => sum + data.length, 0) ?? 0;
   }
 
   /** Node sets its count to 0 at the end of a flush, whatever came during it. */
@@ -39,9 +40,7 @@ export class KeptOutput {
     if (outputData.length === 0) return;
     // a caller may reuse its buffer once write() has returned
     for (const piece of outputData) if (typeof piece.data !== 'string') piece.data = Buffer.from(piece.data);
-    // a list that grows by itself reserves room for many
-    if (this.#pieces.length === 0) this.#pieces = outputData.slice();
-    else this.#pieces.push(...outputData);
+    this.#pieces = joined(this.#pieces, outputData);
     res.outputData = [];
   }
 
@@ -50,7 +49,7 @@ export class KeptOutput {
     const res = this.#res;
     this.take();
     this.recount();
-    const callbacks = this.#pieces.map((piece) => piece.callback);
+    const callbacks = this.#pieces?.map((piece) => piece.callback) ?? [];
     const accounted = res.outputSize - this.#unaccounted;
     this.#pieces = [{ data, encoding: null, callback }];
     res.outputSize = data.length;
@@ -61,7 +60,7 @@ export class KeptOutput {
 
   /** Calls back when everything that is kept was sent. */
   callAfter(callback: NonNullable<WriteCallback>): void {
-    const waiting = this.any ? this.#pieces : this.#res.outputData;
+    const waiting = this.#pieces ?? this.#res.outputData;
     if (waiting.length > 0) waiting.push({ data: '', encoding: null, callback });
     else process.nextTick(callback);
   }
@@ -93,10 +92,10 @@ export class KeptOutput {
       this.drop();
       return;
     }
-    if (this.any) {
+    if (this.#pieces) {
       this.recount();
       res.outputData = this.#pieces;
-      this.#pieces = [];
+      this.#pieces = undefined;
     } else if (!res.finished) return;
     if (socket) flush(res, socket);
   }
@@ -107,14 +106,24 @@ export class KeptOutput {
     this.take();
     this.recount();
     const accounted = res.outputSize - this.#unaccounted;
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    const pieces = this.#pieces ?? [];
+    this.#pieces = undefined;
     res.outputSize = 0;
     this.#unaccounted = 0;
     if (accounted !== 0) this.#account(-accounted);
     if (res.writableEnded) pieces.pop();
     for (const { callback } of pieces) if (callback) process.nextTick(callback, destroyedError());
   }
+}
+
+/** A list that grows by itself reserves room for sixteen more, and most responses have no more than three pieces. */
+const FEW = 8;
+
+function joined(first: PendingOutput[] | undefined, second: readonly PendingOutput[]): PendingOutput[] {
+  if (!first) return second.slice();
+  if (first.length < FEW) return first.concat(second);
+  first.push(...second);
+  return first;
 }
 
 /** Whoever corked the socket during the hold did so after these bytes, which would have left before. */

@@ -6,7 +6,7 @@ import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import { endsWithConnection, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
 import { loseOutput, replaceOutput } from './replaced-output.js';
-import { ResponseTurn } from './response-turn.js';
+import { ResponseTurn, type TurnListener } from './response-turn.js';
 
 /** Known to other copies of this package. */
 const kGate = Symbol.for('express-apl-session.gate');
@@ -19,7 +19,7 @@ type GatedResponse = NodeResponse & { _onPendingData: { [kGate]?: ResponseGate }
  * method, as it does in a pipeline. So whatever wraps the response, and in whatever order, ends up here; and the
  * response looks to everybody like one that has accepted the data, because it is one.
  */
-export class ResponseGate implements VerdictListener {
+export class ResponseGate implements VerdictListener, TurnListener {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
   readonly #kept: KeptOutput;
@@ -45,7 +45,7 @@ export class ResponseGate implements VerdictListener {
     };
     onPendingData[kGate] = this;
     res._onPendingData = onPendingData;
-    this.#turn = new ResponseTurn(res, () => this.#holding && this.#deferDestroy());
+    this.#turn = new ResponseTurn(res, this);
   }
 
   /**
@@ -144,6 +144,10 @@ export class ResponseGate implements VerdictListener {
   #deferDestroy(): void {
     const { socket } = this.#res;
     if (socket) this.#destroy ??= new DeferredDestroy(socket);
+  }
+
+  onTurn(): void {
+    if (this.#holding) this.#deferDestroy();
   }
 
   onVerdict(verdict: Verdict): void {

@@ -21,21 +21,25 @@ export function occupy(connection: Socket, last: NodeResponse): void {
   socket._httpMessage ??= new Proxy(last, STAND_IN);
 }
 
+/** Hears of the turn of a response that has waited in a pipeline. */
+export interface TurnListener {
+  onTurn(): void;
+}
+
 /**
  * A response's turn on its connection. A response that is not the socket's current one keeps what it sends: so Node
  * does it in a pipeline. This makes one wait though it is its turn, and everybody else on the connection wait for it.
  */
 export class ResponseTurn {
   readonly #res: NodeResponse;
-  readonly #onTurn: () => void;
+  readonly #listener: TurnListener;
   #suspended = false;
   #standIn: NodeResponse | undefined;
   #awaitsSocket = false;
 
-  /** @param onTurn called when the turn comes of a response that waits in a pipeline */
-  constructor(res: NodeResponse, onTurn: () => void) {
+  constructor(res: NodeResponse, listener: TurnListener) {
     this.#res = res;
-    this.#onTurn = onTurn;
+    this.#listener = listener;
   }
 
   suspend(): void {
@@ -69,7 +73,7 @@ export class ResponseTurn {
     const { assignSocket, _flush } = res;
     const onSocket = (): void => {
       if (this.#suspended) this.suspend();
-      this.#onTurn();
+      this.#listener.onTurn();
     };
     res.assignSocket = (socket: Socket) => {
       // whoever listens to this event may write at once, so this must be the first to hear of it

@@ -51,7 +51,7 @@ function isGateable(send: (res: ServerResponse) => unknown): boolean {
     told += 1;
   };
   res.assignSocket(socket);
-  const turn = new ResponseTurn(res, () => {});
+  const turn = new ResponseTurn(res, { onTurn() {} });
   turn.suspend();
   send(res);
   const kept = res.outputData.length;

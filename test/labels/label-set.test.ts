@@ -6,8 +6,10 @@ import { thrownBy } from '../support/eventually.js';
 
 function setOf(...stored: readonly string[]): { labels: LabelSet; unsaved: UnsavedLabels; notes: () => number } {
   let notes = 0;
-  const unsaved = new UnsavedLabels(() => {
-    notes += 1;
+  const unsaved = new UnsavedLabels({
+    onNewLabel() {
+      notes += 1;
+    },
   });
   return { labels: new LabelSet(stored, unsaved), unsaved, notes: () => notes };
 }
@@ -71,8 +73,10 @@ describe('LabelSet', () => {
 
   it('the label is in the set before it is announced', () => {
     let seen: string[] = [];
-    const unsaved = new UnsavedLabels(() => {
-      seen = [...labels, ...unsaved.take()];
+    const unsaved = new UnsavedLabels({
+      onNewLabel() {
+        seen = [...labels, ...unsaved.take()];
+      },
     });
     const labels: LabelSet = new LabelSet([], unsaved);
     labels.add('a');
@@ -153,7 +157,7 @@ describe('LabelSet', () => {
 
   it('the array that it was made of is copied', () => {
     const stored = ['a'];
-    const labels = new LabelSet(stored, new UnsavedLabels(() => {}));
+    const labels = new LabelSet(stored, new UnsavedLabels({ onNewLabel() {} }));
     stored.push('b');
     expect([...labels]).to.deep.equal(['a']);
   });
@@ -161,29 +165,29 @@ describe('LabelSet', () => {
 
 describe('UnsavedLabels', () => {
   it('a label stays unsaved until the store has acknowledged it', () => {
-    const unsaved = new UnsavedLabels(() => {});
+    const unsaved = new UnsavedLabels({ onNewLabel() {} });
     unsaved.note('a');
     unsaved.note('b');
     expect(unsaved.take()).to.deep.equal(['a', 'b']);
     expect(unsaved.any).to.equal(true);
-    unsaved.saved(['a', 'b']);
+    unsaved.saved();
     expect(unsaved.any).to.equal(false);
     expect(unsaved.take()).to.deep.equal([]);
   });
 
   it('a label that is noted while an append is under way is not taken for saved', () => {
-    const unsaved = new UnsavedLabels(() => {});
+    const unsaved = new UnsavedLabels({ onNewLabel() {} });
     unsaved.note('a');
-    const taken = unsaved.take();
+    unsaved.take();
     unsaved.note('b');
-    unsaved.saved(taken);
+    unsaved.saved();
     expect(unsaved.any).to.equal(true);
     expect(unsaved.untried).to.equal(true);
     expect(unsaved.take()).to.deep.equal(['b']);
   });
 
   it('after a failed append there is nothing untried, and the next append takes everything again', () => {
-    const unsaved = new UnsavedLabels(() => {});
+    const unsaved = new UnsavedLabels({ onNewLabel() {} });
     unsaved.note('a');
     unsaved.take();
     expect(unsaved.any).to.equal(true);
@@ -193,11 +197,11 @@ describe('UnsavedLabels', () => {
   });
 
   it('a list that was taken does not change any more', () => {
-    const unsaved = new UnsavedLabels(() => {});
+    const unsaved = new UnsavedLabels({ onNewLabel() {} });
     unsaved.note('a');
     const taken = unsaved.take();
     unsaved.note('b');
-    unsaved.saved(['a']);
+    unsaved.saved();
     expect(taken).to.deep.equal(['a']);
   });
 });

@@ -9,7 +9,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { mock } from 'node:test';
 import tls from 'node:tls';
 import { expect } from 'chai';
-import { shadowMethod } from '../../lib/response/shadow-method.js';
+import { type Front, shadowMethod, unshadowMethod } from '../../lib/response/shadow-method.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
@@ -264,30 +264,36 @@ describe('The connection below a held response', () => {
     const socket = responses[0]?.req.socket as Socket;
     expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal(['destroy']);
     let depth = 0;
-    const counting = (behind: () => unknown) => () => {
-      depth += 1;
-      return behind();
+    const counting: Front<Socket['destroy']> = {
+      inFrontOf: (behind) => () => {
+        depth += 1;
+        return behind();
+      },
     };
-    const remove = shadowMethod(socket, 'destroy', counting as never);
+    shadowMethod(socket, 'destroy', counting);
     socket.destroy();
-    remove();
+    unshadowMethod(socket, 'destroy', counting);
     expect({ depth, destroyed: socket.destroyed }).to.deep.equal({ depth: 1, destroyed: true });
   });
 
   it('G8: fronts of a method that overlap, as those of pipelined responses do, do not pile up', () => {
     const called: string[] = [];
     const object = { end: (): unknown => called.push('own') };
-    let remove: () => void = () => {};
-    for (let n = 0; n < 50_000; n++) {
-      const removeNext = shadowMethod(object, 'end', (behind) => () => {
+    const frontNumber = (n: number): Front<() => unknown> => ({
+      inFrontOf: (behind) => () => {
         called.push(`front ${n}`);
         return behind();
-      });
-      remove();
-      remove = removeNext;
+      },
+    });
+    let last = frontNumber(0);
+    for (let n = 1; n < 50_000; n++) {
+      const front = frontNumber(n);
+      shadowMethod(object, 'end', front);
+      unshadowMethod(object, 'end', last);
+      last = front;
     }
     object.end();
-    remove();
+    unshadowMethod(object, 'end', last);
     object.end();
     expect(called).to.deep.equal(['front 49999', 'own', 'own']);
   });
@@ -296,9 +302,11 @@ describe('The connection below a held response', () => {
     const called: string[] = [];
     const own = (): unknown => called.push('own');
     const object = { end: own };
-    shadowMethod(object, 'end', (behind) => behind)();
+    const front: Front<() => unknown> = { inFrontOf: () => () => called.push('front') };
+    shadowMethod(object, 'end', front);
+    unshadowMethod(object, 'end', front);
     object.end = own;
-    shadowMethod(object, 'end', () => () => called.push('front'));
+    shadowMethod(object, 'end', front);
     object.end();
     expect(called).to.deep.equal(['front']);
   });
