@@ -1,6 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import { isPromiseLike } from './promise-like.js';
 
-/** A call whose time is limited. Of `onValue` and `onError`, which must not throw, one is called, and that later. */
+/**
+ * A call whose time is limited. Of `onValue` and `onError`, which must not throw, one is called, and that later, in the
+ * asynchronous context in which the call was started.
+ */
 export interface TimedCall<T> {
   readonly name: string;
   start(): PromiseLike<T>;
@@ -8,13 +12,29 @@ export interface TimedCall<T> {
   onError(error: unknown): void;
 }
 
-/** A call under way, in the ring of all of them. */
-interface Running {
+/** A place in the ring of all calls. */
+interface Link {
+  before: Link;
+  /** `undefined` once the call is settled. */
+  after: Link | undefined;
+}
+
+/** A call under way. The timer that ends it may have been started by another request. */
+class Running extends AsyncResource implements Link {
   readonly call: Pick<TimedCall<unknown>, 'name' | 'onError'>;
   readonly expiresAtMs: number;
-  before: Running;
-  /** `undefined` once the call is settled. */
-  after: Running | undefined;
+  before: Link;
+  after: Link | undefined;
+
+  constructor(call: Running['call'], expiresAtMs: number, ends: Link) {
+    super('express-apl-session.call');
+    this.call = call;
+    this.expiresAtMs = expiresAtMs;
+    this.before = ends.before;
+    this.after = ends;
+    ends.before.after = this;
+    ends.before = this;
+  }
 }
 
 const TIMER_RESOLUTION_MS = 1;
@@ -28,7 +48,7 @@ export class Deadlines {
   readonly #timeoutMs: number;
   readonly #errorOf: (name: string) => Error;
   /** Where the ring begins and ends. */
-  readonly #ends: Running & { after: Running };
+  readonly #ends: Link & { after: Link };
   #timer: NodeJS.Timeout | undefined;
   /** Who waits until no call is under way. */
   #onIdle: Array<() => void> = [];
@@ -37,7 +57,7 @@ export class Deadlines {
   constructor(timeoutMs: number, errorOf: (name: string) => Error) {
     this.#timeoutMs = timeoutMs;
     this.#errorOf = errorOf;
-    const ends = { expiresAtMs: Number.POSITIVE_INFINITY } as Running;
+    const ends = {} as Link;
     ends.before = ends;
     this.#ends = Object.assign(ends, { after: ends });
   }
@@ -47,7 +67,9 @@ export class Deadlines {
    * what is no promise; what comes after the deadline is ignored. The timer never keeps the process alive.
    */
   run<T>(call: TimedCall<T>): void {
-    const running = this.#begin(call);
+    // a whole number is no object of its own
+    const running = new Running(call, Math.ceil(performance.now()) + this.#timeoutMs, this.#ends);
+    this.#timer ??= this.#expireIn(this.#timeoutMs);
     const fail = (error: unknown): void => {
       if (this.#end(running)) call.onError(error);
     };
@@ -70,18 +92,7 @@ export class Deadlines {
 
   /** Waits until no call is under way. */
   async idle(): Promise<void> {
-    while (this.#ends.after !== this.#ends) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-  }
-
-  #begin(call: Running['call']): Running {
-    const { before } = this.#ends;
-    // a whole number is no object of its own
-    const expiresAtMs = Math.ceil(performance.now()) + this.#timeoutMs;
-    const running: Running = { call, expiresAtMs, before, after: this.#ends };
-    before.after = running;
-    this.#ends.before = running;
-    this.#timer ??= this.#expireIn(this.#timeoutMs);
-    return running;
+    while (this.#first) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   #expireIn(ms: number): NodeJS.Timeout {
@@ -93,17 +104,23 @@ export class Deadlines {
     try {
       // calls of one moment expire together: what the first one's error does must not decide about the others
       const now = performance.now() + TIMER_RESOLUTION_MS;
-      for (let first = this.#ends.after; first.expiresAtMs <= now; first = this.#ends.after) {
+      for (let first = this.#first; first && first.expiresAtMs <= now; first = this.#first) {
+        const { call } = first;
         this.#end(first);
-        first.call.onError(this.#errorOf(first.call.name));
+        first.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
       }
     } finally {
       // also if a callback has thrown after all: that must not cost the others their deadline
       clearTimeout(this.#timer);
-      const { after } = this.#ends;
-      const ms = Math.ceil(after.expiresAtMs - performance.now());
-      this.#timer = after === this.#ends ? undefined : this.#expireIn(Math.max(ms, 0));
+      const next = this.#first;
+      this.#timer = next && this.#expireIn(Math.max(Math.ceil(next.expiresAtMs - performance.now()), 0));
     }
+  }
+
+  /** The call that expires next. */
+  get #first(): Running | undefined {
+    const { after } = this.#ends;
+    return after instanceof Running ? after : undefined;
   }
 
   /** Takes a call out of the ring. Whether it was still in it. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect } from 'chai';
 import { Deadlines, type TimedCall } from '../../lib/contract/deadlines.js';
 import { eventually } from '../support/eventually.js';
@@ -42,5 +43,34 @@ describe('Deadlines', () => {
     deadlines.run(neverSettled('0', again));
     await eventually(() => failed.length === 3);
     expect(failed).to.deep.equal(['0', '1', '2']);
+  });
+
+  it('G6: calls that expire together end each in the asynchronous context in which it was started', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const ended: unknown[] = [];
+    const deadlines = new Deadlines(1, (name) => new Error(name));
+    for (const name of ['first', 'second', 'third']) {
+      context.run(name, () => deadlines.run(neverSettled(name, () => ended.push(context.getStore()))));
+    }
+    await eventually(() => ended.length === 3);
+    expect(ended).to.deep.equal(['first', 'second', 'third']);
+  });
+
+  it('idle() waits for all calls, those that begin meanwhile included', async () => {
+    const deadlines = new Deadlines(60_000, (name) => new Error(name));
+    const settled: string[] = [];
+    const settling = (name: string, then: () => void): TimedCall<void> => ({
+      name,
+      start: async () => {},
+      onValue: () => {
+        settled.push(name);
+        then();
+      },
+      onError: () => {},
+    });
+    await deadlines.idle();
+    deadlines.run(settling('one', () => deadlines.run(settling('two', () => {}))));
+    await deadlines.idle();
+    expect(settled).to.deep.equal(['one', 'two']);
   });
 });

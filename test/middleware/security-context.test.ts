@@ -75,6 +75,47 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.deep.equal([true, true, true, true]);
     });
 
+    it('G6: of requests whose appends time out together, each is denied and ends with its own security', async () => {
+      const appended: string[][] = [];
+      const denied: unknown[] = [];
+      const store = {
+        loadLabels: async () => [],
+        appendLabels: (id: string, labels: readonly string[]) => {
+          appended.push([id, ...labels]);
+          return labels.includes('late') ? Promise.resolve() : new Promise<void>(() => {});
+        },
+      };
+      const app = express().use(
+        aplSessionMiddleware({
+          session: (req) => req.get('x-session'),
+          store,
+          storeTimeoutMs: 20,
+          logger: silent,
+          denial: (_violation, req, res) => {
+            denied.push([req.get('x-session'), currentSecurity().sessionId]);
+            res.end();
+          },
+        }),
+        securityContext(),
+      );
+      app.get('/', (_req, res) => {
+        currentSecurity().labels.add('secret');
+        res.on('finish', () => currentSecurity().labels.add('late'));
+        res.end('data');
+      });
+      const port = await start(app);
+      const ids = ['one', 'two', 'three'];
+      await Promise.all(ids.map((id) => request(`http://127.0.0.1:${port}`).get('/').set('x-session', id)));
+      await eventually(() => appended.length === 2 * ids.length);
+      expect(denied).to.have.deep.members(ids.map((id) => [id, id]));
+      expect(appended).to.have.deep.members(
+        ids.flatMap((id) => [
+          [id, 'secret'],
+          [id, 'secret', 'late'],
+        ]),
+      );
+    });
+
     it('G1: a label that is added through it holds the response, and is stored', async () => {
       const store = new HeldStore();
       const app = express().use(session(store), securityContext());
