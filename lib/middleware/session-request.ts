@@ -127,7 +127,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   describe(): AppendContext {
     return {
       route: routeName(this.#exchange.req, this.#secrets()),
-      decisionWasAllow: !this.#denied,
+      decisionWasAllow: !this.#isDenied(),
       bytesSent: this.#gate?.headOut ?? false,
     };
   }
@@ -142,14 +142,14 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     return labels.unsettled || (labels.pending && !this.#denied) || this.#replaces;
   }
 
-  settle(status: number | undefined, listener: VerdictListener): void {
-    this.#denied ||= status !== undefined && this.#isDenial(status);
+  settle(listener: VerdictListener): void {
     // unlike a spread, this reserves no room for more
     this.#listeners = this.#listeners.concat(listener);
     this.#asked().settle();
   }
 
   onSettled(): void {
+    this.#isDenied();
     const listeners = this.#listeners;
     this.#listeners = NOBODY;
     for (const listener of listeners) listener.onVerdict(this.#verdict());
@@ -185,8 +185,14 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     return 'refuse';
   }
 
-  /** G3. A violation that was only recorded makes no denial of a response that is none. */
-  #isDenial(status: number): boolean {
+  /** G3. Whether what is held is a denial. */
+  #isDenied(): boolean {
+    this.#denied ||= this.#listeners.some(({ status }) => this.#isDenial(status));
+    return this.#denied;
+  }
+
+  /** A violation that was only recorded makes no denial of a response that is none. */
+  #isDenial(status = 0): boolean {
     return status === 401 || status === 403 || (this.#violation !== undefined && status >= 400);
   }
 

@@ -55,7 +55,7 @@ export function closeDetached(detached: ServerResponse): void {
 export function bytesOf(detached: NodeResponse): Buffer {
   return Buffer.concat(
     detached.outputData.map(({ data, encoding }) =>
-      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : data,
+      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : (data ?? Buffer.alloc(0)),
     ),
   );
 }

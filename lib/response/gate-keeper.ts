@@ -5,6 +5,9 @@ export type Verdict = 'release' | 'refuse';
 
 /** Waits for what becomes of a response. */
 export interface VerdictListener {
+  /** The response's status, `undefined` before there is a head. Asked again until the verdict, as interim responses are held too. */
+  readonly status: number | undefined;
+
   /** Must not throw. */
   onVerdict(verdict: Verdict): void;
 }
@@ -17,9 +20,8 @@ export interface GateKeeper {
   /**
    * Called when a hold begins, and again while `mustHold` is still true after it. Tells the listener, later in any case, when
    * the bytes may leave, or the response is to be refused.
-   * @param status the response's status, `undefined` before there is a head
    */
-  settle(status: number | undefined, listener: VerdictListener): void;
+  settle(listener: VerdictListener): void;
 
   /**
    * Makes the refusal.

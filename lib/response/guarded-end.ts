@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { DeferredDestroy } from './deferred-destroy.js';
+import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper } from './gate-keeper.js';
-import { endingMethodOf, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import { type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
 import { occupy } from './response-turn.js';
 import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
 
@@ -10,24 +10,23 @@ import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
  * nothing else is left to be written.
  */
 export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
-  const endable: Record<'destroySoon' | 'end', () => unknown> = socket;
-  const method = endingMethodOf(socket);
-  const front: Front<() => unknown> = {
-    inFrontOf: (end) => () => {
-      if (!keeper.mustHold()) return end();
+  const front: Front = {
+    onCall: (end) => {
+      if (!keeper.mustHold()) return end.proceed();
       occupy(socket, res);
-      const destroy = new DeferredDestroy(socket);
-      keeper.settle(renderedStatus(res), {
+      const ending = new DeferredEnd(res, socket);
+      keeper.settle({
+        status: renderedStatus(res),
         onVerdict: (verdict) => {
-          destroy.restore();
+          ending.restore();
           if (verdict === 'refuse') resetConnection(socket);
-          else end();
-          destroy.perform(true);
+          else end.proceed();
+          ending.perform(true);
         },
       });
       return socket;
     },
   };
-  shadowMethod(endable, method, front);
-  res.once('close', () => unshadowMethod(endable, method, front));
+  shadowMethod(socket, 'end', front);
+  res.once('close', () => unshadowMethod(socket, 'end', front));
 }

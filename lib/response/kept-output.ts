@@ -25,7 +25,13 @@ export class KeptOutput {
   }
 
   get bytes(): number {
-    return this.#pieces?.reduce((sum, { data }) => sum + data.length, 0) ?? 0;
+    return this.#pieces?.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) ?? 0;
+  }
+
+  /** Whether Node is in the middle of handing to the socket what it keeps. */
+  get flushing(): boolean {
+    const { outputData, outputSize } = this.#res;
+    return outputSize > 0 && (outputData[0] === undefined || outputData[0].data === null);
   }
 
   /** Node sets its count to 0 at the end of a flush, whatever came during it. */
@@ -33,15 +39,22 @@ export class KeptOutput {
     if (this.any) this.#res.outputSize = this.bytes;
   }
 
+  /** What was taken out of a flush has left the connection's account with the rest of it. */
+  recountAfterFlush(): void {
+    this.recount();
+    if (this.any && this.#res.socket) this.#unaccounted = this.bytes;
+  }
+
   /** Takes over what Node keeps. */
   take(): void {
     const res = this.#res;
     const { outputData } = res;
     if (outputData.length === 0) return;
-    // a caller may reuse its buffer once write() has returned
-    for (const piece of outputData) if (typeof piece.data !== 'string') piece.data = Buffer.from(piece.data);
-    this.#pieces = joined(this.#pieces, outputData);
     res.outputData = [];
+    const taken = outputData[0]?.data === null ? outOfFlush(outputData) : outputData;
+    // a caller may reuse its buffer once write() has returned
+    for (const piece of taken) if (piece.data instanceof Uint8Array) piece.data = Buffer.from(piece.data);
+    if (taken.length > 0) this.#pieces = joined(this.#pieces, taken);
   }
 
   /** Puts something else in the place of everything, and gives out who waits for what was there. */
@@ -111,9 +124,22 @@ export class KeptOutput {
     res.outputSize = 0;
     this.#unaccounted = 0;
     if (accounted !== 0) this.#account(-accounted);
-    if (res.writableEnded) pieces.pop();
-    for (const { callback } of pieces) if (callback) process.nextTick(callback, destroyedError());
+    for (const { callback } of pieces)
+      if (callback && !isFinish(callback)) process.nextTick(callback, destroyedError());
   }
+}
+
+/** What a flush has not come to. It goes on, and is left nothing to send. */
+function outOfFlush(pieces: readonly PendingOutput[]): PendingOutput[] {
+  const left = pieces.filter(({ data }) => data !== null);
+  const taken = left.map((piece) => ({ ...piece }));
+  for (const piece of left) Object.assign(piece, { data: '', callback: undefined });
+  return taken;
+}
+
+/** Whether it is what Node calls at the end of a response. That is not always its last piece: not if it was corked. */
+function isFinish({ name }: NonNullable<WriteCallback>): boolean {
+  return name === 'bound onFinish';
 }
 
 /** A list that grows by itself reserves room for sixteen more, and most responses have no more than three pieces. */

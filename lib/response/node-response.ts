@@ -6,7 +6,8 @@ export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
 /** One piece of a response that Node keeps because the socket may not have it yet. */
 export interface PendingOutput {
-  data: string | Buffer;
+  /** `null` once a flush has come to it. */
+  data: string | Buffer | null;
   encoding: BufferEncoding | null | undefined;
   callback: WriteCallback;
 }
@@ -93,12 +94,12 @@ export function endingMethodOf(socket: Socket): 'destroySoon' | 'end' {
  * Ends a connection in a way that cannot be taken for the end of a response: with a reset, where there is TCP below.
  * A TLS socket is reset below the encryption, as its own end would be a clean one for some clients.
  */
-export function resetConnection(socket: Socket): void {
+export function resetConnection(socket: Socket, error?: Error): void {
   const { _parent } = socket as Socket & { _parent?: Socket };
   try {
     (_parent ?? socket).resetAndDestroy();
   } catch {
     // Unix sockets and streams that only look like sockets have no reset
   }
-  socket.destroy();
+  socket.destroy(error);
 }

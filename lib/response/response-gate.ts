@@ -1,5 +1,5 @@
 import { AplSessionError } from '../contract/errors.js';
-import { DeferredDestroy } from './deferred-destroy.js';
+import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
@@ -33,14 +33,14 @@ export class ResponseGate implements VerdictListener, TurnListener {
   #headOut = false;
   #endChecked = false;
   #finishWatched = false;
-  #destroy: DeferredDestroy | undefined;
+  #ending: DeferredEnd | undefined;
 
   private constructor(res: GatedResponse, keeper: GateKeeper) {
     this.#res = res;
     this.#keeper = keeper;
     this.#kept = new KeptOutput(res);
     const onPendingData: GatedResponse['_onPendingData'] = (delta) => {
-      if (this.#closed) this.#onKept(delta);
+      if (this.#closed && delta >= 0) this.#onKept(delta);
       else this.#kept.onPendingData(delta);
     };
     onPendingData[kGate] = this;
@@ -74,8 +74,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     if (this.#closed || (headOut && res.finished)) return;
     this.#closed = true;
     this.#turn.suspend();
-    // within a flush
-    if (res.outputData.length === 0 && res.outputSize > 0) process.nextTick(() => this.#kept.recount());
+    if (this.#kept.flushing) queueMicrotask(() => this.#kept.recountAfterFlush());
     if (headOut) this.#watchFinish();
     this.#takeOver();
   }
@@ -93,15 +92,15 @@ export class ResponseGate implements VerdictListener, TurnListener {
     if (this.#refused) return;
     this.close();
     this.#refused = true;
-    const abandoned = this.#destroy?.requested && !this.#res.writableEnded;
+    const abandoned = this.#ending?.requested && !this.#res.writableEnded;
     if (this.#headOut || abandoned) this.#cut();
     else this.#replace();
     if (!this.#holding) this.#proceed();
   }
 
   #onKept(bytes: number): void {
-    // what is sent after the socket was destroyed is lost, also while the destruction is put off
-    if (this.#destroy?.requested) {
+    // what is sent after the connection was ended is lost, also while that is put off
+    if (this.#ending?.requested) {
       this.#kept.lose(bytes);
       this.#watchFinish();
       return;
@@ -118,8 +117,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   #hold(): void {
     this.#holding = true;
-    this.#deferDestroy();
-    this.#keeper.settle(renderedStatus(this.#res), this);
+    this.#deferEnd();
+    this.#keeper.settle(this);
   }
 
   /** Once the head is made, and the response has its turn, it is known how it ends. */
@@ -141,13 +140,17 @@ export class ResponseGate implements VerdictListener, TurnListener {
     });
   }
 
-  #deferDestroy(): void {
+  #deferEnd(): void {
     const { socket } = this.#res;
-    if (socket) this.#destroy ??= new DeferredDestroy(socket);
+    if (socket) this.#ending ??= new DeferredEnd(this.#res, socket);
+  }
+
+  get status(): number | undefined {
+    return renderedStatus(this.#res);
   }
 
   onTurn(): void {
-    if (this.#holding) this.#deferDestroy();
+    if (this.#holding) this.#deferEnd();
   }
 
   onVerdict(verdict: Verdict): void {
@@ -174,19 +177,19 @@ export class ResponseGate implements VerdictListener, TurnListener {
   }
 
   #open(): void {
-    const destroy = this.#letGo();
+    const ending = this.#letGo();
     this.#kept.release();
-    destroy?.perform(this.#res.writableEnded);
+    ending?.perform(this.#res.writableEnded);
   }
 
-  #letGo(): DeferredDestroy | undefined {
-    const destroy = this.#destroy;
-    this.#destroy = undefined;
+  #letGo(): DeferredEnd | undefined {
+    const ending = this.#ending;
+    this.#ending = undefined;
     this.#closed = false;
     this.#holding = false;
     this.#turn.resume();
-    destroy?.restore();
-    return destroy;
+    ending?.restore();
+    return ending;
   }
 
   /** Has the refusal made, and holds the response until it is there. */
@@ -209,7 +212,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     if (!this.#rendering) return;
     this.#watchFinish();
     this.#holding = true;
-    this.#deferDestroy();
+    this.#deferEnd();
   }
 
   /** Ends the connection so that the client can tell that the response is not complete. */

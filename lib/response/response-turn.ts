@@ -1,19 +1,31 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
 import type { NodeResponse } from './node-response.js';
 
-/** A socket as Node's HTTP server uses it: with the response whose turn it is. */
-type ServerSocket = Socket & { _httpMessage?: NodeResponse | null };
+/** A socket as Node's HTTP server uses it: with the response whose turn it is, and the latest request that has come. */
+type ServerSocket = Socket & {
+  _httpMessage?: NodeResponse | null;
+  parser?: { readonly incoming?: IncomingMessage | null } | null;
+};
 
 /** Is told and asked everything in the place of its response. Only that it is another object matters. */
 const STAND_IN: ProxyHandler<NodeResponse> = {
   get(res, name) {
+    // by this a server that closes tells idle connections, and one that others wait for is not
+    if (name === 'finished') return res.finished && !isFollowed(res);
     const value: unknown = Reflect.get(res, name);
     const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
     return typeof value === 'function' && !isFixed ? value.bind(res) : value;
   },
   set: (res, name, value) => Reflect.set(res, name, value),
 };
+
+/** Whether a younger request has come on the same connection. */
+function isFollowed({ req }: NodeResponse): boolean {
+  const latest = (req.socket as ServerSocket).parser?.incoming;
+  return latest !== undefined && latest !== null && latest !== req;
+}
 
 /** Makes whatever comes on a connection wait for ever: its last response is over. */
 export function occupy(connection: Socket, last: NodeResponse): void {

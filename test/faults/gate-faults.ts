@@ -9,12 +9,12 @@ export interface Fault {
 const gate = 'lib/response/response-gate.ts';
 const kept = 'lib/response/kept-output.ts';
 const node = 'lib/response/node-response.ts';
-const destroy = 'lib/response/deferred-destroy.ts';
+const destroy = 'lib/response/deferred-end.ts';
 const end = 'lib/response/guarded-end.ts';
 const turn = 'lib/response/response-turn.ts';
 const replaced = 'lib/response/replaced-output.ts';
 const constructorEnd = 'res._onPendingData = onPendingData;';
-const taken = 'for (const piece of outputData) if';
+const taken = 'for (const piece of taken) if';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
 const wrapping = (name: string, code: string): Fault => ({
@@ -30,19 +30,19 @@ export const GATE_FAULTS: readonly Fault[] = [
     name: 'a dropped write callback',
     file: kept,
     from: taken,
-    to: `for (const piece of outputData) if (piece.data.length > 0) piece.callback = null;\n ${taken}`,
+    to: `for (const piece of taken) if (piece.data?.length) piece.callback = null;\n ${taken}`,
   },
   {
     name: 'a dropped end callback',
     file: kept,
     from: taken,
-    to: `for (const piece of outputData) if (/^(0|$)/.test(String(piece.data))) piece.callback = null;\n ${taken}`,
+    to: `for (const piece of taken) if (/^(0|$)/.test(String(piece.data))) piece.callback = null;\n ${taken}`,
   },
   {
     name: 'a lost encoding',
     file: kept,
     from: taken,
-    to: `for (const piece of outputData) piece.encoding = null;\n ${taken}`,
+    to: `for (const piece of taken) piece.encoding = null;\n ${taken}`,
   },
   wrapping(
     'a lost return value of end',
@@ -137,7 +137,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destroyed socket during the hold',
     file: gate,
-    from: 'this.#holding = true;\n    this.#deferDestroy();\n    this.#keeper.settle(',
+    from: 'this.#holding = true;\n    this.#deferEnd();\n    this.#keeper.settle(',
     to: 'this.#holding = true;\n    this.#keeper.settle(',
   },
   {
@@ -179,7 +179,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destroyed socket while the refusal is made',
     file: gate,
-    from: 'this.#watchFinish();\n    this.#holding = true;\n    this.#deferDestroy();\n  }',
+    from: 'this.#watchFinish();\n    this.#holding = true;\n    this.#deferEnd();\n  }',
     to: 'this.#watchFinish();\n  }',
   },
   {
@@ -197,7 +197,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a count that is lost in a flush',
     file: gate,
-    from: 'process.nextTick(() => this.#kept.recount());',
+    from: 'queueMicrotask(() => this.#kept.recountAfterFlush());',
     to: '{}',
   },
   {
@@ -251,7 +251,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'output after the destruction of the socket',
     file: gate,
-    from: 'if (this.#destroy?.requested) {',
+    from: 'if (this.#ending?.requested) {',
     to: 'if (!this.#res) {',
   },
   {
@@ -281,14 +281,14 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'callbacks that never settle after an abort',
     file: kept,
-    from: 'if (callback) process.nextTick(callback, destroyedError());',
+    from: 'if (callback && !isFinish(callback)) process.nextTick(callback, destroyedError());',
     to: 'void callback;',
   },
   {
     name: 'a finish that was not sent',
     file: kept,
-    from: 'if (res.writableEnded) pieces.pop();',
-    to: '',
+    from: "return name === 'bound onFinish';",
+    to: "return name === '';",
   },
   {
     name: 'the status that the handler set later',
@@ -311,26 +311,26 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an end of the connection that does not wait for the append',
     file: end,
-    from: 'if (!keeper.mustHold()) return end();',
-    to: 'if (res) return end();',
+    from: 'if (!keeper.mustHold()) return end.proceed();',
+    to: 'if (res) return end.proceed();',
   },
   {
     name: 'an end of the connection that is as clean after a failed append',
     file: end,
     from: "if (verdict === 'refuse') resetConnection(socket);",
-    to: "if (verdict === 'refuse') end();",
+    to: "if (verdict === 'refuse') end.proceed();",
   },
   {
     name: 'an end of the connection that waits, but not for a server that closes',
     file: end,
-    from: 'const destroy = new DeferredDestroy(socket);',
-    to: 'const destroy = { restore() {}, perform(_answered: boolean) {} };',
+    from: 'const ending = new DeferredEnd(res, socket);',
+    to: 'const ending = { restore() {}, perform(_answered: boolean) {} };',
   },
   {
     name: 'a destroyed socket when the response’s turn comes during the hold',
     file: gate,
-    from: '() => this.#holding && this.#deferDestroy()',
-    to: '() => {}',
+    from: 'if (this.#holding) this.#deferEnd();',
+    to: '',
   },
   {
     name: 'a gate that serves the keeper of another request object',
@@ -353,7 +353,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destruction that is put off for ever',
     file: destroy,
-    from: 'setTimeout(() => this.#giveUp(), LIMIT_MS)',
+    from: 'setTimeout(() => this.#reset(), LIMIT_MS)',
     to: 'setTimeout(() => {}, LIMIT_MS)',
   },
   {
@@ -365,7 +365,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a lost connection that is kept',
     file: destroy,
-    from: 'if (error || !socket.writable) return destroy(error);',
+    from: 'if (!socket.writable) return call.proceed();',
     to: '',
   },
   {
@@ -373,5 +373,41 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: 'lib/response/response-end.ts',
     from: 'if (!socket[kWaiting]) {',
     to: 'if (socket) {',
+  },
+  {
+    name: 'a clean end for a client that closes its half',
+    file: destroy,
+    from: 'if (socket.readableEnded) return this.#lose(call);',
+    to: 'if (socket.readableEnded) return call.proceed();',
+  },
+  {
+    name: 'a clean end by an error',
+    file: destroy,
+    from: 'if (error) return this.#lose(call, error as Error);',
+    to: 'if (error) return call.proceed();',
+  },
+  {
+    name: 'an end of the connection during the hold',
+    file: destroy,
+    from: "const ENDS = ['destroy', 'end'] as const;",
+    to: "const ENDS = ['destroy'] as const;",
+  },
+  {
+    name: 'a connection that is idle though others wait on it',
+    file: turn,
+    from: "if (name === 'finished') return res.finished && !isFollowed(res);",
+    to: '',
+  },
+  {
+    name: 'a flush that sends what was taken out of it',
+    file: kept,
+    from: "for (const piece of left) Object.assign(piece, { data: '', callback: undefined });",
+    to: '',
+  },
+  {
+    name: 'the status that a response had when its hold began',
+    file: gate,
+    from: 'get status(): number | undefined {\n    return renderedStatus(this.#res);\n  }',
+    to: '#status: number | undefined | null = null;\n  get status(): number | undefined {\n    this.#status = this.#status === null ? renderedStatus(this.#res) : this.#status;\n    return this.#status;\n  }',
   },
 ];

@@ -13,7 +13,7 @@ import { type Front, shadowMethod, unshadowMethod } from '../../lib/response/sha
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
-/** For how long the gate puts the end of a connection off (`DeferredDestroy`). */
+/** For how long the gate puts the destruction of a connection off (`DeferredEnd`). */
 const LIMIT_MS = 2_000;
 
 const HTTP10 = get('/').replace('HTTP/1.1', 'HTTP/1.0');
@@ -246,7 +246,7 @@ describe('The connection below a held response', () => {
     });
   }
 
-  it('G8: pipelined responses leave one way to its own destroy on their connection, however many they are', async () => {
+  it('G8: pipelined responses leave one way to its own ends on their connection, however many they are', async () => {
     const responses: ServerResponse[] = [];
     gated = await new GatedServer().start((res, { labels }, req) => {
       responses.push(res);
@@ -262,12 +262,12 @@ describe('The connection below a held response', () => {
     await wire.until(/\/4$/);
     for (const res of responses) if (!res.closed) await once(res, 'close');
     const socket = responses[0]?.req.socket as Socket;
-    expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal(['destroy']);
+    expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal(['destroy', 'end']);
     let depth = 0;
-    const counting: Front<Socket['destroy']> = {
-      inFrontOf: (behind) => () => {
+    const counting: Front = {
+      onCall: ({ proceed }) => {
         depth += 1;
-        return behind();
+        return proceed();
       },
     };
     shadowMethod(socket, 'destroy', counting);
@@ -279,10 +279,10 @@ describe('The connection below a held response', () => {
   it('G8: fronts of a method that overlap, as those of pipelined responses do, do not pile up', () => {
     const called: string[] = [];
     const object = { end: (): unknown => called.push('own') };
-    const frontNumber = (n: number): Front<() => unknown> => ({
-      inFrontOf: (behind) => () => {
+    const frontNumber = (n: number): Front => ({
+      onCall: ({ proceed }) => {
         called.push(`front ${n}`);
-        return behind();
+        return proceed();
       },
     });
     let last = frontNumber(0);
@@ -302,7 +302,7 @@ describe('The connection below a held response', () => {
     const called: string[] = [];
     const own = (): unknown => called.push('own');
     const object = { end: own };
-    const front: Front<() => unknown> = { inFrontOf: () => () => called.push('front') };
+    const front: Front = { onCall: () => called.push('front') };
     shadowMethod(object, 'end', front);
     unshadowMethod(object, 'end', front);
     object.end = own;

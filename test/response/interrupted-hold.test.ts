@@ -1,0 +1,212 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { expect } from 'chai';
+import { GatedServer } from '../support/gated-server.js';
+import { get, type Wire } from '../support/raw-http.js';
+
+const HTTP_1_0 = 'GET / HTTP/1.0\r\n\r\n';
+
+describe('What comes between while a response is held', () => {
+  let gated: GatedServer;
+  afterEach(() => gated.stop());
+
+  describe('a response that ends with its connection, whose first part is out', () => {
+    let response: ServerResponse;
+    let wire: Wire;
+
+    async function heldAfterItsBeginning(): Promise<Socket> {
+      let taint: () => void = () => {};
+      gated = await new GatedServer().start((res, { labels }) => {
+        response = res;
+        res.write('beginning');
+        taint = () => labels.add('secret');
+      });
+      wire = gated.request(HTTP_1_0);
+      await wire.until(/beginning$/);
+      taint();
+      response.end(' and end');
+      await gated.store.called();
+      return response.req.socket;
+    }
+
+    const losses: Readonly<Record<string, (socket: Socket) => void>> = {
+      'the client closes its half': () => wire.socket.end(),
+      'the client sends what is no request': () => wire.send('\x01\r\n\r\n'),
+      'the socket is destroyed with an error': (socket) => socket.destroy(new Error('lost')),
+    };
+    for (const [loss, lose] of Object.entries(losses)) {
+      it(`G2: ${loss}: a reset, which nobody takes for the end of the response`, async () => {
+        lose(await heldAfterItsBeginning());
+        expect(await wire.closed()).to.match(/beginning$/);
+        expect(wire.ending).to.equal('ECONNRESET');
+        gated.store.fail();
+        await gated.roundTrip();
+        expect(gated.store.appended).to.deep.equal([['secret']]);
+      });
+    }
+
+    const ends: Readonly<Record<string, (socket: Socket) => void>> = {
+      'socket.end()': (socket) => socket.end(),
+      'socket.destroySoon()': (socket) => socket.destroySoon(),
+    };
+    for (const [call, end] of Object.entries(ends)) {
+      it(`G8: ${call} waits for the append that succeeds, and all arrives`, async () => {
+        end(await heldAfterItsBeginning());
+        gated.store.succeed();
+        expect(await wire.closed()).to.match(/beginning and end$/);
+        expect(wire.ending).to.equal('end');
+      });
+
+      it(`G2: ${call} waits for the append that fails, and is a reset`, async () => {
+        end(await heldAfterItsBeginning());
+        gated.store.fail();
+        expect(await wire.closed()).to.match(/beginning$/);
+        expect(wire.ending).to.equal('ECONNRESET');
+      });
+    }
+  });
+
+  for (const method of ['end', 'destroySoon'] as const) {
+    it(`P62: an answer whose handler then calls socket.${method}() arrives whole, and its connection ends`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        res.end('answer');
+        res.req.socket[method]();
+      });
+      const wire = gated.request(get('/'));
+      await gated.store.called();
+      gated.store.succeed();
+      expect(await wire.closed()).to.match(/answer$/);
+      expect(wire.ending).to.equal('end');
+    });
+
+    it(`G2: a response whose handler calls socket.${method}() is the 403 if its labels cannot be saved`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        res.end('answer');
+        res.req.socket[method]();
+      });
+      const wire = gated.request(get('/'));
+      await gated.store.called();
+      gated.store.fail();
+      expect(await wire.closed())
+        .to.match(/^HTTP\/1\.1 403 .*persist_failed"\}$/s)
+        .and.not.include('answer');
+    });
+  }
+
+  it('P62: what is sent after socket.end() is lost, as it would be without a hold', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.write('before');
+      res.req.socket.end();
+      res.write('after');
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.succeed();
+    expect(await wire.closed())
+      .to.match(/before\r\n$/)
+      .and.not.include('after');
+  });
+
+  it('G8: a server that closes lets a younger request on the connection be answered', async () => {
+    let younger: ServerResponse | undefined;
+    gated = await new GatedServer().start((res, { labels }, { url }) => {
+      if (url === '/younger') {
+        younger = res;
+        return;
+      }
+      labels.add('secret');
+      res.end('first answer');
+    });
+    const wire = gated.request(get('/') + get('/younger', { Connection: 'close' }));
+    await gated.store.called();
+    await gated.roundTrip();
+    gated.server.close();
+    gated.store.succeed();
+    await wire.until(/first answer/);
+    younger?.end('second answer');
+    expect(await wire.closed()).to.match(/first answer.*second answer$/s);
+    if (gated.server.listening) await once(gated.server, 'close');
+  });
+
+  for (const [interim, send] of Object.entries({
+    102: (res: ServerResponse) => res.writeProcessing(),
+    103: (res: ServerResponse) => res.writeEarlyHints({ link: '</style.css>; rel=preload' }),
+  })) {
+    it(`G3: a 401 after a held ${interim} is a denial, and stays when persisting fails`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        send(res);
+        res.writeHead(401, { 'WWW-Authenticate': 'Bearer' }).end('own denial');
+      });
+      const wire = gated.request(get('/', { Connection: 'close' }));
+      await gated.store.called();
+      gated.store.fail();
+      expect(await wire.closed()).to.match(/\r\n\r\nHTTP\/1\.1 401 .*WWW-Authenticate: Bearer.*own denial/s);
+      expect(gated.alarms).to.have.length(1);
+      expect(gated.alarms[0]).to.include({ alarm: 'session_store_failure', decisionWasAllow: false });
+    });
+  }
+
+  it('G7: a corked end that is cut emits no finish', async () => {
+    const events: string[] = [];
+    let response: ServerResponse | undefined;
+    let taintAndEnd: () => void = () => {};
+    gated = await new GatedServer().start((res, { labels }) => {
+      response = res;
+      for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
+      res.write('out');
+      taintAndEnd = () => {
+        labels.add('secret');
+        res.cork();
+        res.write('corked');
+        res.end();
+      };
+    });
+    const wire = gated.request(get('/'));
+    await wire.until(/out/);
+    taintAndEnd();
+    await gated.store.called();
+    gated.store.fail();
+    await wire.closed();
+    if (!response?.closed) await once(response as ServerResponse, 'close');
+    await gated.roundTrip();
+    expect(events).to.deep.equal(['close']);
+  });
+
+  it('G1: a label that comes in the middle of a flush holds what the flush has not come to, which leaves once', async () => {
+    let first: ServerResponse | undefined;
+    let taint: () => void = () => {};
+    gated = await new GatedServer().start((res, { labels }, { url }) => {
+      if (url === '/first') {
+        first = res;
+        return;
+      }
+      taint = () => labels.add('secret');
+      for (const piece of ['[A]', '[B]', '[C]']) res.write(piece);
+      setImmediate(() => res.end('[D]'));
+    });
+    gated.server.on('connection', (socket: Socket) => {
+      const { write } = socket;
+      socket.write = ((...args: Parameters<typeof write>) => {
+        const accepted = write.apply(socket, args);
+        if (String(args[0]) === '[A]') taint();
+        return accepted;
+      }) as typeof write;
+    });
+    const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
+    await gated.roundTrip();
+    first?.end('first answer');
+    await gated.store.called();
+    await gated.roundTrip();
+    expect(wire.received)
+      .to.match(/\[A\]/)
+      .and.not.match(/\[[BCD]\]/);
+    gated.store.succeed();
+    expect((await wire.closed()).match(/\[.\]/g)).to.deep.equal(['[A]', '[B]', '[C]', '[D]']);
+    expect(wire.received).to.match(/0\r\n\r\n$/);
+  });
+});
