@@ -28,21 +28,28 @@ export class KeptOutput {
     return this.#pieces?.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) ?? 0;
   }
 
+  /** Whether Node keeps something, and has not begun to hand it to the socket. */
+  get untouched(): boolean {
+    const [first] = this.#res.outputData;
+    return first !== undefined && first.data !== null;
+  }
+
+  /** Whether Node keeps nothing that it has not handed to the socket. */
+  get allOut(): boolean {
+    const last = this.#res.outputData.at(-1);
+    return last === undefined || last.data === null;
+  }
+
   /** Whether Node is in the middle of handing to the socket what it keeps. */
   get flushing(): boolean {
-    const { outputData, outputSize } = this.#res;
-    return outputSize > 0 && (outputData[0] === undefined || outputData[0].data === null);
+    return this.#res.outputSize > 0 && !this.untouched;
   }
 
-  /** Node sets its count to 0 at the end of a flush, whatever came during it. */
-  recount(): void {
-    if (this.any) this.#res.outputSize = this.bytes;
-  }
-
-  /** What was taken out of a flush has left the connection's account with the rest of it. */
+  /** Node sets its count to 0 at the end of a flush, whatever came during it, and takes all of it off the connection's account. */
   recountAfterFlush(): void {
-    this.recount();
-    if (this.any && this.#res.socket) this.#unaccounted = this.bytes;
+    if (!this.any) return;
+    this.#res.outputSize = this.bytes;
+    this.#unaccounted = this.bytes;
   }
 
   /** Takes over what Node keeps. */
@@ -61,7 +68,6 @@ export class KeptOutput {
   replace(data: Buffer, callback: WriteCallback): WriteCallback[] {
     const res = this.#res;
     this.take();
-    this.recount();
     const callbacks = this.#pieces?.map((piece) => piece.callback) ?? [];
     const accounted = res.outputSize - this.#unaccounted;
     this.#pieces = [{ data, encoding: null, callback }];
@@ -106,7 +112,6 @@ export class KeptOutput {
       return;
     }
     if (this.#pieces) {
-      this.recount();
       res.outputData = this.#pieces;
       this.#pieces = undefined;
     } else if (!res.finished) return;
@@ -117,7 +122,6 @@ export class KeptOutput {
   drop(): void {
     const res = this.#res;
     this.take();
-    this.recount();
     const accounted = res.outputSize - this.#unaccounted;
     const pieces = this.#pieces ?? [];
     this.#pieces = undefined;

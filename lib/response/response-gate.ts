@@ -62,7 +62,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   /** Whether the head of the response has left, so that it cannot be replaced any more. */
   get headOut(): boolean {
-    if (!this.#closed) this.#headOut ||= this.#res._headerSent && this.#res.outputData.length === 0;
+    if (!this.#closed) this.#headOut ||= this.#res._headerSent && !this.#kept.untouched;
     return this.#headOut;
   }
 
@@ -71,7 +71,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     this.#guardEnd();
     const res = this.#res;
     const headOut = this.headOut;
-    if (this.#closed || (headOut && res.finished)) return;
+    if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;
     this.#closed = true;
     this.#turn.suspend();
     if (this.#kept.flushing) queueMicrotask(() => this.#kept.recountAfterFlush());

@@ -83,8 +83,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'pieces kept in the wrong order',
     file: kept,
-    from: 'else this.#pieces.push(...outputData);',
-    to: 'else this.#pieces.unshift(...outputData);',
+    from: 'if (first.length < FEW) return first.concat(second);',
+    to: 'if (first.length < FEW) return second.concat(first);',
   },
   {
     name: 'a response that keeps its turn',
@@ -185,13 +185,13 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a gate that stays open after the refusal',
     file: gate,
-    from: 'if (this.#closed || (headOut && res.finished)) return;',
-    to: 'if (this.#closed || this.#refused || (headOut && res.finished)) return;',
+    from: 'if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;',
+    to: 'if (this.#closed || this.#refused || (headOut && res.finished && this.#kept.allOut)) return;',
   },
   {
     name: 'a gate that closes after the last byte',
     file: gate,
-    from: 'if (this.#closed || (headOut && res.finished)) return;',
+    from: 'if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;',
     to: 'if (this.#closed) return;',
   },
   {
@@ -199,12 +199,6 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: gate,
     from: 'queueMicrotask(() => this.#kept.recountAfterFlush());',
     to: '{}',
-  },
-  {
-    name: 'a count that is lost until the release',
-    file: kept,
-    from: 'this.recount();\n      res.outputData = this.#pieces;',
-    to: 'res.outputData = this.#pieces;',
   },
   {
     name: 'a connection that serves others while its end waits',
@@ -409,5 +403,11 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: gate,
     from: 'get status(): number | undefined {\n    return renderedStatus(this.#res);\n  }',
     to: '#status: number | undefined | null = null;\n  get status(): number | undefined {\n    this.#status = this.#status === null ? renderedStatus(this.#res) : this.#status;\n    return this.#status;\n  }',
+  },
+  {
+    name: 'a replacement in the middle of a flush',
+    file: kept,
+    from: 'return first !== undefined && first.data !== null;',
+    to: 'return first !== undefined;',
   },
 ];

@@ -262,7 +262,10 @@ describe('The connection below a held response', () => {
     await wire.until(/\/4$/);
     for (const res of responses) if (!res.closed) await once(res, 'close');
     const socket = responses[0]?.req.socket as Socket;
-    expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal(['destroy', 'end']);
+    expect(['destroy', 'destroySoon', 'end'].filter((name) => Object.hasOwn(socket, name))).to.deep.equal([
+      'destroy',
+      'end',
+    ]);
     let depth = 0;
     const counting: Front = {
       onCall: ({ proceed }) => {

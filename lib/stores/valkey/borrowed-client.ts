@@ -2,6 +2,7 @@ import { AplSessionError } from '../../contract/errors.js';
 import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import { RoleCheck } from './role-check.js';
+import { appendInPipeline } from './ttl-append.js';
 import type { ValkeyClient } from './valkey-client.js';
 import type { OnFirstUse, ValkeyLink } from './valkey-link.js';
 
@@ -13,6 +14,7 @@ const CLOSED_BY_ITSELF = 'Connection is closed.';
  * commands, so that its own queue stays empty during an outage.
  */
 export class BorrowedClient implements ValkeyLink {
+  readonly appendWithTtl = appendInPipeline;
   readonly #client: ValkeyClient;
   readonly #timeoutMs: number;
   readonly #onFirstUse: OnFirstUse;

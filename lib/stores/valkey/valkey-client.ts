@@ -13,6 +13,8 @@ export interface ValkeyClient {
   sadd(key: string, ...members: string[]): Promise<unknown>;
   expire(key: string, seconds: number): Promise<unknown>;
   multi(): ValkeyTransaction;
+  multi(options: { readonly pipeline: false }): Promise<unknown>;
+  exec(): Promise<unknown>;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   off(event: string, listener: (...values: unknown[]) => void): unknown;
 }

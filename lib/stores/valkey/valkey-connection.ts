@@ -5,6 +5,7 @@ import { type ConnectionFailure, connectionFailureOf, noConnection } from './con
 import { ConnectionWaiters } from './connection-waiters.js';
 import { type ClientSettings, createClient, open } from './own-client.js';
 import { RoleCheck } from './role-check.js';
+import { appendByCommands } from './ttl-append.js';
 import type { ValkeyClient } from './valkey-client.js';
 import type { ValkeyConfig } from './valkey-config.js';
 import type { OnFirstUse, ValkeyLink } from './valkey-link.js';
@@ -24,6 +25,7 @@ export function linkTo(config: ValkeyConfig, onFirstUse: OnFirstUse): ValkeyLink
  * connection is lost fails.
  */
 class ValkeyConnection implements ValkeyLink {
+  readonly appendWithTtl = appendByCommands;
   readonly #settings: ClientSettings;
   readonly #onFirstUse: OnFirstUse;
   readonly #waiters = new ConnectionWaiters();

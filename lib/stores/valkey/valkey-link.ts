@@ -1,7 +1,11 @@
+import type { AppendWithTtl } from './ttl-append.js';
 import type { ValkeyClient } from './valkey-client.js';
 
 /** The way to Valkey, as the store sees it. Nothing is dialled before the first call. */
 export interface ValkeyLink {
+  /** How its clients make a transaction. */
+  readonly appendWithTtl: AppendWithTtl;
+
   /** The client, if it is ready for commands at this moment. */
   readyNow(): ValkeyClient | undefined;
 

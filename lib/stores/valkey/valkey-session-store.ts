@@ -113,11 +113,7 @@ export class ValkeySessionStore implements SessionStore {
       countOf('SADD', await client.sadd(key, ...labels));
       return;
     }
-    const replies = await client
-      .multi()
-      .sadd(key, ...labels)
-      .expire(key, ttlSeconds)
-      .exec();
+    const replies = await this.#connection.appendWithTtl(client, { key, labels, ttlSeconds });
     const { first, second } = pairOf('SADD + EXPIRE', replies);
     countOf('SADD', resultOf(first));
     countOf('EXPIRE', resultOf(second));
