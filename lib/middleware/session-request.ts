@@ -145,6 +145,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   settle(listener: VerdictListener): void {
     // unlike a spread, this reserves no room for more
     this.#listeners = this.#listeners.concat(listener);
+    this.#isDenied();
     this.#asked().settle();
   }
 

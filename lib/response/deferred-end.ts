@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { endingMethodOf, endsWithConnection, type NodeResponse, resetConnection } from './node-response.js';
-import { type Call, type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
+import { type Call, type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
 const LIMIT_MS = 2_000;
@@ -27,7 +27,7 @@ export class DeferredEnd implements Front {
   constructor(res: NodeResponse, socket: Socket) {
     this.#res = res;
     this.#socket = socket;
-    for (const method of ENDS) shadowMethod(socket, method, this);
+    shadowMethods(socket, ENDS, this);
   }
 
   onCall(call: Call): unknown {
@@ -66,7 +66,7 @@ export class DeferredEnd implements Front {
   /** Lets every end through again; does not yet perform what was asked for. */
   restore(): void {
     clearTimeout(this.#limit);
-    for (const method of ENDS) unshadowMethod(this.#socket, method, this);
+    unshadowMethods(this.#socket, this);
   }
 
   /** Does now what was asked for; a complete answer that was just flushed is let out first. */

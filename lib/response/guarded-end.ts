@@ -3,7 +3,7 @@ import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper } from './gate-keeper.js';
 import { type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
 import { occupy } from './response-turn.js';
-import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
+import { type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
 /**
  * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
@@ -12,7 +12,7 @@ import { type Front, shadowMethod, unshadowMethod } from './shadow-method.js';
 export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
   const front: Front = {
     onCall: (end) => {
-      if (!keeper.mustHold()) return end.proceed();
+      if (end.method !== 'end' || !keeper.mustHold()) return end.proceed();
       occupy(socket, res);
       const ending = new DeferredEnd(res, socket);
       keeper.settle({
@@ -27,6 +27,6 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
       return socket;
     },
   };
-  shadowMethod(socket, 'end', front);
-  res.once('close', () => unshadowMethod(socket, 'end', front));
+  shadowMethods(socket, ['end'], front);
+  res.once('close', () => unshadowMethods(socket, front));
 }

@@ -60,7 +60,10 @@ export function assertGateable(res: object): void {
   );
 }
 
-/** The status that the rendered head has; `undefined` as long as there is none. */
+/**
+ * The status that the rendered head has; `undefined` as long as there is none. To read in the head makes one string of
+ * its twenty parts, so a response should be asked before it is held for long.
+ */
 export function renderedStatus(res: ServerResponse): number | undefined {
   const head = (res as NodeResponse)._header;
   return head === null ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));

@@ -73,9 +73,17 @@ export interface GrowthResult {
   readonly points: ReadonlyArray<{ readonly size: number; readonly cpuMicros: Summary }>;
 }
 
+export interface KeptAnswer {
+  readonly bodyBytes: number;
+  /** Beyond body and request in flight. */
+  readonly beyondBodyBytes: number;
+}
+
 export interface MemoryResult {
   readonly inFlightBytes: number;
-  readonly held: ReadonlyArray<{ readonly bodyBytes: number; readonly beyondBodyBytes: number }>;
+  readonly held: readonly KeptAnswer[];
+  /** The same answers by bare Express, where Node keeps them for another reason. */
+  readonly keptByNode: readonly KeptAnswer[];
   readonly perSessionBytes: { readonly memory: number; readonly valkey: number };
 }
 

@@ -305,7 +305,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an end of the connection that does not wait for the append',
     file: end,
-    from: 'if (!keeper.mustHold()) return end.proceed();',
+    from: "if (end.method !== 'end' || !keeper.mustHold()) return end.proceed();",
     to: 'if (res) return end.proceed();',
   },
   {

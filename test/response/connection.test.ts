@@ -9,7 +9,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { mock } from 'node:test';
 import tls from 'node:tls';
 import { expect } from 'chai';
-import { type Front, shadowMethod, unshadowMethod } from '../../lib/response/shadow-method.js';
+import { type Front, shadowMethods, unshadowMethods } from '../../lib/response/shadow-methods.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
@@ -273,9 +273,9 @@ describe('The connection below a held response', () => {
         return proceed();
       },
     };
-    shadowMethod(socket, 'destroy', counting);
+    shadowMethods(socket, ['destroy'], counting);
     socket.destroy();
-    unshadowMethod(socket, 'destroy', counting);
+    unshadowMethods(socket, counting);
     expect({ depth, destroyed: socket.destroyed }).to.deep.equal({ depth: 1, destroyed: true });
   });
 
@@ -291,12 +291,12 @@ describe('The connection below a held response', () => {
     let last = frontNumber(0);
     for (let n = 1; n < 50_000; n++) {
       const front = frontNumber(n);
-      shadowMethod(object, 'end', front);
-      unshadowMethod(object, 'end', last);
+      shadowMethods(object, ['end'], front);
+      unshadowMethods(object, last);
       last = front;
     }
     object.end();
-    unshadowMethod(object, 'end', last);
+    unshadowMethods(object, last);
     object.end();
     expect(called).to.deep.equal(['front 49999', 'own', 'own']);
   });
@@ -306,10 +306,10 @@ describe('The connection below a held response', () => {
     const own = (): unknown => called.push('own');
     const object = { end: own };
     const front: Front = { onCall: () => called.push('front') };
-    shadowMethod(object, 'end', front);
-    unshadowMethod(object, 'end', front);
+    shadowMethods(object, ['end'], front);
+    unshadowMethods(object, front);
     object.end = own;
-    shadowMethod(object, 'end', front);
+    shadowMethods(object, ['end'], front);
     object.end();
     expect(called).to.deep.equal(['front']);
   });

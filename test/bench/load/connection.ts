@@ -4,12 +4,15 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 /**
- * One keep-alive connection with one request at a time. Reads no more of a response than tells its status and its end,
- * so that the load costs a fraction of what is measured.
+ * One keep-alive connection. Reads no more of a response than tells its status and its end, so that the load costs a
+ * fraction of what is measured.
  */
 export class Connection {
   readonly #socket: Socket;
-  #onDone: (ok: boolean) => void = () => {};
+  /** `undefined` if no answer is due. */
+  #onDone: ((ok: boolean) => void) | undefined;
+  /** How many answers are due before that of the latest request. */
+  #before = 0;
   #status = 0;
   /** Bytes of the body that have not come; `Infinity` for chunks. */
   #left = 0;
@@ -35,23 +38,28 @@ export class Connection {
     });
   }
 
-  /** `onDone` learns whether the answer was a complete 200. */
+  /** `onDone` learns whether the answer was a complete 200. Of requests that are sent together, only the last one's is told. */
   send(request: string, onDone: (ok: boolean) => void): void {
+    if (this.#onDone) this.#before += 1;
     this.#onDone = onDone;
-    this.#inBody = false;
-    this.#head = undefined;
     this.#socket.write(request, 'latin1');
   }
 
   close(): void {
-    this.#onDone = () => {};
+    this.#onDone = undefined;
     this.#socket.destroy();
   }
 
   #done(ok: boolean): void {
+    this.#inBody = false;
+    this.#head = undefined;
+    if (ok && this.#before > 0) {
+      this.#before -= 1;
+      return;
+    }
     const onDone = this.#onDone;
-    this.#onDone = () => {};
-    onDone(ok);
+    this.#onDone = undefined;
+    onDone?.(ok);
   }
 
   #read(data: Buffer): void {
@@ -81,6 +89,8 @@ export class Connection {
       this.#tail = data.length >= 5 ? data.subarray(-5) : Buffer.concat([this.#tail, data]).subarray(-5);
       if (!this.#tail.equals(LAST_CHUNK)) return;
     } else if (this.#left > 0) return;
+    const next = this.#left < 0 ? data.subarray(this.#left) : undefined;
     this.#done(this.#status === 200);
+    if (next) this.#readHead(next);
   }
 }

@@ -97,6 +97,10 @@ function memorySection({ memory }: Results): string[] {
           `held response with a body of ${bodyBytes.toLocaleString('en')} bytes, beyond body and request in flight`,
           bytes(beyondBodyBytes),
         ]),
+        ...(memory.keptByNode ?? []).map(({ bodyBytes, beyondBodyBytes }) => [
+          `the same answer by bare Express with a body of ${bodyBytes.toLocaleString('en')} bytes, kept by Node behind another one`,
+          bytes(beyondBodyBytes),
+        ]),
         ['session with two labels, memory store', bytes(memory.perSessionBytes.memory)],
         ['session with two labels, Valkey', bytes(memory.perSessionBytes.valkey)],
       ],

@@ -2,8 +2,9 @@ import type { AppProcess } from '../app-process.js';
 import type { Lab } from '../lab.js';
 import type { RequestShape } from '../load/request-source.js';
 import type { Plan } from '../options.js';
-import type { MemoryResult } from '../results.js';
+import type { KeptAnswer, MemoryResult } from '../results.js';
 import { POOL_LABELS } from '../scenarios.js';
+import { median } from '../statistics.js';
 
 const BODIES = [0, 1_024, 16_384, 65_536];
 const SESSIONS = 50_000;
@@ -11,14 +12,14 @@ const SESSIONS = 50_000;
 /** Bytes for each request that waits, each response that is held, and each session. */
 export async function runMemory(lab: Lab, plan: Plan, say: (text: string) => void): Promise<MemoryResult> {
   say('memory: requests in flight, held responses, sessions');
-  const bare = await withApp(lab, 'bare', (app) => waitingBytes(lab, plan, app));
-  const { waiting, held } = await withApp(lab, 'held', async (app) => ({
-    waiting: await waitingBytes(lab, plan, app),
-    held: await heldBytes(lab, plan, app),
-  }));
+  const bare = await withApp(lab, 'bare', (app) => bareBytes(lab, plan, app));
+  const own = await withApp(lab, 'held', (app) => ownBytes(lab, plan, app));
+  const answers = (bytes: readonly number[]): KeptAnswer[] =>
+    BODIES.map((bodyBytes, n) => ({ bodyBytes, beyondBodyBytes: (bytes[n] ?? Number.NaN) - bodyBytes }));
   return {
-    inFlightBytes: waiting - bare,
-    held: held.map(({ bodyBytes, bytes }) => ({ bodyBytes, beyondBodyBytes: bytes - waiting - bodyBytes })),
+    inFlightBytes: own.waiting - bare.waiting,
+    held: answers(own.held),
+    keptByNode: answers(bare.kept),
     perSessionBytes: { memory: await memoryStoreBytes(lab), valkey: await valkeyBytes(lab) },
   };
 }
@@ -32,46 +33,65 @@ async function withApp<T>(lab: Lab, kind: string, action: (app: AppProcess) => P
   }
 }
 
-/** Bytes that one request takes whose handler has not answered. */
-async function waitingBytes(lab: Lab, plan: Plan, app: AppProcess): Promise<number> {
+const WAITING: RequestShape = { path: '/wait', session: 'fresh' };
+const bodyOf = (bytes: number): RequestShape => ({ path: `/taint-fresh-body/${bytes}`, session: 'fresh' });
+
+/** Requests that are sent on each connection, all of which wait there until `end`. */
+interface Situation {
+  readonly shapes: readonly RequestShape[];
+  end(): Promise<unknown>;
+}
+
+/** With bare Express: a request whose handler has not answered, and what Node takes for an answer behind it, which it keeps. */
+async function bareBytes(lab: Lab, plan: Plan, app: AppProcess): Promise<{ waiting: number; kept: number[] }> {
   const end = async (): Promise<void> => {
     const response = await fetch(`http://127.0.0.1:${app.port}/release`);
     await response.text();
   };
-  return bytesEach(lab, plan, app, { path: '/wait', session: 'fresh' }, end);
+  const behind = (shape: RequestShape): Situation => ({ shapes: [WAITING, shape], end });
+  const situations = [{ shapes: [WAITING], end }, behind(WAITING), ...BODIES.map((bytes) => behind(bodyOf(bytes)))];
+  const [waiting = 0, twoWaiting = 0, ...kept] = await bytesEach(lab, plan, app, situations);
+  return { waiting, kept: kept.map((bytes) => bytes - twoWaiting) };
 }
 
-async function heldBytes(lab: Lab, plan: Plan, app: AppProcess): Promise<Array<{ bodyBytes: number; bytes: number }>> {
-  const results = [];
-  for (const bodyBytes of BODIES) {
-    const shape: RequestShape = { path: `/taint-fresh-body/${bodyBytes}`, session: 'fresh' };
-    results.push({ bodyBytes, bytes: await bytesEach(lab, plan, app, shape, () => app.ask('acknowledge')) });
-  }
-  return results;
+/** With this package: a request whose handler has not answered, and what a held response takes beyond that. */
+async function ownBytes(lab: Lab, plan: Plan, app: AppProcess): Promise<{ waiting: number; held: number[] }> {
+  const end = async (): Promise<void> => {
+    const response = await fetch(`http://127.0.0.1:${app.port}/release`);
+    await response.text();
+    await app.ask('acknowledge');
+  };
+  const situations = [WAITING, ...BODIES.map(bodyOf)].map((shape) => ({ shapes: [shape], end }));
+  const [waiting = 0, ...held] = await bytesEach(lab, plan, app, situations);
+  return { waiting, held: held.map((bytes) => bytes - waiting) };
 }
 
-/** Sends as many requests as there are connections, all of which wait, and divides the memory they take. */
-async function bytesEach(
-  lab: Lab,
-  plan: Plan,
-  app: AppProcess,
-  shape: RequestShape,
-  end: () => Promise<unknown>,
-): Promise<number> {
-  const count = plan.heldResponses;
-  await lab.load.do({ do: 'open', ports: [app.port], connections: count });
-  let bytes = 0;
-  // the first time only brings the code and the connections into memory
-  for (let round = 0; round < 2; round++) {
-    const before = await app.memoryBytes();
-    await lab.load.do({ do: 'send', shape });
-    await new Promise((resolve) => setTimeout(resolve, 100 + count / 2));
-    bytes = (await app.memoryBytes()) - before;
-    await end();
-    await lab.load.do({ do: 'collect' });
+const WARM_UP_ROUNDS = 2;
+const ROUNDS = 3;
+
+/** The memory that each situation takes for each connection. Medians. */
+async function bytesEach(lab: Lab, plan: Plan, app: AppProcess, situations: readonly Situation[]): Promise<number[]> {
+  await lab.load.do({ do: 'open', ports: [app.port], connections: plan.heldResponses });
+  const rounds: number[][] = [];
+  // the first rounds bring the code and the connections into memory
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+    const bytes = [];
+    for (const situation of situations) bytes.push(await bytesOf(lab, plan, app, situation));
+    if (round >= 0) rounds.push(bytes);
   }
   await lab.load.do({ do: 'close' });
-  return bytes / count;
+  return situations.map((_, n) => median(rounds.map((bytes) => bytes[n] ?? Number.NaN)));
+}
+
+async function bytesOf(lab: Lab, plan: Plan, app: AppProcess, { shapes, end }: Situation): Promise<number> {
+  const before = await app.memoryBytes();
+  for (const shape of shapes) await lab.load.do({ do: 'send', shape });
+  await new Promise((resolve) => setTimeout(resolve, 100 + plan.heldResponses / 2));
+  const bytes = (await app.memoryBytes()) - before;
+  await end();
+  const { failures } = await lab.load.do({ do: 'collect' });
+  if (failures > 0) throw new Error(`${failures} requests failed.`);
+  return bytes / plan.heldResponses;
 }
 
 async function memoryStoreBytes(lab: Lab): Promise<number> {
