@@ -68,31 +68,31 @@ describe('What comes between while a response is held', () => {
   });
 
   for (const method of ['end', 'destroySoon'] as const) {
-    it(`P62: an answer whose handler then calls socket.${method}() arrives whole, and its connection ends`, async () => {
-      gated = await new GatedServer().start((res, { labels }) => {
-        labels.add('secret');
-        res.end('answer');
-        res.req.socket[method]();
-      });
-      const wire = gated.request(get('/'));
-      await gated.store.called();
-      gated.store.succeed();
-      expect(await wire.closed()).to.match(/answer$/);
-      expect(wire.ending).to.equal('end');
-    });
+    describe(`a handler that answers and then calls socket.${method}()`, () => {
+      let wire: Wire;
 
-    it(`G2: a response whose handler calls socket.${method}() is the 403 if its labels cannot be saved`, async () => {
-      gated = await new GatedServer().start((res, { labels }) => {
-        labels.add('secret');
-        res.end('answer');
-        res.req.socket[method]();
+      beforeEach(async () => {
+        gated = await new GatedServer().start((res, { labels }) => {
+          labels.add('secret');
+          res.end('answer');
+          res.req.socket[method]();
+        });
+        wire = gated.request(get('/'));
+        await gated.store.called();
       });
-      const wire = gated.request(get('/'));
-      await gated.store.called();
-      gated.store.fail();
-      expect(await wire.closed())
-        .to.match(/^HTTP\/1\.1 403 .*persist_failed"\}$/s)
-        .and.not.include('answer');
+
+      it('P62: the answer arrives whole, and its connection ends', async () => {
+        gated.store.succeed();
+        expect(await wire.closed()).to.match(/answer$/);
+        expect(wire.ending).to.equal('end');
+      });
+
+      it('G2: the answer is the 403 if its labels cannot be saved', async () => {
+        gated.store.fail();
+        expect(await wire.closed())
+          .to.match(/^HTTP\/1\.1 403 .*persist_failed"\}$/s)
+          .and.not.include('answer');
+      });
     });
   }
 
