@@ -34,7 +34,7 @@ export class LabelPersistence implements TimedCall<void> {
   readonly #sessionId: string | undefined;
   readonly #owner: PersistenceOwner;
   #appending = false;
-  /** Who waits for the append under way. */
+  /** Who waits until nothing is pending, or an append has failed. */
   #persisted = NOBODY;
   /** The owner waits for that, and for those that must follow. */
   #settling = false;
@@ -66,13 +66,12 @@ export class LabelPersistence implements TimedCall<void> {
    * Appends until nothing is pending.
    * @throws AplSessionError `session.persist_failed`
    */
-  async persist(): Promise<void> {
-    while (this.pending) {
-      await new Promise<void>((resolve, reject) => {
-        this.#persisted = this.#persisted.concat((error) => (error ? reject(error) : resolve()));
-        this.#append();
-      });
-    }
+  persist(): Promise<void> {
+    if (!this.pending) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#persisted = this.#persisted.concat((error) => (error ? reject(error) : resolve()));
+      this.#append();
+    });
   }
 
   /** Appends until everything was tried, and tells the owner, later in any case; failures are alarms. */
@@ -88,7 +87,9 @@ export class LabelPersistence implements TimedCall<void> {
   }
 
   start(): PromiseLike<void> {
-    return this.#access.store.appendLabels(this.#sessionId as string, this.#unsaved.take());
+    // first of all, as what was taken counts as tried, whatever the store does
+    const labels = this.#unsaved.take();
+    return this.#access.store.appendLabels(this.#sessionId as string, labels);
   }
 
   onValue(): void {
@@ -109,6 +110,10 @@ export class LabelPersistence implements TimedCall<void> {
   #onTried(error?: AplSessionError): void {
     this.#appending = false;
     const persisted = this.#persisted;
+    if (!error && this.pending && persisted.length > 0) {
+      this.#append();
+      return;
+    }
     this.#persisted = NOBODY;
     for (const call of persisted) call(error);
     if (this.#settling) this.#tellSettled();

@@ -153,7 +153,11 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     this.#isDenied();
     const listeners = this.#listeners;
     this.#listeners = NOBODY;
-    for (const listener of listeners) listener.onVerdict(this.#verdict());
+    for (const listener of listeners) {
+      // what the one before has let out may have led to another label, and what was not tried has not failed
+      if (this.#asked().unsettled) this.settle(listener);
+      else listener.onVerdict(this.#verdict());
+    }
   }
 
   answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void {

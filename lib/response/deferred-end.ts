@@ -1,5 +1,12 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { endingMethodOf, endsWithConnection, type NodeResponse, resetConnection } from './node-response.js';
+import {
+  destroyedError,
+  endingMethodOf,
+  endsWithConnection,
+  type NodeResponse,
+  resetConnection,
+} from './node-response.js';
 import { type Call, type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
@@ -7,6 +14,8 @@ const LIMIT_MS = 2_000;
 
 /** Everything else by which a socket is ended leads to these. */
 const ENDS = ['destroy', 'end'] as const;
+
+const NONE: readonly Call[] = Object.freeze([]);
 
 /**
  * Puts off the end of a connection while a response on it is held. Without the hold the bytes would have been handed to
@@ -19,8 +28,8 @@ const ENDS = ['destroy', 'end'] as const;
 export class DeferredEnd implements Front {
   readonly #res: NodeResponse;
   readonly #socket: Socket;
-  /** The end of the writable half that was asked for. */
-  #end: Call | undefined;
+  /** Ends of the writable half that were asked for. */
+  #ends = NONE;
   /** Runs if destruction was asked for. */
   #limit: NodeJS.Timeout | undefined;
 
@@ -34,33 +43,29 @@ export class DeferredEnd implements Front {
     const socket = this.#socket;
     if (!socket.writable) return call.proceed();
     if (call.method === 'end') {
-      // a client that closes its half has left, as Node sees it
-      if (socket.readableEnded) return this.#lose(call);
-      this.#end ??= call;
+      if (hasLeft(socket)) return this.#lose(call);
+      this.#ends = this.#ends.concat(call);
       return socket;
     }
     const [error] = call.args;
     if (error) return this.#lose(call, error as Error);
     // what was held is lost then, and the end of the connection must not look like the end of a response
-    this.#limit ??= setTimeout(() => this.#reset(), LIMIT_MS).unref();
+    this.#limit ??= setTimeout(() => this.reset(), LIMIT_MS).unref();
     return socket;
   }
 
   /** What is held is lost. */
   #lose(call: Call, error?: Error): unknown {
     const { _header } = this.#res;
-    return _header !== null && endsWithConnection(this.#res) ? this.#reset(error) : call.proceed();
-  }
-
-  #reset(error?: Error): Socket {
-    this.restore();
-    resetConnection(this.#socket, error);
+    if (_header === null || !endsWithConnection(this.#res)) return call.proceed();
+    if (call.method === 'end') this.#ends = this.#ends.concat(call);
+    this.reset(error);
     return this.#socket;
   }
 
   /** Whether somebody wanted the connection to end. */
   get requested(): boolean {
-    return this.#limit !== undefined || this.#end !== undefined;
+    return this.#limit !== undefined || this.#ends.length > 0;
   }
 
   /** Lets every end through again; does not yet perform what was asked for. */
@@ -72,10 +77,8 @@ export class DeferredEnd implements Front {
   /** Does now what was asked for; a complete answer that was just flushed is let out first. */
   perform(answered: boolean): void {
     const socket = this.#socket;
-    if (this.#limit === undefined) {
-      this.#end?.proceed();
-      return;
-    }
+    for (const end of this.#ends) end.proceed();
+    if (this.#limit === undefined) return;
     if (!answered) {
       socket.destroy();
       return;
@@ -84,4 +87,24 @@ export class DeferredEnd implements Front {
     socket.once('close', () => clearTimeout(limit));
     socket[endingMethodOf(socket)]();
   }
+
+  /** Ends the connection in a way that is no end of a response. */
+  reset(error?: Error): void {
+    this.restore();
+    resetConnection(this.#socket, error);
+    this.abandon();
+  }
+
+  /** The connection is destroyed. Whoever waits for an end of it hears that; Node would not tell all of them. */
+  abandon(): void {
+    for (const { args } of this.#ends) {
+      for (const arg of args) if (typeof arg === 'function') process.nextTick(arg as () => void, destroyedError());
+    }
+  }
+}
+
+/** Whether the client has left, as Node sees it: it has closed its half, and the server does not go on with half of a connection. */
+function hasLeft(socket: Socket): boolean {
+  const { server } = socket as Socket & { server?: Server & { httpAllowHalfOpen?: boolean } };
+  return socket.readableEnded && !server?.httpAllowHalfOpen;
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { DeferredEnd } from './deferred-end.js';
-import type { GateKeeper } from './gate-keeper.js';
-import { type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import type { GateKeeper, Verdict } from './gate-keeper.js';
+import { type NodeResponse, renderedStatus } from './node-response.js';
 import { occupy } from './response-turn.js';
 import { type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
@@ -11,22 +11,31 @@ import { type Front, shadowMethods, unshadowMethods } from './shadow-methods.js'
  */
 export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
   const front: Front = {
-    onCall: (end) => {
-      if (end.method !== 'end' || !keeper.mustHold()) return end.proceed();
+    onCall: (call) => {
+      if (!socket.writable || !keeper.mustHold()) return call.proceed();
       occupy(socket, res);
       const ending = new DeferredEnd(res, socket);
-      keeper.settle({
-        status: renderedStatus(res),
-        onVerdict: (verdict) => {
-          ending.restore();
-          if (verdict === 'refuse') resetConnection(socket);
-          else end.proceed();
-          ending.perform(true);
-        },
-      });
-      return socket;
+      const answer = ending.onCall(call);
+      if (ending.requested) {
+        keeper.settle({ status: renderedStatus(res), onVerdict: (verdict) => conclude(ending, socket, verdict) });
+      }
+      return answer;
     },
   };
-  shadowMethods(socket, ['end'], front);
+  shadowMethods(socket, ['destroy', 'end'], front);
   res.once('close', () => unshadowMethods(socket, front));
+}
+
+function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {
+  if (verdict === 'refuse') {
+    ending.reset();
+    return;
+  }
+  ending.restore();
+  try {
+    ending.perform(true);
+  } catch (error) {
+    // arguments that no end takes must cost this connection and not the process
+    socket.destroy(error as Error);
+  }
 }

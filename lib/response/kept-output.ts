@@ -1,4 +1,4 @@
-import type { NodeResponse, PendingOutput, WriteCallback } from './node-response.js';
+import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './node-response.js';
 
 /**
  * What a held response has sent. Node keeps it, as it does for a response that waits for its turn in a pipeline, and so
@@ -128,8 +128,9 @@ export class KeptOutput {
     res.outputSize = 0;
     this.#unaccounted = 0;
     if (accounted !== 0) this.#account(-accounted);
-    for (const { callback } of pieces)
-      if (callback && !isFinish(callback)) process.nextTick(callback, destroyedError());
+    for (const piece of pieces) {
+      if (piece.callback && !isFinish(piece, res._header)) process.nextTick(piece.callback, destroyedError());
+    }
   }
 }
 
@@ -141,9 +142,10 @@ function outOfFlush(pieces: readonly PendingOutput[]): PendingOutput[] {
   return taken;
 }
 
-/** Whether it is what Node calls at the end of a response. That is not always its last piece: not if it was corked. */
-function isFinish({ name }: NonNullable<WriteCallback>): boolean {
-  return name === 'bound onFinish';
+/** Whether it is Node's own last piece of a response. Others may come after it: those that were corked. */
+function isFinish({ data, callback }: PendingOutput, header: string | null): boolean {
+  if (callback?.name !== 'bound onFinish') return false;
+  return data === '' || data === header || (typeof data === 'string' && data.startsWith('0\r\n'));
 }
 
 /** A list that grows by itself reserves room for sixteen more, and most responses have no more than three pieces. */
@@ -165,8 +167,4 @@ function flush(res: NodeResponse, socket: NonNullable<NodeResponse['socket']>): 
   // an end on the way has taken back every cork
   if (res.finished !== finished) return;
   for (let n = 0; n < corked; n++) socket.cork();
-}
-
-function destroyedError(): Error {
-  return Object.assign(new Error('The response was destroyed before this was sent.'), { code: 'ERR_STREAM_DESTROYED' });
 }

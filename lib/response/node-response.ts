@@ -1,6 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
+import { unshadowAll } from './shadow-methods.js';
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -88,6 +89,11 @@ export function impersonate(res: NodeResponse, sent: NodeResponse): void {
   res._last = sent._last;
 }
 
+/** What those hear who wait for something that will not happen any more. */
+export function destroyedError(): Error {
+  return Object.assign(new Error('The response was destroyed before this was sent.'), { code: 'ERR_STREAM_DESTROYED' });
+}
+
 /** By which method Node ends a connection after its last response. Streams that only look like sockets have one less. */
 export function endingMethodOf(socket: Socket): 'destroySoon' | 'end' {
   return typeof socket.destroySoon === 'function' ? 'destroySoon' : 'end';
@@ -99,6 +105,8 @@ export function endingMethodOf(socket: Socket): 'destroySoon' | 'end' {
  */
 export function resetConnection(socket: Socket, error?: Error): void {
   const { _parent } = socket as Socket & { _parent?: Socket };
+  // nobody is to put this off
+  unshadowAll(socket);
   try {
     (_parent ?? socket).resetAndDestroy();
   } catch {

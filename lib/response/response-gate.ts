@@ -220,10 +220,11 @@ export class ResponseGate implements VerdictListener, TurnListener {
     const { socket } = this.#res;
     this.#refused = true;
     loseOutput(this.#res);
-    this.#letGo();
+    const ending = this.#letGo();
     this.#kept.drop();
     if (!socket || socket.destroyed) return;
     if (endsWithConnection(this.#res)) resetConnection(socket);
     else socket.destroy();
+    ending?.abandon();
   }
 }

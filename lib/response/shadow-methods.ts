@@ -52,11 +52,18 @@ export function unshadowMethods(object: object, front: Front): void {
   fronted.fronts = left.length > 0 ? left : NONE;
 }
 
+/** Takes away everybody who stands in front of an object's methods. */
+export function unshadowAll(object: object): void {
+  const fronted = (object as FrontedObject)[kFronted];
+  if (fronted) fronted.fronts = NONE;
+}
+
 function shadowMethod<T extends object>(object: T, method: MethodOf<T>, fronted: Fronted): void {
   const own = object[method] as (...args: readonly unknown[]) => unknown;
   const shadow = (...args: readonly unknown[]): unknown => {
     const call = fronted.fronts.reduce<() => unknown>(
-      (proceed, front) => () => front.onCall({ method, args, proceed }),
+      // a call that proceeds later meets only those who still stand there
+      (proceed, front) => () => (fronted.fronts.includes(front) ? front.onCall({ method, args, proceed }) : proceed()),
       () => Reflect.apply(own, object, args),
     );
     return call();

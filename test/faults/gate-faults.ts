@@ -275,14 +275,14 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'callbacks that never settle after an abort',
     file: kept,
-    from: 'if (callback && !isFinish(callback)) process.nextTick(callback, destroyedError());',
-    to: 'void callback;',
+    from: 'if (piece.callback && !isFinish(piece, res._header)) process.nextTick(piece.callback, destroyedError());',
+    to: 'void piece;',
   },
   {
     name: 'a finish that was not sent',
     file: kept,
-    from: "return name === 'bound onFinish';",
-    to: "return name === '';",
+    from: "if (callback?.name !== 'bound onFinish') return false;",
+    to: 'if (callback) return false;',
   },
   {
     name: 'the status that the handler set later',
@@ -305,14 +305,14 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an end of the connection that does not wait for the append',
     file: end,
-    from: "if (end.method !== 'end' || !keeper.mustHold()) return end.proceed();",
-    to: 'if (res) return end.proceed();',
+    from: 'if (!socket.writable || !keeper.mustHold()) return call.proceed();',
+    to: 'if (res) return call.proceed();',
   },
   {
     name: 'an end of the connection that is as clean after a failed append',
     file: end,
-    from: "if (verdict === 'refuse') resetConnection(socket);",
-    to: "if (verdict === 'refuse') end.proceed();",
+    from: 'ending.reset();\n    return;',
+    to: '',
   },
   {
     name: 'an end of the connection that waits, but not for a server that closes',
@@ -347,7 +347,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a destruction that is put off for ever',
     file: destroy,
-    from: 'setTimeout(() => this.#reset(), LIMIT_MS)',
+    from: 'setTimeout(() => this.reset(), LIMIT_MS)',
     to: 'setTimeout(() => {}, LIMIT_MS)',
   },
   {
@@ -371,8 +371,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a clean end for a client that closes its half',
     file: destroy,
-    from: 'if (socket.readableEnded) return this.#lose(call);',
-    to: 'if (socket.readableEnded) return call.proceed();',
+    from: 'if (hasLeft(socket)) return this.#lose(call);',
+    to: 'if (hasLeft(socket)) return call.proceed();',
   },
   {
     name: 'a clean end by an error',
@@ -409,5 +409,41 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: kept,
     from: 'return first !== undefined && first.data !== null;',
     to: 'return first !== undefined;',
+  },
+  {
+    name: 'a destruction under a label when all bytes are out',
+    file: end,
+    from: "shadowMethods(socket, ['destroy', 'end'], front);",
+    to: "shadowMethods(socket, ['end'], front);",
+  },
+  {
+    name: 'an end that is given to a front that has gone',
+    file: 'lib/response/shadow-methods.ts',
+    from: 'fronted.fronts.includes(front) ?',
+    to: 'fronted ?',
+  },
+  {
+    name: 'a put-off end whose throw nobody catches',
+    file: end,
+    from: 'socket.destroy(error as Error);',
+    to: 'throw error;',
+  },
+  {
+    name: 'ends of a connection that was cut, of which nobody hears',
+    file: destroy,
+    from: 'process.nextTick(arg as () => void, destroyedError());',
+    to: 'void arg;',
+  },
+  {
+    name: 'a client that has closed its half where the server goes on with that',
+    file: destroy,
+    from: '&& !server?.httpAllowHalfOpen;',
+    to: '&& Boolean(socket);',
+  },
+  {
+    name: 'a callback that is taken for Node’s by its name',
+    file: kept,
+    from: "return data === '' || data === header",
+    to: 'return data !== null || data === header',
   },
 ];

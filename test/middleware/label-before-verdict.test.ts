@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { GatedServer } from '../support/gated-server.js';
+import type { SessionStore } from '../../lib/index.js';
+import { GatedServer, HeldStore } from '../support/gated-server.js';
 
 /** More than there are between the store's acknowledgement and the release of the response. */
 const MOST_MICROTASKS = 14;
@@ -26,4 +27,65 @@ describe('a label that comes between an acknowledgement and the verdict on what 
       expect(gated.alarms).to.deep.equal([]);
     });
   }
+});
+
+describe('labels that are persisted while others come', () => {
+  let gated: GatedServer;
+  afterEach(() => gated.stop());
+
+  it('G7: the middleware closes its store when persist() is over, not between two appends of it', async () => {
+    const steps: string[] = [];
+    const held = new HeldStore();
+    const store = {
+      loadLabels: async () => [],
+      appendLabels: async (id: string, labels: readonly string[]) => {
+        await held.appendLabels(id, labels);
+        steps.push(`appended ${labels}`);
+      },
+      close: async () => void steps.push('closed'),
+    };
+    let closing: Promise<void> | undefined;
+    gated = await new GatedServer().start(
+      async (res, security) => {
+        security.labels.add('first');
+        const persisted = security.persist();
+        security.labels.add('second');
+        closing = gated.middleware.close();
+        await persisted;
+        res.end('persisted');
+      },
+      { store: { kind: 'own' }, storeFactories: [{ kind: 'own', build: () => store }] },
+    );
+    const wire = gated.request();
+    await held.called();
+    held.succeed();
+    await held.called();
+    await gated.roundTrip();
+    held.succeed();
+    expect(await wire.closed()).to.match(/persisted$/);
+    await closing;
+    expect(steps).to.deep.equal(['appended first', 'appended second', 'closed']);
+  });
+
+  it('G7: a store whose append cannot even be looked up fails once, and not for ever', async () => {
+    const store = {
+      loadLabels: async () => [],
+      get appendLabels(): SessionStore['appendLabels'] {
+        if (gated) throw new Error('gone');
+        return async () => {};
+      },
+    };
+    gated = undefined as never;
+    const started = new GatedServer();
+    await started.start(
+      (res, { labels }) => {
+        labels.add('secret');
+        res.end('answer');
+      },
+      { store },
+    );
+    gated = started;
+    expect(await gated.request().closed()).to.match(/^HTTP\/1\.1 403 /);
+    expect(gated.alarms).to.have.length(1);
+  });
 });

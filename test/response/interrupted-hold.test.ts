@@ -96,6 +96,123 @@ describe('What comes between while a response is held', () => {
     });
   }
 
+  describe('an end that is put off', () => {
+    it('G8: is performed where the hold began before it was known how the response ends', async () => {
+      let called = false;
+      gated = await new GatedServer().start((res, { labels }) => {
+        labels.add('secret');
+        res.writeProcessing();
+        res.write('body');
+        res.req.socket.end('tail', () => {
+          called = true;
+        });
+      });
+      const wire = gated.request(HTTP_1_0);
+      await gated.store.called();
+      gated.store.succeed();
+      expect(await wire.closed()).to.match(/bodytail$/);
+      expect(called).to.equal(true);
+    });
+
+    it('G7: with arguments that no end takes costs its own connection, and not the process', async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        res.write('x');
+        setImmediate(() => {
+          labels.add('secret');
+          res.req.socket.end({} as never);
+        });
+      });
+      const wire = gated.request(HTTP_1_0);
+      await gated.store.called();
+      gated.store.succeed();
+      await wire.closed();
+      expect(await gated.roundTrip()).to.match(/probe answered$/);
+    });
+
+    for (const outcome of ['succeed', 'fail'] as const) {
+      it(`G7: tells everybody who has asked for it, when the append ${outcome}s`, async () => {
+        const told: string[] = [];
+        gated = await new GatedServer().start((res, { labels }) => {
+          res.write('abc');
+          setImmediate(() => {
+            labels.add('secret');
+            res.write('def');
+            res.req.socket.end(() => told.push('first'));
+            res.req.socket.end(() => told.push('second'));
+          });
+        });
+        const wire = gated.request(HTTP_1_0);
+        await gated.store.called();
+        gated.store[outcome]();
+        await wire.closed();
+        while (told.length < 2) await gated.roundTrip();
+        expect(told).to.have.members(['first', 'second']);
+        expect(wire.ending).to.equal(outcome === 'succeed' ? 'end' : 'ECONNRESET');
+      });
+    }
+
+    it('G8: waits for a client that has closed its half, where the server goes on with half of a connection', async () => {
+      let answer: () => void = () => {};
+      gated = await new GatedServer().start((res, { labels }) => {
+        answer = () => {
+          labels.add('secret');
+          res.end('answer');
+          res.req.socket.end();
+        };
+      });
+      Object.assign(gated.server, { httpAllowHalfOpen: true });
+      const wire = gated.request(get('/'));
+      wire.socket.end();
+      await gated.roundTrip();
+      answer();
+      await gated.store.called();
+      gated.store.succeed();
+      expect(await wire.closed()).to.match(/answer$/);
+    });
+  });
+
+  for (const outcome of ['succeed', 'fail'] as const) {
+    it(`G1: a socket that is destroyed when all bytes of its response are out waits for the append that ${outcome}s`, async () => {
+      let end: () => void = () => {};
+      gated = await new GatedServer().start((res, { labels }) => {
+        res.write('body');
+        end = () => {
+          labels.add('secret');
+          res.end();
+          res.req.socket.destroy();
+        };
+      });
+      const wire = gated.request(HTTP_1_0);
+      await wire.until(/body$/);
+      end();
+      await gated.store.called();
+      await gated.roundTrip();
+      expect(wire.ending).to.equal(undefined);
+      gated.store[outcome]();
+      expect(await wire.closed()).to.match(/body$/);
+      expect(wire.ending).to.equal(outcome === 'succeed' ? 'end' : 'ECONNRESET');
+    });
+  }
+
+  it('P45: a callback that is called what Node calls its own is called when its response is lost', async () => {
+    const told: unknown[] = [];
+    function onFinish(error?: Error | null): void {
+      told.push((error as NodeJS.ErrnoException | undefined)?.code);
+    }
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.write('x', onFinish.bind(null));
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    wire.socket.resetAndDestroy();
+    await wire.closed();
+    await gated.roundTrip();
+    gated.store.succeed();
+    for (let n = 0; n < 50 && told.length === 0; n++) await gated.roundTrip();
+    expect(told).to.deep.equal(['ERR_STREAM_DESTROYED']);
+  });
+
   it('P62: what is sent after socket.end() is lost, as it would be without a hold', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');

@@ -21,11 +21,16 @@ export const appendInPipeline: AppendWithTtl = (client, { key, labels, ttlSecond
     .expire(key, ttlSeconds)
     .exec();
 
+/** More arguments than this are left to a pipeline, which is not begun if a call cannot take so many. */
+const MANY = 1_000;
+
 /**
  * For a client of one connection that sends each command as it comes and none again: at half the CPU of a pipeline, which
  * keeps a queue and promises of its own.
  */
-export const appendByCommands: AppendWithTtl = async (client, { key, labels, ttlSeconds }) => {
+export const appendByCommands: AppendWithTtl = async (client, append) => {
+  const { key, labels, ttlSeconds } = append;
+  if (labels.length > MANY) return appendInPipeline(client, append);
   const queued = [client.multi({ pipeline: false }), client.sadd(key, ...labels), client.expire(key, ttlSeconds)];
   const executed = client.exec();
   for (const answer of queued) answer.catch(() => {});

@@ -37,6 +37,24 @@ describeWithValkey('ValkeySessionStore', (server) => {
     }));
   }
 
+  for (const ttlSeconds of [undefined, 60]) {
+    it(`an append of more labels than a call can take ${ttlSeconds ? 'with' : 'without'} a TTL rejects, and hurts no other session`, async () => {
+      const store = storeWith(ttlSeconds === undefined ? {} : { ttlSeconds });
+      await store.appendLabels('other', ['a']);
+      const appending = rejectionOf(
+        store.appendLabels(
+          's',
+          Array.from({ length: 200_000 }, (_, n) => `label ${n}`),
+        ),
+      );
+      const loading = store.loadLabels('other');
+      expect(await appending).to.be.instanceOf(Error);
+      expect(await loading).to.deep.equal(['a']);
+      await store.appendLabels('other', ['b']);
+      expect(await store.loadLabels('other')).to.have.members(['a', 'b']);
+    });
+  }
+
   describe('shares its keys with CPEX', () => {
     for (const { name, id, key } of [
       ...PARITY_VECTORS,
