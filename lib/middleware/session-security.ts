@@ -41,16 +41,24 @@ class SessionSecurity implements RequestSecurity {
 }
 
 const kSecurity = Symbol('express-apl-session.security');
-type SecuredRequest = Request & { [kSecurity]?: SessionSecurity };
+type Holder = { [kSecurity]?: SessionSecurity };
+
+/**
+ * Where a request keeps what the middleware has put on it. Express gives each request a prototype of its own kind, after
+ * which every property of its own is dear to add and to read for all; the state of its stream is as good as itself.
+ */
+function holderOf(req: Request): Holder {
+  return (req as { _readableState?: Holder })._readableState ?? (req as Holder);
+}
 
 /** The request of a session behind a request, whatever was done to `req.security` since. */
 export function sessionRequestOf(req: Request): SessionRequest | undefined {
-  return SessionSecurity.requestOf((req as SecuredRequest)[kSecurity]);
+  return SessionSecurity.requestOf(holderOf(req)[kSecurity]);
 }
 
 /** What the middleware has put on a request, in the same way. */
 export function securityOf(req: Request): RequestSecurity | undefined {
-  return (req as SecuredRequest)[kSecurity];
+  return holderOf(req)[kSecurity];
 }
 
 /**
@@ -67,7 +75,7 @@ export function attachSecurity(req: Request, request: SessionRequest): void {
       'req.security is set already, and not to a plain object that can be extended. Use another name for it.',
     );
   }
-  (req as SecuredRequest)[kSecurity] = security;
+  holderOf(req)[kSecurity] = security;
 }
 
 function place(req: Request, security: RequestSecurity): boolean {

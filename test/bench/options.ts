@@ -22,10 +22,10 @@ export interface Plan {
 }
 
 const FULL: Plan = {
-  generations: 4,
-  roundsPerGeneration: 24,
+  generations: 3,
+  roundsPerGeneration: 50,
   warmUpMs: 2_500,
-  sliceMs: 125,
+  sliceMs: 40,
   latencyRounds: 5,
   latencyMs: 2_000,
   growthRounds: 8,
