@@ -25,8 +25,8 @@ export const appendInPipeline: AppendWithTtl = (client, { key, labels, ttlSecond
 const MANY = 1_000;
 
 /**
- * For a client of one connection that sends each command as it comes and none again: at half the CPU of a pipeline, which
- * keeps a queue and promises of its own.
+ * For a client of one connection that sends each command as it comes and none again: cheaper than a pipeline, which keeps
+ * a queue and promises of its own.
  */
 export const appendByCommands: AppendWithTtl = async (client, append) => {
   const { key, labels, ttlSeconds } = append;
