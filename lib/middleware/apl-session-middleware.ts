@@ -11,7 +11,7 @@ import { keptAlive } from './kept-alive.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { routeName } from './route-name.js';
 import { type Exchange, type Mount, SessionRequest } from './session-request.js';
-import { attachSecurity, sessionRequestOf } from './session-security.js';
+import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
 import { codeOf, StoreAccess } from './store-access.js';
 import { LOAD_FAILED } from './violations.js';
 
@@ -40,8 +40,10 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const mount: Mount = { access, session, denial };
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
-    if (hasSession(mounted, access)) next();
-    else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount, mounted })));
+    if (hasSession(mounted, access)) {
+      shareSecurity(req);
+      next();
+    } else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount, mounted })));
   };
   return Object.assign(middleware, {
     close(): Promise<void> {

@@ -78,6 +78,12 @@ export function attachSecurity(req: Request, request: SessionRequest): void {
   holderOf(req)[kSecurity] = security;
 }
 
+/** Puts what another object of the same request has on this one, which was made of it without. */
+export function shareSecurity(req: Request): void {
+  const security = holderOf(req)[kSecurity];
+  if (req.security === undefined && security) place(req, security);
+}
+
 function place(req: Request, security: RequestSecurity): boolean {
   req.security = security;
   return req.security === security;

@@ -210,11 +210,29 @@ describe('Refusals', () => {
     expect(finished).to.deep.equal([false, false, true]);
   });
 
+  it('G1: a second object of the same request is served by the session of the first', async () => {
+    gated = await new GatedServer().start((res, { labels }, req) => {
+      labels.add('first');
+      const again = secondObjectFor(req);
+      gated.middleware(again, res as Response, () => {
+        again.security.labels.add('second');
+        res.end('answer');
+      });
+    });
+    const wire = gated.request();
+    await gated.store.called();
+    await gated.roundTrip();
+    expect(wire.received).to.equal('');
+    gated.store.succeed();
+    expect(await wire.closed()).to.match(/answer$/);
+    expect(gated.store.appended).to.deep.equal([['first', 'second']]);
+  });
+
   it('a second request object for one response: its label throws, and no byte leaves early', async () => {
     let conflict: unknown;
     gated = await new GatedServer().start((res, { labels }, req) => {
       labels.add('first');
-      const again = secondObjectFor(req);
+      const again = secondObjectFor(req, '_readableState');
       gated.middleware(again, res as Response, () => {
         conflict = thrownBy(() => again.security.labels.add('second'));
         res.end('answer');
@@ -232,7 +250,8 @@ describe('Refusals', () => {
 });
 
 /** A request object of its own for the same request, as some proxies and test tools make one. */
-function secondObjectFor(req: IncomingMessage): Request {
-  const members = Object.entries(Object.getOwnPropertyDescriptors(req)).filter(([name]) => name !== 'security');
+function secondObjectFor(req: IncomingMessage, ...without: readonly string[]): Request {
+  const left = new Set(['security', ...without]);
+  const members = Object.entries(Object.getOwnPropertyDescriptors(req)).filter(([name]) => !left.has(name));
   return Object.create(Object.getPrototypeOf(req), Object.fromEntries(members)) as Request;
 }
