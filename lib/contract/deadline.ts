@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from './clock.js';
+
 /**
  * Runs `operation` and rejects with `onTimeout()` if it has not settled after `timeoutMs`. A synchronous throw is a
  * rejection; what comes after the deadline is ignored. The timer never keeps the process alive.

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { clearTimeout, microtask, now, setTimeout } from './clock.js';
 import { isPromiseLike } from './promise-like.js';
 
 /**
@@ -68,7 +69,7 @@ export class Deadlines {
    */
   run<T>(call: TimedCall<T>): void {
     // a whole number is no object of its own
-    const running = new Running(call, Math.ceil(performance.now()) + this.#timeoutMs, this.#ends);
+    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs, this.#ends);
     this.#timer ??= this.#expireIn(this.#timeoutMs);
     const fail = (error: unknown): void => {
       if (this.#end(running)) call.onError(error);
@@ -81,7 +82,7 @@ export class Deadlines {
         if (this.#end(running)) call.onValue(value);
       }, fail);
     } catch (error) {
-      queueMicrotask(() => fail(error));
+      microtask(() => fail(error));
     }
   }
 
@@ -103,8 +104,8 @@ export class Deadlines {
   #expire(): void {
     try {
       // calls of one moment expire together: what the first one's error does must not decide about the others
-      const now = performance.now() + TIMER_RESOLUTION_MS;
-      for (let first = this.#first; first && first.expiresAtMs <= now; first = this.#first) {
+      const nowMs = now() + TIMER_RESOLUTION_MS;
+      for (let first = this.#first; first && first.expiresAtMs <= nowMs; first = this.#first) {
         const { call } = first;
         this.#end(first);
         first.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
@@ -113,7 +114,7 @@ export class Deadlines {
       // also if a callback has thrown after all: that must not cost the others their deadline
       clearTimeout(this.#timer);
       const next = this.#first;
-      this.#timer = next && this.#expireIn(Math.max(Math.ceil(next.expiresAtMs - performance.now()), 0));
+      this.#timer = next && this.#expireIn(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
     }
   }
 

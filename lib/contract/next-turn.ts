@@ -1,5 +1,4 @@
-// the names, not the globals: an app's tests may put fake timers in their place, and no request must wait for those
-import { setImmediate } from 'node:timers';
+import { setImmediate } from './clock.js';
 
 let turn: Promise<void> | undefined;
 

@@ -1,4 +1,5 @@
 import type { SessionStoreFailure } from '../contract/alarms.js';
+import { microtask } from '../contract/clock.js';
 import type { TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import { LabelSet } from '../labels/label-set.js';
@@ -79,7 +80,7 @@ export class LabelPersistence implements TimedCall<void> {
     if (this.unsettled) {
       this.#settling = true;
       this.#append();
-    } else queueMicrotask(() => this.#tellSettled());
+    } else microtask(() => this.#tellSettled());
   }
 
   get name(): string {

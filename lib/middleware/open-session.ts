@@ -1,4 +1,5 @@
 import type { AlarmListener } from '../contract/alarms.js';
+import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { alarmSink, errorText, withoutSecrets } from './alarm-sink.js';
@@ -127,7 +128,7 @@ class LoadedSession implements OpenSession {
   #settleSoon(): void {
     if (this.#settling) return;
     this.#settling = true;
-    queueMicrotask(() => {
+    microtask(() => {
       this.#settling = false;
       this.#persistence.settle();
     });

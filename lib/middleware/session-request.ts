@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { microtask } from '../contract/clock.js';
 import type { Violation } from '../contract/security.js';
 import type { LabelSet } from '../labels/label-set.js';
 import type { DenialRenderer } from '../response/denial.js';
@@ -115,7 +116,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     const settle = (): void => this.#persistence?.settle();
     if (isOver(res)) {
       // nobody waits for this response any more, but the label must not be lost
-      queueMicrotask(settle);
+      microtask(settle);
       return;
     }
     this.#gated().close();

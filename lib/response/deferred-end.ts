@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { clearTimeout, nextTick, setTimeout } from '../contract/clock.js';
 import {
   destroyedError,
   endingMethodOf,
@@ -98,7 +99,7 @@ export class DeferredEnd implements Front {
   /** The connection is destroyed. Whoever waits for an end of it hears that; Node would not tell all of them. */
   abandon(): void {
     for (const { args } of this.#ends) {
-      for (const arg of args) if (typeof arg === 'function') process.nextTick(arg as () => void, destroyedError());
+      for (const arg of args) if (typeof arg === 'function') nextTick(arg as () => void, destroyedError());
     }
   }
 }

@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http';
+import { nextTick } from '../contract/clock.js';
 import type { NodeResponse } from './node-response.js';
 
 /**
@@ -23,7 +24,7 @@ export function watchDetached(detached: ServerResponse, onEnd: () => void, onFai
   const { write, end, destroy } = detached;
   detached.write = ((...args: Parameters<typeof write>) => {
     const accepted = write.apply(detached, args);
-    if (!accepted && !detached.destroyed) process.nextTick(() => detached.emit('drain'));
+    if (!accepted && !detached.destroyed) nextTick(() => detached.emit('drain'));
     return accepted;
   }) as typeof write;
   detached.end = ((...args: Parameters<typeof end>) => {
@@ -44,7 +45,7 @@ export function closeDetached(detached: ServerResponse): void {
   const res = detached as NodeResponse;
   res.outputData = [];
   res.outputSize = 0;
-  process.nextTick(() => {
+  nextTick(() => {
     if (res.writableEnded && !res.destroyed) res.emit('finish');
     res.destroy();
     res.emit('close');

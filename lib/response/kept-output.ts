@@ -1,3 +1,4 @@
+import { nextTick } from '../contract/clock.js';
 import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './node-response.js';
 
 /**
@@ -81,7 +82,7 @@ export class KeptOutput {
   callAfter(callback: NonNullable<WriteCallback>): void {
     const waiting = this.#pieces ?? this.#res.outputData;
     if (waiting.length > 0) waiting.push({ data: '', encoding: null, callback });
-    else process.nextTick(callback);
+    else nextTick(callback);
   }
 
   /** Node keeps more, which is to be taken. A response without a turn keeps at the expense of the connection, as always. */
@@ -129,7 +130,7 @@ export class KeptOutput {
     this.#unaccounted = 0;
     if (accounted !== 0) this.#account(-accounted);
     for (const piece of pieces) {
-      if (piece.callback && !isFinish(piece, res._header)) process.nextTick(piece.callback, destroyedError());
+      if (piece.callback && !isFinish(piece, res._header)) nextTick(piece.callback, destroyedError());
     }
   }
 }

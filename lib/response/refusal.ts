@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
+import { clearTimeout, setTimeout } from '../contract/clock.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from './denial.js';

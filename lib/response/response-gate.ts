@@ -1,3 +1,4 @@
+import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
@@ -74,7 +75,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;
     this.#closed = true;
     this.#turn.suspend();
-    if (this.#kept.flushing) queueMicrotask(() => this.#kept.recountAfterFlush());
+    if (this.#kept.flushing) microtask(() => this.#kept.recountAfterFlush());
     if (headOut) this.#watchFinish();
     this.#takeOver();
   }

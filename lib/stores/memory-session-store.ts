@@ -1,4 +1,5 @@
 import Joi from 'joi';
+import { clearInterval, now, setInterval } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
@@ -76,9 +77,9 @@ export class MemorySessionStore implements SessionStore {
     const entry = this.#sessions.get(sessionId);
     if (!entry || this.#ttlMs === Number.POSITIVE_INFINITY) return entry;
     this.#sessions.delete(sessionId);
-    const now = performance.now();
-    if (entry.expiresAtMs <= now) return undefined;
-    entry.expiresAtMs = now + this.#ttlMs;
+    const nowMs = now();
+    if (entry.expiresAtMs <= nowMs) return undefined;
+    entry.expiresAtMs = nowMs + this.#ttlMs;
     this.#sessions.set(sessionId, entry);
     return entry;
   }
@@ -91,15 +92,15 @@ export class MemorySessionStore implements SessionStore {
         `MemorySessionStore holds ${this.#maxSessions} sessions (maxSessions) and forgets none of them.`,
       );
     }
-    const entry = { labels: new Set<string>(), expiresAtMs: performance.now() + this.#ttlMs };
+    const entry = { labels: new Set<string>(), expiresAtMs: now() + this.#ttlMs };
     this.#sessions.set(sessionId, entry);
     return entry;
   }
 
   #sweep(): void {
-    const now = performance.now();
+    const nowMs = now();
     for (const [sessionId, entry] of this.#sessions) {
-      if (entry.expiresAtMs > now) return;
+      if (entry.expiresAtMs > nowMs) return;
       this.#sessions.delete(sessionId);
     }
   }

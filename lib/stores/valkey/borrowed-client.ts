@@ -1,3 +1,4 @@
+import { setImmediate } from '../../contract/clock.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
 import { ConnectionWaiters } from './connection-waiters.js';

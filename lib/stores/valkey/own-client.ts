@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import ioredis, { type Redis } from 'ioredis';
+import { clearTimeout, setImmediate, setTimeout } from '../../contract/clock.js';
 import { withDeadline } from '../../contract/deadline.js';
 import { AplSessionError } from '../../contract/errors.js';
 import type { ValkeyEndpoint, ValkeyPassword } from './valkey-endpoint.js';

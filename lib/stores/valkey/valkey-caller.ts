@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
+import { now } from '../../contract/clock.js';
 import { withDeadline } from '../../contract/deadline.js';
 import { Deadlines, type TimedCall } from '../../contract/deadlines.js';
 import { AplSessionError } from '../../contract/errors.js';
@@ -55,7 +56,7 @@ export class ValkeyCaller {
   }
 
   #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
-    const startedMs = performance.now();
+    const startedMs = now();
     return this.#attempt(operation, command).catch(async (error) => {
       try {
         return await this.#afterFailure(operation, command, { error, startedMs });
@@ -80,7 +81,7 @@ export class ValkeyCaller {
   ): Promise<T> {
     this.#leaveReplica(error);
     const failure = toStoreError(operation, error);
-    const leftMs = this.deadlineMs - (performance.now() - startedMs);
+    const leftMs = this.deadlineMs - (now() - startedMs);
     const pauseMs = MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
     if (!this.#config.retry || !isPassing(error) || pauseMs >= leftMs) throw failure;
     const again = async (): Promise<T> => {

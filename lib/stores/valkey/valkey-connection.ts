@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { clearTimeout, now, setImmediate, setTimeout } from '../../contract/clock.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { BorrowedClient } from './borrowed-client.js';
 import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
@@ -58,10 +59,10 @@ class ValkeyConnection implements ValkeyLink {
 
   async ready(): Promise<ValkeyClient> {
     const { connectTimeoutMs } = this.#settings;
-    const deadline = performance.now() + connectTimeoutMs;
+    const deadline = now() + connectTimeoutMs;
     const failed = (): AplSessionError => noConnection(connectTimeoutMs, this.#failure);
     // a connection may be lost between its announcement and the moment this goes on, hence the loop
-    for (let leftMs = connectTimeoutMs; leftMs > 0; leftMs = deadline - performance.now()) {
+    for (let leftMs = connectTimeoutMs; leftMs > 0; leftMs = deadline - now()) {
       if (this.#closed) throw closed();
       const client = this.readyNow();
       if (client) return client;
