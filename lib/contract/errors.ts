@@ -18,6 +18,7 @@ export type AplSessionErrorCode =
   | 'session.load_failed'
   | 'session.persist_failed'
   | 'session.required'
+  | 'session.capacity_exceeded'
   | 'policy.error'
   | 'violation.invalid'
   | 'middleware.missing'
@@ -35,6 +36,7 @@ export type AplSessionErrorCode =
   | 'store.command_failed'
   | 'store.malformed_reply'
   | 'store.full'
+  | 'store.too_many_labels'
   | 'store.closed';
 
 /**

@@ -33,6 +33,12 @@ export interface SessionStore {
    */
   readonly deadlineMs?: number;
 
+  /** How many labels a session may have; a load that finds more rejects with `store.too_many_labels`. */
+  readonly maxLabelsPerSession?: number;
+
+  /** Seconds after the last load or append at which the store forgets a session; `undefined` if it never does. */
+  readonly ttlSeconds?: number | undefined;
+
   /** Called once by each middleware that uses the store: where alarms that only the store can see should go. */
   onAlarm?(listener: AlarmListener): void;
 }

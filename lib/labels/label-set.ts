@@ -1,23 +1,27 @@
 import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from './label.js';
-import type { UnsavedLabels } from './unsaved-labels.js';
+
+/** Is told of each label that a request adds to its session. */
+export interface NewLabelListener {
+  onNewLabel(label: string): void;
+}
 
 /**
- * The labels of one request: a real `Set<string>` that only grows. It starts with what the store returned, which is
- * taken as it is (a label of another writer must not vanish because it is not one that we would make); whatever is
- * added after that is checked, and noted in `unsaved` unless it is for this message only.
+ * The labels of one request: a real `Set<string>` that only grows. It starts with the labels that the session has, which
+ * are taken as they are (a label of another writer must not vanish because it is not one that we would make). Each label
+ * that is added after that is checked, and the listener is told of it unless it is for this message only.
  */
 export class LabelSet extends Set<string> {
-  readonly #unsaved: UnsavedLabels;
+  readonly #listener: NewLabelListener;
   /** Labels that end with the request; the store must never see them. */
   #messageOnly: Set<string> | undefined;
-  /** Who has adopted these labels, and gets what somebody that still holds this set adds to it. */
+  /** The set that adopted these labels; labels that are added here later are added there, too. */
   #heir: LabelSet | undefined;
 
-  constructor(stored: Iterable<string>, unsaved: UnsavedLabels) {
+  constructor(present: Iterable<string>, listener: NewLabelListener) {
     super();
-    this.#unsaved = unsaved;
-    for (const label of stored) super.add(label);
+    this.#listener = listener;
+    for (const label of present) super.add(label);
   }
 
   /**
@@ -28,7 +32,7 @@ export class LabelSet extends Set<string> {
     if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
-    this.#unsaved.note(label);
+    this.#listener.onNewLabel(label);
     this.#heir?.add(label);
     return this;
   }
@@ -45,6 +49,12 @@ export class LabelSet extends Set<string> {
     this.#messageOnly.add(label);
     this.#heir?.addForMessage(label);
     return this;
+  }
+
+  /** Adds a label that the session has by another request. */
+  receive(label: string): void {
+    this.#messageOnly?.delete(label);
+    super.add(label);
   }
 
   /**

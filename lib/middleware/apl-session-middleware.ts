@@ -2,6 +2,8 @@ import type { NextFunction, Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { nextTurn } from '../contract/next-turn.js';
 import { isPromiseLike } from '../contract/promise-like.js';
+import type { Violation } from '../contract/security.js';
+import { codeOf, StoreAccess } from '../labels/store-access.js';
 import { snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable } from '../response/node-response.js';
 import { assertGateableRuntime } from '../response/runtime-check.js';
@@ -12,8 +14,8 @@ import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-opt
 import { routeName } from './route-name.js';
 import { type Exchange, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
-import { codeOf, StoreAccess } from './store-access.js';
-import { LOAD_FAILED } from './violations.js';
+import { UnheldMember } from './unheld-member.js';
+import { LOAD_FAILED, PERSIST_FAILED } from './violations.js';
 
 /** The middleware, and the end of its work. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -32,9 +34,10 @@ export interface AplSessionMiddleware extends RequestHandler {
  * it could not hold a response back
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
-  const { session, store, ownsStore, storeTimeoutMs, denial, logger, onAlarm } = parseMiddlewareOptions(options);
+  const { session, store, ownsStore, storeTimeoutMs, limits, denial, logger, onAlarm } =
+    parseMiddlewareOptions(options);
   assertGateableRuntime();
-  const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
+  const access = new StoreAccess(store, storeTimeoutMs, limits, alarmSink(logger, onAlarm));
   store.onAlarm?.(access.raise);
 
   const mount: Mount = { access, session, denial };
@@ -49,10 +52,16 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     close(): Promise<void> {
       return keptAlive(async () => {
         await access.idle();
+        await persistOwed(access);
         if (ownsStore) await store.close?.();
       });
     },
   });
+}
+
+/** What could not be appended when it was due is tried once more before the store is closed. */
+async function persistOwed(access: StoreAccess): Promise<void> {
+  await access.sessions.persistOwed((session) => new UnheldMember(access, 'aplSessionMiddleware.close()', session));
 }
 
 /** A request on its way in. */
@@ -87,24 +96,36 @@ function load(arrival: Arrival, answer: unknown): boolean {
   const { next, mounted, mount } = arrival;
   const session = toResolvedSession(answer);
   if (mounted && isServed(mounted, mount.access, session)) return true;
-  if (!session) return open(arrival, undefined, []);
-  mount.access.load(session.id, {
-    onLoaded: (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
-    onLoadFailed: (error) => proceed(next, () => refuse(arrival, session, error)),
-  });
+  const request = new SessionRequest(arrival, session);
+  if (!session) return open(arrival, request, []);
+  const onLoadFailed = (error: unknown): void => {
+    raiseLoadFailure(arrival.req, mount.access, session, error);
+    refuse(arrival, request, LOAD_FAILED);
+  };
+  try {
+    request.load(session.id, {
+      onLoaded: (storedLabels) => proceed(next, () => open(arrival, request, storedLabels)),
+      onLoadFailed,
+      onOwedFailed: () => refuse(arrival, request, PERSIST_FAILED),
+    });
+  } catch (error) {
+    onLoadFailed(error);
+  }
   return false;
 }
 
-function open(arrival: Arrival, session: ResolvedSession | undefined, storedLabels: readonly string[]): true {
-  attachSecurity(arrival.req, new SessionRequest(arrival, session, storedLabels));
+function open({ req }: Arrival, request: SessionRequest, storedLabels: readonly string[]): true {
+  request.begin(storedLabels);
+  attachSecurity(req, request);
   return true;
 }
 
-function refuse(arrival: Arrival, session: ResolvedSession, error: unknown): false {
-  raiseLoadFailure(arrival.req, arrival.mount.access, session, error);
-  // an earlier middleware, a timeout for example, may have answered while we waited
-  if (!arrival.res.headersSent) new SessionRequest(arrival, session, []).deny(LOAD_FAILED);
-  return false;
+function refuse({ res, next }: Arrival, request: SessionRequest, violation: Violation): void {
+  proceed(next, () => {
+    // an earlier middleware, a timeout for example, may have answered while we waited
+    if (!res.headersSent) request.deny(violation);
+    return false;
+  });
 }
 
 /** Whether another run of the same middleware has found a session. */

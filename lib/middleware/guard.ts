@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
+import { codeOf } from '../labels/store-access.js';
 import type { DenialRenderer } from '../response/denial.js';
 import { errorText } from './alarm-sink.js';
 import type { GuardSettings } from './guard-options.js';
@@ -9,7 +10,6 @@ import { PolicyViolation } from './policy-violation.js';
 import { routeName } from './route-name.js';
 import type { SessionRequest } from './session-request.js';
 import { sessionRequestOf } from './session-security.js';
-import { codeOf } from './store-access.js';
 import { POLICY_ERROR, toViolation } from './violations.js';
 
 /** Decides over a request: the violation that it is denied for, or `undefined` if it may go on. May throw. */

@@ -3,6 +3,7 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import type { LabelLimits } from '../labels/store-access.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
 import { sendProblem } from '../response/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
@@ -26,6 +27,15 @@ export interface AplSessionOptions {
    */
   readonly storeTimeoutMs?: number;
 
+  /** How many labels a session may have. Default: the store's own `maxLabelsPerSession`, or 1,000. */
+  readonly maxLabelsPerSession?: number;
+
+  /**
+   * How many sessions of the store this process uses at a time, those included whose labels could not be stored yet. A
+   * request of one more is refused with `session.capacity_exceeded`. Default 100,000.
+   */
+  readonly maxKnownSessions?: number;
+
   /**
    * How violations are answered: a status, headers and a body, or a renderer. Default: 403 with problem details (RFC 9457),
    * or a short page for a client that prefers HTML. A guard may have its own.
@@ -46,24 +56,36 @@ export interface Settings {
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
   readonly storeTimeoutMs: number;
+  readonly limits: LabelLimits;
   readonly denial: DenialRenderer;
   readonly logger: AlarmLogger;
   readonly onAlarm: AlarmListener | undefined;
 }
 
-type StoreOptions = Pick<AplSessionOptions, 'store' | 'storeFactories' | 'storeTimeoutMs'>;
-type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs'>;
+type StoreOptions = Pick<
+  AplSessionOptions,
+  'store' | 'storeFactories' | 'storeTimeoutMs' | 'maxLabelsPerSession' | 'maxKnownSessions'
+>;
+type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs' | 'limits'>;
 
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
+const DEFAULT_MAX_LABELS = 1_000;
+const DEFAULT_MAX_SESSIONS = 100_000;
 /** The longest that a timer of Node can wait. */
 export const MAX_TIMER_MS = 2_147_483_647;
+
+export const limitOptions = {
+  maxLabelsPerSession: Joi.number().integer().min(1),
+  maxKnownSessions: Joi.number().integer().min(1),
+};
 
 const schema = Joi.object<AplSessionOptions>({
   session: Joi.function().required(),
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  ...limitOptions,
   denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
@@ -93,7 +115,11 @@ export function storeSettings(what: string, options: StoreOptions): StoreSetting
   assertFactories(what, storeFactories);
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;
-  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store) };
+  const limits = {
+    maxLabelsPerSession: options.maxLabelsPerSession ?? store.maxLabelsPerSession ?? DEFAULT_MAX_LABELS,
+    maxKnownSessions: options.maxKnownSessions ?? DEFAULT_MAX_SESSIONS,
+  };
+  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store), limits };
 }
 
 function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {

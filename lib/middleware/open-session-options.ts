@@ -3,11 +3,12 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import type { LabelLimits } from '../labels/store-access.js';
 import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { defaultLogger } from './alarm-sink.js';
-import { loggerLike, MAX_TIMER_MS, storeSettings } from './middleware-options.js';
+import { limitOptions, loggerLike, MAX_TIMER_MS, storeSettings } from './middleware-options.js';
 
 export interface OpenSessionOptions {
   /**
@@ -28,6 +29,12 @@ export interface OpenSessionOptions {
   /** As for `aplSessionMiddleware`, in milliseconds. Default: the store's own `deadlineMs` and 50 more, or 1,000. */
   readonly storeTimeoutMs?: number;
 
+  /** As for `aplSessionMiddleware`. Default: the store's own `maxLabelsPerSession`, or 1,000. */
+  readonly maxLabelsPerSession?: number;
+
+  /** As for `aplSessionMiddleware`. Default 100,000. */
+  readonly maxKnownSessions?: number;
+
   /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
   readonly logger?: AlarmLogger;
 
@@ -45,6 +52,7 @@ export interface OpenSessionSettings {
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
   readonly storeTimeoutMs: number;
+  readonly limits: LabelLimits;
   readonly logger: AlarmLogger;
   readonly onAlarm: AlarmListener | undefined;
   readonly name: string;
@@ -55,6 +63,7 @@ const schema = Joi.object<OpenSessionOptions & { name: string }>({
   store: Joi.any().required(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  ...limitOptions,
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
   name: Joi.string().default('openSession'),

@@ -1,12 +1,11 @@
 import type { AlarmListener } from '../contract/alarms.js';
-import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { codeOf, StoreAccess } from '../labels/store-access.js';
 import { alarmSink, errorText, withoutSecrets } from './alarm-sink.js';
 import { keptAlive } from './kept-alive.js';
-import { LabelPersistence } from './label-persistence.js';
 import { type OpenSessionOptions, type OpenSessionSettings, parseOpenSessionOptions } from './open-session-options.js';
-import { codeOf, StoreAccess } from './store-access.js';
+import { UnheldMember } from './unheld-member.js';
 
 /** A session without a request: nothing holds back what you send, so `persist()` comes before it. */
 export interface OpenSession {
@@ -44,16 +43,20 @@ export interface OpenSession {
  * request would be denied, and raises the same alarms.
  *
  * @throws AplSessionError `config.*` for options that it does not understand, `session.required` without a session,
- * `session.invalid` for a malformed one, `session.load_failed` if the labels could not be read
+ * `session.invalid` for a malformed one, `session.load_failed` if the labels could not be read, `session.persist_failed`
+ * if labels that this process owes to the session could not be stored
  */
 export async function openSession(options: OpenSessionOptions): Promise<OpenSession> {
   const settings = parseOpenSessionOptions(options);
-  const { store, ownsStore, storeTimeoutMs, logger, onAlarm } = settings;
-  const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
+  const { store, ownsStore, storeTimeoutMs, limits, logger, onAlarm } = settings;
+  const access = new StoreAccess(store, storeTimeoutMs, limits, alarmSink(logger, onAlarm));
   listenOnce(store, access.raise);
+  const member = new UnheldMember(access, settings.name);
   try {
-    return new LoadedSession(settings, access, await keptAlive(() => load(settings, access)));
+    const storedLabels = await keptAlive(() => load(settings, access, member));
+    return new LoadedSession(settings, member, member.labelsWith(storedLabels));
   } catch (error) {
+    member.leave();
     // what is wrong with the load says more than what is then wrong with the close
     if (ownsStore) await closed(store).catch(() => {});
     throw error;
@@ -64,7 +67,11 @@ async function closed(store: SessionStore): Promise<void> {
   await store.close?.();
 }
 
-function load({ session: { id }, name }: OpenSessionSettings, access: StoreAccess): Promise<readonly string[]> {
+function load(
+  { session: { id }, name }: OpenSessionSettings,
+  access: StoreAccess,
+  member: UnheldMember,
+): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const onLoadFailed = (cause: unknown): void => {
       access.raise({
@@ -76,23 +83,25 @@ function load({ session: { id }, name }: OpenSessionSettings, access: StoreAcces
       });
       reject(new AplSessionError('session.load_failed', 'The labels of the session could not be loaded.', { cause }));
     };
-    access.load(id, { onLoaded: resolve, onLoadFailed });
+    const onOwedFailed = (): void =>
+      reject(new AplSessionError('session.persist_failed', 'Earlier labels of the session could not be persisted.'));
+    try {
+      access.load(member.join(id), member, { onLoaded: resolve, onLoadFailed, onOwedFailed });
+    } catch (error) {
+      onLoadFailed(error);
+    }
   });
 }
 
 class LoadedSession implements OpenSession {
+  readonly labels: Set<string>;
   readonly #settings: OpenSessionSettings;
-  readonly #persistence: LabelPersistence;
-  #settling = false;
+  readonly #member: UnheldMember;
 
-  constructor(settings: OpenSessionSettings, access: StoreAccess, storedLabels: readonly string[]) {
-    const { session, name } = settings;
+  constructor(settings: OpenSessionSettings, member: UnheldMember, labels: Set<string>) {
     this.#settings = settings;
-    this.#persistence = new LabelPersistence(access, session.id, storedLabels, {
-      onNewLabel: () => this.#settleSoon(),
-      describe: () => ({ route: withoutSecrets(name, [session.id, ...this.labels]) }),
-      onSettled() {},
-    });
+    this.#member = member;
+    this.labels = labels;
   }
 
   get sessionId(): string {
@@ -103,18 +112,15 @@ class LoadedSession implements OpenSession {
     return this.#settings.session.source;
   }
 
-  get labels(): Set<string> {
-    return this.#persistence.labels;
-  }
-
   persist(): Promise<void> {
-    return keptAlive(() => this.#persistence.persist());
+    return keptAlive(() => this.#member.persist());
   }
 
   async close(): Promise<void> {
     try {
       await this.persist();
     } finally {
+      this.#member.leave();
       const { store, ownsStore } = this.#settings;
       if (ownsStore) await closed(store);
     }
@@ -122,16 +128,6 @@ class LoadedSession implements OpenSession {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** There is no end of a response that could save what was added; labels of one task go in one append. */
-  #settleSoon(): void {
-    if (this.#settling) return;
-    this.#settling = true;
-    microtask(() => {
-      this.#settling = false;
-      this.#persistence.settle();
-    });
   }
 }
 

@@ -1,7 +1,13 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Request, Response } from 'express';
+import type { SessionStoreFailure } from '../contract/alarms.js';
 import { microtask } from '../contract/clock.js';
+import type { TimedCall } from '../contract/deadlines.js';
 import type { Violation } from '../contract/security.js';
-import type { LabelSet } from '../labels/label-set.js';
+import type { KnownSession } from '../labels/known-session.js';
+import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
+import type { SessionMember } from '../labels/session-member.js';
+import { codeOf, type LoadListener, type StoreAccess } from '../labels/store-access.js';
 import type { DenialRenderer } from '../response/denial.js';
 import type { GateKeeper, Verdict, VerdictListener } from '../response/gate-keeper.js';
 import type { HeaderSnapshot } from '../response/headers-at-entry.js';
@@ -11,9 +17,7 @@ import { isOver, onceOver } from '../response/response-end.js';
 import { ResponseGate } from '../response/response-gate.js';
 import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
-import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
 import { routeName } from './route-name.js';
-import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
 /** What one `aplSessionMiddleware()` works with. */
@@ -32,43 +36,81 @@ export interface Exchange {
 }
 
 const NOBODY: readonly VerdictListener[] = Object.freeze([]);
+const NO_LABELS: readonly string[] = Object.freeze([]);
+
+/** A request that is a member of its session. */
+interface Membership {
+  session: KnownSession;
+  /**
+   * The asynchronous context in which the request was seen last. Other requests of the session hold and release its
+   * response, too, and must not do it in their own.
+   */
+  context: AsyncResource;
+}
 
 /**
  * A request of a session: its labels, its violation, and the rule by which its response is held, released or refused. A
- * request that adds no label pays for this object only: the gate is put on its response with the first label that is
- * new.
+ * request in whose session no label is added pays for this object only: the gate is put on its response with the first
+ * label that is new.
  */
-export class SessionRequest implements GateKeeper, PersistenceOwner {
+export class SessionRequest implements GateKeeper, SessionMember, NewLabelListener {
   readonly sessionId: string | undefined;
   readonly source: string | undefined;
   readonly #exchange: Exchange;
-  readonly #storedLabels: readonly string[];
-  #persistence: LabelPersistence | undefined;
+  #membership: Membership | undefined;
+  /** What the store returned; `undefined` until then. */
+  #storedLabels: readonly string[] | undefined;
+  #labels: LabelSet | undefined;
   #gate: ResponseGate | undefined;
-  /** Who waits for a verdict on the response. */
+  /** Wait for a verdict on the response. */
   #listeners = NOBODY;
   #violation: Violation | undefined;
   #denial: DenialRenderer | undefined;
   #answered = false;
-  #settlesAtEnd = false;
-  /** The response is a denial that is still to be rendered by nobody but us. */
+  /** The response is a denial that is still to be rendered. */
   #replaces = false;
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
-  constructor(exchange: Exchange, session: ResolvedSession | undefined, storedLabels: readonly string[]) {
+  constructor(exchange: Exchange, session: ResolvedSession | undefined) {
     this.#exchange = exchange;
-    this.#storedLabels = storedLabels;
     this.sessionId = session?.id;
     this.source = session?.source;
+  }
+
+  /**
+   * Joins the session and loads its labels.
+   * @throws AplSessionError `session.capacity_exceeded`
+   */
+  load(sessionId: string, listener: LoadListener): void {
+    const { res } = this.#exchange;
+    const session = this.access.join(sessionId, this);
+    const membership = { session, context: currentContext() };
+    this.#membership = membership;
+    if (isOver(res)) session.leave(this);
+    else onceOver(res, () => membership.session.leave(this));
+    this.access.load(session, this, listener);
+  }
+
+  /** The handlers may run. */
+  begin(storedLabels: readonly string[]): void {
+    this.#storedLabels = storedLabels;
+    if (this.#membership?.session.unacknowledged) this.#hold();
   }
 
   get access(): StoreAccess {
     return this.#exchange.mount.access;
   }
 
+  /** Made when they are first asked for, which most requests never do. */
   get labels(): LabelSet {
-    return this.#asked().labels;
+    this.#labels ??= new LabelSet(this.#presentLabels(), this);
+    return this.#labels;
+  }
+
+  *#presentLabels(): Generator<string> {
+    yield* this.#storedLabels ?? NO_LABELS;
+    if (this.#membership) yield* this.#membership.session.labels();
   }
 
   get violation(): Violation | undefined {
@@ -95,7 +137,11 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   }
 
   async persist(): Promise<void> {
-    await this.#persistence?.persist();
+    const membership = this.#membership;
+    if (membership?.session.unacknowledged) {
+      membership.context = currentContext();
+      await membership.session.persist(this);
+    }
     this.#gate?.reconsider();
   }
 
@@ -105,32 +151,61 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     this.#violation ??= checked;
   }
 
-  /** Made when somebody first asks for the labels, which is in no hurry for most requests. */
-  #asked(): LabelPersistence {
-    this.#persistence ??= new LabelPersistence(this.access, this.sessionId, this.#storedLabels, this);
-    return this.#persistence;
+  onNewLabel(label: string): void {
+    const membership = this.#membership;
+    if (!membership) return;
+    const session = membership.session.add(label, this);
+    membership.session = session;
+    // after the response nothing waits for the label, but it must not be lost
+    if (isOver(this.#exchange.res)) microtask(() => session.settle(this));
+    else this.#gated().close();
   }
 
-  onNewLabel(): void {
+  onLabel(label: string): void {
+    this.#labels?.receive(label);
+    if (this.#storedLabels) this.#membership?.context.runInAsyncScope(() => this.#hold());
+  }
+
+  /** Holds the response because of another request's label. If that cannot be, the response must not go on. */
+  #hold(): void {
     const { res } = this.#exchange;
-    const settle = (): void => this.#persistence?.settle();
-    if (isOver(res)) {
-      // nobody waits for this response any more, but the label must not be lost
-      microtask(settle);
-      return;
+    if (isOver(res) || this.#isHeldByAnother()) return;
+    try {
+      this.#gated().close();
+    } catch (error) {
+      res.req.socket.destroy(error as Error);
     }
-    this.#gated().close();
-    if (this.#settlesAtEnd) return;
-    this.#settlesAtEnd = true;
-    onceOver(res, settle);
   }
 
-  describe(): AppendContext {
-    return {
-      route: routeName(this.#exchange.req, this.#secrets()),
+  /** Whether another object for the same request, of the same session, has the gate of the response. */
+  #isHeldByAnother(): boolean {
+    const keeper = ResponseGate.keeperOf(this.#exchange.res);
+    return (
+      keeper instanceof SessionRequest && keeper !== this && keeper.#membership?.session === this.#membership?.session
+    );
+  }
+
+  run(call: TimedCall<void>): void {
+    const { context } = this.#membership as Membership;
+    context.runInAsyncScope(() => this.access.append(call));
+  }
+
+  assertRoom(): void {
+    this.access.assertRoom(this.labels.size);
+  }
+
+  onAppendFailed(cause: unknown): void {
+    const secrets = this.#secrets();
+    const alarm: SessionStoreFailure = {
+      alarm: 'session_store_failure',
+      op: 'append',
+      route: routeName(this.#exchange.req, secrets),
       decisionWasAllow: !this.#isDenied(),
       bytesSent: this.#gate?.headOut ?? false,
+      error: errorText(cause, secrets),
+      ...codeOf(cause),
     };
+    this.access.raise(alarm);
   }
 
   #gated(): ResponseGate {
@@ -139,26 +214,45 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   }
 
   mustHold(): boolean {
-    const labels = this.#asked();
-    return labels.unsettled || (labels.pending && !this.#denied) || this.#replaces;
+    return this.#replaces || this.#unsettled || (this.#unacknowledged && !this.#denied);
+  }
+
+  get #unsettled(): boolean {
+    return this.#membership?.session.unsettled ?? false;
+  }
+
+  get #unacknowledged(): boolean {
+    return this.#membership?.session.unacknowledged ?? false;
   }
 
   settle(listener: VerdictListener): void {
     // unlike a spread, this reserves no room for more
     this.#listeners = this.#listeners.concat(listener);
     this.#isDenied();
-    this.#asked().settle();
+    const membership = this.#membership;
+    if (!membership) {
+      microtask(() => this.#conclude());
+      return;
+    }
+    membership.context = currentContext();
+    membership.session.settle(this);
   }
 
   onSettled(): void {
+    this.#membership?.context.runInAsyncScope(() => this.#conclude());
+  }
+
+  /** Tells those that wait what becomes of the response. */
+  #conclude(): void {
     this.#isDenied();
     const listeners = this.#listeners;
     this.#listeners = NOBODY;
     for (const listener of listeners) {
       // what the one before has let out may have led to another label, and what was not tried has not failed
-      if (this.#asked().unsettled) this.settle(listener);
+      if (this.#unsettled) this.settle(listener);
       else listener.onVerdict(this.#verdict());
     }
+    this.#gate?.reconsider();
   }
 
   answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void {
@@ -184,7 +278,7 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
       this.#replaces = false;
       return 'refuse';
     }
-    if (!this.#asked().pending || this.#denied) return 'release';
+    if (!this.#unacknowledged || this.#denied) return 'release';
     this.record(PERSIST_FAILED);
     this.#denied = true;
     this.#answered = true;
@@ -205,4 +299,8 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   #secrets(): string[] {
     return [this.sessionId ?? '', ...this.labels];
   }
+}
+
+function currentContext(): AsyncResource {
+  return new AsyncResource('express-apl-session.request');
 }

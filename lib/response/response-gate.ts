@@ -61,6 +61,12 @@ export class ResponseGate implements VerdictListener, TurnListener {
     return new ResponseGate(res, keeper);
   }
 
+  /** The keeper of the gate of a response, if it has one. */
+  static keeperOf(response: object): GateKeeper | undefined {
+    const gate = (response as GatedResponse)._onPendingData[kGate];
+    return gate && gate.#keeper;
+  }
+
   /** Whether the head of the response has left, so that it cannot be replaced any more. */
   get headOut(): boolean {
     if (!this.#closed) this.#headOut ||= this.#res._headerSent && !this.#kept.untouched;

@@ -1,17 +1,12 @@
 import { expect } from 'chai';
 import { AplSessionError } from '../../lib/contract/errors.js';
 import { LabelSet } from '../../lib/labels/label-set.js';
-import { UnsavedLabels } from '../../lib/labels/unsaved-labels.js';
 import { thrownBy } from '../support/eventually.js';
 
-function setOf(...stored: readonly string[]): { labels: LabelSet; unsaved: UnsavedLabels; notes: () => number } {
-  let notes = 0;
-  const unsaved = new UnsavedLabels({
-    onNewLabel() {
-      notes += 1;
-    },
-  });
-  return { labels: new LabelSet(stored, unsaved), unsaved, notes: () => notes };
+/** A set, and the labels that its listener was told of. */
+function setOf(...present: readonly string[]): { labels: LabelSet; told: string[] } {
+  const told: string[] = [];
+  return { labels: new LabelSet(present, { onNewLabel: (label) => void told.push(label) }), told };
 }
 
 describe('LabelSet', () => {
@@ -32,12 +27,9 @@ describe('LabelSet', () => {
   });
 
   it('starts with what was stored, and that is not new', () => {
-    const { labels, unsaved, notes } = setOf('a', 'b');
+    const { labels, told } = setOf('a', 'b');
     expect([...labels]).to.deep.equal(['a', 'b']);
-    expect(unsaved.any).to.equal(false);
-    expect(unsaved.untried).to.equal(false);
-    expect(unsaved.take()).to.deep.equal([]);
-    expect(notes()).to.equal(0);
+    expect(told).to.deep.equal([]);
   });
 
   it('keeps stored labels that it would not accept itself', () => {
@@ -49,38 +41,33 @@ describe('LabelSet', () => {
   });
 
   it('a label that is added is there, is new, and is announced once', () => {
-    const { labels, unsaved, notes } = setOf('a');
+    const { labels, told } = setOf('a');
     expect(labels.add('b').add('b').add('c')).to.equal(labels);
     expect([...labels]).to.deep.equal(['a', 'b', 'c']);
-    expect(unsaved.any).to.equal(true);
-    expect(unsaved.untried).to.equal(true);
-    expect(unsaved.take()).to.deep.equal(['b', 'c']);
-    expect(notes()).to.equal(2);
+    expect(told).to.deep.equal(['b', 'c']);
   });
 
   it('a label that the store had is not new when it is added again', () => {
-    const { labels, unsaved, notes } = setOf('a');
+    const { labels, told } = setOf('a');
     labels.add('a');
-    expect(unsaved.any).to.equal(false);
-    expect(notes()).to.equal(0);
+    expect(told).to.deep.equal([]);
   });
 
   it('labels differ by case', () => {
-    const { labels, unsaved } = setOf('PII');
+    const { labels, told } = setOf('PII');
     labels.add('pii');
-    expect(unsaved.take()).to.deep.equal(['pii']);
+    expect(told).to.deep.equal(['pii']);
   });
 
   it('the label is in the set before it is announced', () => {
     let seen: string[] = [];
-    const unsaved = new UnsavedLabels({
+    const labels: LabelSet = new LabelSet([], {
       onNewLabel() {
-        seen = [...labels, ...unsaved.take()];
+        seen = [...labels];
       },
     });
-    const labels: LabelSet = new LabelSet([], unsaved);
     labels.add('a');
-    expect(seen).to.deep.equal(['a', 'a']);
+    expect(seen).to.deep.equal(['a']);
   });
 
   it('G5: only grows: delete and clear throw label.immutable and change nothing', () => {
@@ -93,40 +80,38 @@ describe('LabelSet', () => {
   });
 
   it('what is no label throws label.invalid and changes nothing', () => {
-    const { labels, unsaved } = setOf('a');
+    const { labels, told } = setOf('a');
     for (const value of ['', 'x'.repeat(257), 'a\nb', 5 as unknown as string, undefined as unknown as string]) {
       expect(thrownBy(() => labels.add(value))).to.have.property('code', 'label.invalid');
     }
     expect([...labels]).to.deep.equal(['a']);
-    expect(unsaved.any).to.equal(false);
+    expect(told).to.deep.equal([]);
   });
 
   describe('for this message only', () => {
     it('is in the set like any other, and never unsaved', () => {
-      const { labels, unsaved, notes } = setOf('a');
+      const { labels, told } = setOf('a');
       expect(labels.addForMessage('m').addForMessage('m')).to.equal(labels);
       expect([...labels]).to.deep.equal(['a', 'm']);
       expect(labels.has('m')).to.equal(true);
-      expect(unsaved.any).to.equal(false);
-      expect(notes()).to.equal(0);
+      expect(told).to.deep.equal([]);
     });
 
     it('G7: once it is added to the session too, it is unsaved, once', () => {
-      const { labels, unsaved, notes } = setOf();
+      const { labels, told } = setOf();
       labels.addForMessage('m').addForMessage('n');
       labels.add('m').add('m').addForMessage('m');
       expect([...labels]).to.deep.equal(['m', 'n']);
-      expect(unsaved.take()).to.deep.equal(['m']);
-      expect(notes()).to.equal(1);
+      expect(told).to.deep.equal(['m']);
     });
 
     it('G7: what the session has, stored or new, stays the session’s', () => {
-      const { labels, unsaved } = setOf('stored');
+      const { labels, told } = setOf('stored');
       labels.add('new');
       labels.addForMessage('new').addForMessage('stored');
-      expect(unsaved.take()).to.deep.equal(['new']);
+      expect(told).to.deep.equal(['new']);
       labels.add('stored');
-      expect(unsaved.take()).to.deep.equal(['new']);
+      expect(told).to.deep.equal(['new']);
     });
 
     it('G5: is not removed either, and what is no label is refused', () => {
@@ -139,69 +124,45 @@ describe('LabelSet', () => {
 
     it('another set takes labels over in their scope', () => {
       const earlier = setOf('stored').labels.addForMessage('m').addForMessage('both').add('new');
-      const { labels, unsaved } = setOf('stored');
+      const { labels, told } = setOf('stored');
       labels.add('both').adopt(earlier);
       expect([...labels]).to.deep.equal(['stored', 'both', 'm', 'new']);
-      expect(unsaved.take()).to.deep.equal(['both', 'new']);
+      expect(told).to.deep.equal(['both', 'new']);
     });
   });
 
   it('G7: what is added to a set that was adopted is added to its heir too, with its scope', () => {
     const { labels: earlier } = setOf();
-    const { labels, unsaved } = setOf('stored');
+    const { labels, told } = setOf('stored');
     labels.adopt(earlier);
     earlier.add('late').addForMessage('message').addForMessage('both').add('both');
     expect([...labels]).to.deep.equal(['stored', 'late', 'message', 'both']);
-    expect(unsaved.take()).to.deep.equal(['late', 'both']);
+    expect(told).to.deep.equal(['late', 'both']);
+  });
+
+  it('a label of another request is there, is the session’s, and is not told', () => {
+    const { labels, told } = setOf();
+    labels.addForMessage('both');
+    labels.receive('both');
+    labels.receive('other');
+    labels.add('both').add('other');
+    expect([...labels]).to.deep.equal(['both', 'other']);
+    expect(told).to.deep.equal([]);
+  });
+
+  it('G5: a label that comes during an iteration is met by it', () => {
+    const { labels } = setOf('a');
+    const met: string[] = [];
+    for (const label of labels) {
+      if (met.push(label) === 1) labels.receive('b');
+    }
+    expect(met).to.deep.equal(['a', 'b']);
   });
 
   it('the array that it was made of is copied', () => {
     const stored = ['a'];
-    const labels = new LabelSet(stored, new UnsavedLabels({ onNewLabel() {} }));
+    const labels = new LabelSet(stored, { onNewLabel() {} });
     stored.push('b');
     expect([...labels]).to.deep.equal(['a']);
-  });
-});
-
-describe('UnsavedLabels', () => {
-  it('a label stays unsaved until the store has acknowledged it', () => {
-    const unsaved = new UnsavedLabels({ onNewLabel() {} });
-    unsaved.note('a');
-    unsaved.note('b');
-    expect(unsaved.take()).to.deep.equal(['a', 'b']);
-    expect(unsaved.any).to.equal(true);
-    unsaved.saved();
-    expect(unsaved.any).to.equal(false);
-    expect(unsaved.take()).to.deep.equal([]);
-  });
-
-  it('a label that is noted while an append is under way is not taken for saved', () => {
-    const unsaved = new UnsavedLabels({ onNewLabel() {} });
-    unsaved.note('a');
-    unsaved.take();
-    unsaved.note('b');
-    unsaved.saved();
-    expect(unsaved.any).to.equal(true);
-    expect(unsaved.untried).to.equal(true);
-    expect(unsaved.take()).to.deep.equal(['b']);
-  });
-
-  it('after a failed append there is nothing untried, and the next append takes everything again', () => {
-    const unsaved = new UnsavedLabels({ onNewLabel() {} });
-    unsaved.note('a');
-    unsaved.take();
-    expect(unsaved.any).to.equal(true);
-    expect(unsaved.untried).to.equal(false);
-    unsaved.note('b');
-    expect(unsaved.take()).to.deep.equal(['a', 'b']);
-  });
-
-  it('a list that was taken does not change any more', () => {
-    const unsaved = new UnsavedLabels({ onNewLabel() {} });
-    unsaved.note('a');
-    const taken = unsaved.take();
-    unsaved.note('b');
-    unsaved.saved();
-    expect(taken).to.deep.equal(['a']);
   });
 });

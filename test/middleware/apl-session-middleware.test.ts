@@ -305,7 +305,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await request(app).get('/').expect(409, 'refused');
         expect(seen[0]?.security.violation).to.deep.equal(violation);
         expect(alarms.map((alarm) => 'decisionWasAllow' in alarm && alarm.decisionWasAllow)).to.deep.equal([false]);
-        const denying = withEarlier({ violation }, store, (req) => req.security.deny({ code: 'x', reason: 'y' }));
+        const other = new ScriptedStore({ append: rejecting() });
+        const denying = withEarlier({ violation }, other, (req) => req.security.deny({ code: 'x', reason: 'y' }));
         const { body } = await request(denying).get('/').expect(403);
         expect(body.code).to.equal('earlier');
       });

@@ -26,7 +26,14 @@ import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const STORE_TIMEOUT_MS = 10;
 const LABEL = 'secret-label';
-const SESSION = 'session-of-alice';
+
+/** A label that could not be stored is owed by its session, so each row has a session of its own. */
+let sessions = 0;
+function newSession(): string {
+  sessions += 1;
+  return `session-${sessions}`;
+}
+
 /** A row that waits for bytes which do not come is given up, so that its texts are compared and not a clock. */
 const GIVE_UP_MS = 4_000;
 
@@ -224,7 +231,7 @@ async function converse({ server }: Fixture, way: Way, last: RegExp | undefined)
   const wire = new Wire(server.port);
   const timer = setTimeout(() => wire.destroy(), GIVE_UP_MS);
   const started = performance.now();
-  wire.send(get(`/${way.name}`, { 'X-Session': SESSION, ...way.headers }).replace('GET', way.method ?? 'GET'));
+  wire.send(get(`/${way.name}`, { 'X-Session': newSession(), ...way.headers }).replace('GET', way.method ?? 'GET'));
   const first = last ? await wire.until(last) : await wire.closed();
   const tookMs = performance.now() - started;
   if (last) wire.send(get('/after', { Connection: 'close' }));
@@ -393,7 +400,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         it('G2, P44: a label after the first bytes cuts the connection: truncated, no clean end', async () => {
           const fixture = await row();
           const wire = new Wire(fixture.server.port);
-          wire.send(get('/label-after-bytes', { 'X-Session': SESSION }));
+          wire.send(get('/label-after-bytes', { 'X-Session': newSession() }));
           const text = await wire.closed();
           expect(text).to.match(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n$/);
           assertAlarm(fixture.alarms, failing, {
@@ -417,7 +424,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         it('G2: to a client of HTTP/1.0, whose bodies end with the connection, the cut is a reset', async () => {
           const fixture = await row();
           const wire = new Wire(fixture.server.port);
-          wire.send(get('/label-after-arrival', { 'X-Session': SESSION }).replace('HTTP/1.1', 'HTTP/1.0'));
+          wire.send(get('/label-after-arrival', { 'X-Session': newSession() }).replace('HTTP/1.1', 'HTTP/1.0'));
           // a reset that comes together with bytes looks to libuv like a clean end, whatever the server does
           await wire.until(/first$/);
           fixture.arrived.resolve();

@@ -55,7 +55,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     function appOf(store: SessionStore, ...handlers: RequestHandler[]): Express {
       const middleware = aplSessionMiddleware({
-        session: () => SESSION,
+        session: (req) => (req.path === '/probe' ? undefined : SESSION),
         store,
         storeTimeoutMs: store instanceof HeldStore ? 60_000 : 10,
         logger: { warn() {}, error() {} },

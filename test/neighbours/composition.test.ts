@@ -11,6 +11,7 @@ import tls from 'node:tls';
 import { expect } from 'chai';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { AplSessionError, aplSessionMiddleware } from '../../lib/index.js';
+import { sessionPerRequest } from '../support/gated-server.js';
 import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 import {
   type Deferred,
@@ -38,7 +39,7 @@ for (const { version, express } of EXPRESSES) {
     beforeEach(() => {
       store = new HeldStore();
       session = aplSessionMiddleware({
-        session: () => 's',
+        session: sessionPerRequest(),
         store,
         storeTimeoutMs: 60_000,
         logger: { warn() {}, error() {} },
@@ -84,7 +85,7 @@ for (const { version, express } of EXPRESSES) {
         },
         'as two middlewares over one store': () => {
           app.use(session);
-          app.use(aplSessionMiddleware({ session: () => 's', store, logger: { warn() {}, error() {} } }));
+          app.use(aplSessionMiddleware({ session: sessionPerRequest(), store, logger: { warn() {}, error() {} } }));
           app.get('/sub/x', tainted);
         },
         'in a router of its own': () => {
@@ -282,7 +283,7 @@ for (const { version, express } of EXPRESSES) {
           await probe(port);
           expect(closes).to.equal(1);
           if (outcome === 'fail') expect(wire.received).not.to.match(/salary/);
-          expect(await store.loadLabels('s')).to.deep.equal(outcome === 'succeed' ? ['label of /tainted'] : []);
+          expect(await store.loadLabels('s1')).to.deep.equal(outcome === 'succeed' ? ['label of /tainted'] : []);
         });
       }
     });
@@ -460,7 +461,7 @@ for (const { version, express } of EXPRESSES) {
 describe('Composition: HTTP/2', () => {
   it('P8: a response of the compat API is refused with a coded error before any handler, load or label', async () => {
     const store = new HeldStore();
-    const middleware = aplSessionMiddleware({ session: () => 's', store, logger: { warn() {}, error() {} } });
+    const middleware = aplSessionMiddleware({ session: sessionPerRequest(), store, logger: { warn() {}, error() {} } });
     const passed = deferred<unknown>();
     const server = http2.createServer((req, res) => {
       middleware(req as unknown as Request, res as unknown as Response, (error?: unknown) => {

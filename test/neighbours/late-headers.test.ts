@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import onHeaders from 'on-headers';
 import { aplSessionMiddleware, MemorySessionStore, taint } from '../../lib/index.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { sessionPerRequest } from '../support/gated-server.js';
 import { exchange, get, serve } from '../support/raw-http.js';
 
 /** Loads, but never appends. */
@@ -35,7 +36,7 @@ describe('Neighbour: middleware that writes handler state into the head (P61)', 
           if (position === 'before') app.use(stateCookie);
           app.use(
             aplSessionMiddleware({
-              session: () => 's',
+              session: sessionPerRequest(),
               store: new AppendFailingStore(),
               logger: { warn() {}, error() {} },
             }),

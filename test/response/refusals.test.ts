@@ -245,7 +245,7 @@ describe('Refusals', () => {
     expect(wire.received).to.equal('');
     gated.store.succeed();
     expect(await wire.closed()).to.match(/answer$/);
-    expect(gated.store.appended).to.deep.equal([['first']]);
+    expect(gated.store.appended).to.deep.equal([['first', 'second']]);
   });
 });
 

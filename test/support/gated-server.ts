@@ -47,6 +47,20 @@ export class HeldStore {
 
 export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req: IncomingMessage) => unknown;
 
+/**
+ * A session of its own for each request: a label of one request holds the responses of all requests of its session. What
+ * stands for the request is its list of headers, which other objects of the same request share.
+ */
+export function sessionPerRequest(): (req: IncomingMessage) => string {
+  const ids = new WeakMap<object, string>();
+  let count = 0;
+  return ({ rawHeaders }) => {
+    const id = ids.get(rawHeaders) ?? `s${++count}`;
+    ids.set(rawHeaders, id);
+    return id;
+  };
+}
+
 /** A plain Node server with the middleware in front of a handler; the path `/probe` has no session. */
 export class GatedServer {
   readonly store = new HeldStore();
@@ -56,8 +70,9 @@ export class GatedServer {
   #running: RunningServer | undefined;
 
   async start(handler: GatedHandler, options: Partial<AplSessionOptions> = {}): Promise<this> {
+    const sessionOf = sessionPerRequest();
     const middleware = aplSessionMiddleware({
-      session: (req) => (req.url === '/probe' ? undefined : 's'),
+      session: (req) => (req.url === '/probe' ? undefined : sessionOf(req)),
       store: this.store,
       storeTimeoutMs: 60_000,
       logger: { warn() {}, error() {} },

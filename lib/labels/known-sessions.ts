@@ -1,0 +1,99 @@
+import { AplSessionError } from '../contract/errors.js';
+import type { SessionStore } from '../contract/session-store.js';
+import { KnownSession, type SessionOwner } from './known-session.js';
+import type { SessionMember } from './session-member.js';
+
+/** How long what the store has acknowledged is remembered after the last use of the session. */
+const MEMORY_MS = 300_000;
+/** How many sessions are remembered after their last use. */
+const MAX_RECENT = 10_000;
+
+/**
+ * Shared by all copies of this package in a process, so that two of them know the same sessions. The number changes with
+ * the members of `KnownSessions` and `KnownSession`.
+ */
+const kStores = Symbol.for('express-apl-session.known-sessions.1');
+type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
+
+/** The sessions of one store that this process uses or has used lately. It never stands in for a load; it only adds. */
+export class KnownSessions implements SessionOwner {
+  readonly store: SessionStore;
+  readonly memoryMs: number;
+  readonly #inUse = new Map<string, KnownSession>();
+  /** Sessions that are not in use, with labels to remember, in the order of their last use. */
+  readonly #recent = new Map<string, KnownSession>();
+  readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
+
+  private constructor(store: SessionStore) {
+    this.store = store;
+    const { ttlSeconds } = store;
+    this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * 1_000);
+  }
+
+  /** The sessions of this store, the same object for all who ask. */
+  static of(store: SessionStore): KnownSessions {
+    const shared = globalThis as Shared;
+    if (!shared[kStores]) Object.defineProperty(shared, kStores, { value: new WeakMap() });
+    const stores = shared[kStores] as WeakMap<SessionStore, KnownSessions>;
+    let sessions = stores.get(store);
+    if (!sessions) {
+      sessions = new KnownSessions(store);
+      stores.set(store, sessions);
+    }
+    return sessions;
+  }
+
+  /**
+   * Makes `member` a member of a session.
+   * @param maxSessions how many sessions may be in use or owe labels
+   * @throws AplSessionError `session.capacity_exceeded`
+   */
+  join(id: string, member: SessionMember, maxSessions: number): KnownSession {
+    const session = this.#inUse.get(id) ?? this.#begin(id, maxSessions);
+    session.join(member);
+    return session;
+  }
+
+  #begin(id: string, maxSessions: number): KnownSession {
+    if (this.#inUse.size >= maxSessions) {
+      throw new AplSessionError(
+        'session.capacity_exceeded',
+        `This process uses ${maxSessions} sessions (maxKnownSessions), or owes the store labels of some of them.`,
+      );
+    }
+    const session = this.#recent.get(id) ?? new KnownSession(id, this);
+    this.#recent.delete(id);
+    this.#inUse.set(id, session);
+    return session;
+  }
+
+  /** Makes the member leave once `holder`, which its user holds, was garbage-collected. */
+  leaveWith(holder: object, leave: () => void): void {
+    this.#collected.register(holder, leave);
+  }
+
+  /** Tries once more to append what sessions owe, each by a member that `memberOf` makes. */
+  async persistOwed(memberOf: (session: KnownSession) => SessionMember): Promise<void> {
+    const owing = [...this.#inUse.values()].filter(({ unacknowledged }) => unacknowledged);
+    await Promise.allSettled(owing.map((session) => session.persist(memberOf(session))));
+  }
+
+  revive(session: KnownSession): KnownSession {
+    const { id } = session;
+    const known = this.#inUse.get(id) ?? this.#recent.get(id) ?? session;
+    this.#recent.delete(id);
+    this.#inUse.set(id, known);
+    return known;
+  }
+
+  retire(session: KnownSession): void {
+    this.#inUse.delete(session.id);
+    if (!session.memorable) return;
+    this.#recent.set(session.id, session);
+    if (this.#recent.size <= MAX_RECENT) return;
+    for (const [oldest] of this.#recent) {
+      this.#recent.delete(oldest);
+      return;
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { TimedCall } from '../contract/deadlines.js';
+
+/** A request or an open session that shares the labels of a session with all others of this process. */
+export interface SessionMember {
+  /** Makes a store call in the asynchronous context of the member, with its deadline. */
+  run(call: TimedCall<void>): void;
+
+  /**
+   * Called when an append of its session begins.
+   * @throws AplSessionError `store.too_many_labels` if the session has more labels than it may
+   */
+  assertRoom(): void;
+
+  /** Another member has added a label, and the store has not acknowledged it yet. Must not throw. */
+  onLabel(label: string): void;
+
+  /** Every label of the session was tried: each is acknowledged or owed. Must not throw. */
+  onSettled(): void;
+
+  /** An append has failed. Called on one member for each append, so that there is one alarm. Must not throw. */
+  onAppendFailed(cause: unknown): void;
+}

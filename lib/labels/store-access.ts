@@ -1,0 +1,144 @@
+import type { AlarmListener } from '../contract/alarms.js';
+import { Deadlines, type TimedCall } from '../contract/deadlines.js';
+import { AplSessionError } from '../contract/errors.js';
+import type { SessionStore } from '../contract/session-store.js';
+import type { KnownSession, LoadStart } from './known-session.js';
+import { KnownSessions } from './known-sessions.js';
+import type { SessionMember } from './session-member.js';
+
+/** Is told, later, how a load ended; no method may throw. */
+export interface LoadListener {
+  onLoaded(labels: readonly string[]): void;
+  onLoadFailed(cause: unknown): void;
+  /** The labels were read, but others that the process owes to the session could not be appended. */
+  onOwedFailed(): void;
+}
+
+/** Bounds on what one process keeps, and on what one session has. */
+export interface LabelLimits {
+  readonly maxLabelsPerSession: number;
+  readonly maxKnownSessions: number;
+}
+
+/** What one middleware needs for talking to its store. */
+export class StoreAccess {
+  readonly store: SessionStore;
+  readonly sessions: KnownSessions;
+  readonly limits: LabelLimits;
+  readonly raise: AlarmListener;
+  readonly #loads: Deadlines;
+  readonly #appends: Deadlines;
+
+  constructor(store: SessionStore, storeTimeoutMs: number, limits: LabelLimits, raise: AlarmListener) {
+    this.store = store;
+    this.sessions = KnownSessions.of(store);
+    this.limits = limits;
+    this.raise = raise;
+    const tooLate = (operation: string): AplSessionError =>
+      new AplSessionError(
+        'store.timeout',
+        `The session store did not settle the ${operation} within ${storeTimeoutMs} ms.`,
+      );
+    this.#loads = new Deadlines(storeTimeoutMs, tooLate);
+    this.#appends = new Deadlines(storeTimeoutMs, tooLate);
+  }
+
+  /**
+   * Makes `member` a member of a session.
+   * @throws AplSessionError `session.capacity_exceeded`
+   */
+  join(sessionId: string, member: SessionMember): KnownSession {
+    return this.sessions.join(sessionId, member, this.limits.maxKnownSessions);
+  }
+
+  /**
+   * Loads the labels of a session for a member. What the process owes to the session is appended first. The load fails
+   * if the store does, throws, misses the deadline or answers with something that is not an iterable of strings.
+   */
+  load(session: KnownSession, member: SessionMember, listener: LoadListener): void {
+    this.#loads.run(new LoadCall(this, session, member, listener));
+  }
+
+  /** @throws AplSessionError `store.too_many_labels` */
+  assertRoom(labels: number): void {
+    const { maxLabelsPerSession } = this.limits;
+    if (labels <= maxLabelsPerSession) return;
+    throw new AplSessionError(
+      'store.too_many_labels',
+      `A session may have ${maxLabelsPerSession} labels (maxLabelsPerSession), and this one has ${labels}.`,
+    );
+  }
+
+  /** Makes an append. Fails if the store does, throws or misses the deadline. */
+  append(call: TimedCall<void>): void {
+    this.#appends.run(call);
+  }
+
+  /** Waits for the appends under way. */
+  idle(): Promise<void> {
+    return this.#appends.idle();
+  }
+}
+
+class LoadCall implements TimedCall<unknown> {
+  readonly name = 'load';
+  readonly #access: StoreAccess;
+  readonly #session: KnownSession;
+  readonly #member: SessionMember;
+  readonly #listener: LoadListener;
+  readonly #began: LoadStart;
+
+  constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
+    this.#access = access;
+    this.#session = session;
+    this.#member = member;
+    this.#listener = listener;
+    this.#began = session.onLoad(member);
+  }
+
+  start(): PromiseLike<unknown> {
+    return this.#access.store.loadLabels(this.#session.id);
+  }
+
+  onValue(reply: unknown): void {
+    let labels: readonly string[];
+    try {
+      labels = labelsOf(reply);
+      this.#access.assertRoom(labels.length);
+    } catch (error) {
+      this.#listener.onLoadFailed(error);
+      return;
+    }
+    const listener = this.#listener;
+    if (this.#session.onLoaded(this.#member, this.#began, labels)) {
+      this.#session.persist(this.#member).then(
+        () => listener.onLoaded(labels),
+        () => listener.onOwedFailed(),
+      );
+    } else listener.onLoaded(labels);
+  }
+
+  onError(cause: unknown): void {
+    this.#listener.onLoadFailed(cause);
+  }
+}
+
+function labelsOf(reply: unknown): readonly string[] {
+  // a string is an iterable of strings, but not of labels
+  if (typeof reply !== 'object' || reply === null || !(Symbol.iterator in reply)) throw malformed();
+  const labels = [...(reply as Iterable<unknown>)];
+  if (!labels.every((label) => typeof label === 'string')) throw malformed();
+  return labels;
+}
+
+function malformed(): AplSessionError {
+  return new AplSessionError(
+    'store.malformed_reply',
+    'The session store answered the load with no iterable of strings.',
+  );
+}
+
+/** The code of a store's own error, for alarms. */
+export function codeOf(error: unknown): { code: string } | undefined {
+  return error instanceof AplSessionError ? { code: error.code } : undefined;
+}

@@ -1,0 +1,307 @@
+import { expect } from 'chai';
+import { Deadlines, type TimedCall } from '../../lib/contract/deadlines.js';
+import type { SessionStore } from '../../lib/index.js';
+import type { KnownSession } from '../../lib/labels/known-session.js';
+import { KnownSessions } from '../../lib/labels/known-sessions.js';
+import type { SessionMember } from '../../lib/labels/session-member.js';
+import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
+import { type Deferred, deferred } from '../support/failing-stores.js';
+
+/** A store whose appends settle when the test says so. */
+class ScriptedAppends implements SessionStore {
+  readonly appends: Array<readonly string[]> = [];
+  readonly #verdicts: Deferred<void>[] = [];
+  readonly ttlSeconds: number | undefined;
+
+  constructor(ttlSeconds?: number) {
+    this.ttlSeconds = ttlSeconds;
+  }
+
+  async loadLabels(): Promise<string[]> {
+    return [];
+  }
+
+  appendLabels(_id: string, labels: readonly string[]): Promise<void> {
+    this.appends.push(labels);
+    const verdict = deferred<void>();
+    this.#verdicts.push(verdict);
+    return verdict.promise;
+  }
+
+  async succeed(): Promise<void> {
+    await eventually(() => this.#verdicts.length > 0);
+    this.#verdicts.shift()?.resolve();
+    await new Promise(setImmediate);
+  }
+
+  async fail(): Promise<void> {
+    await eventually(() => this.#verdicts.length > 0);
+    this.#verdicts.shift()?.reject(new Error('append failed'));
+    await new Promise(setImmediate);
+  }
+}
+
+class Member implements SessionMember {
+  readonly received: string[] = [];
+  settled = 0;
+  failures = 0;
+  room = true;
+  readonly #deadlines = new Deadlines(60_000, () => new Error('too late'));
+
+  run(call: TimedCall<void>): void {
+    this.#deadlines.run(call);
+  }
+
+  assertRoom(): void {
+    if (!this.room) throw new Error('full');
+  }
+
+  onLabel(label: string): void {
+    this.received.push(label);
+  }
+
+  onSettled(): void {
+    this.settled += 1;
+  }
+
+  onAppendFailed(): void {
+    this.failures += 1;
+  }
+}
+
+const LIMIT = 10;
+
+describe('KnownSession', () => {
+  let store: ScriptedAppends;
+  let sessions: KnownSessions;
+  beforeEach(() => {
+    store = new ScriptedAppends();
+    sessions = KnownSessions.of(store);
+  });
+
+  function joined(id = 's'): { session: KnownSession; member: Member } {
+    const member = new Member();
+    return { session: sessions.join(id, member, LIMIT), member };
+  }
+
+  it('members that join one session share an object, and those of other sessions or stores do not', () => {
+    const { session } = joined();
+    expect(joined().session).to.equal(session);
+    expect(joined('other').session).not.to.equal(session);
+    expect(KnownSessions.of(store)).to.equal(sessions);
+    const elsewhere = KnownSessions.of(new ScriptedAppends()).join('s', new Member(), LIMIT);
+    expect(elsewhere).not.to.equal(session);
+  });
+
+  it('G1: what one member adds, the others have at once, and the session is unacknowledged until the store answers', async () => {
+    const { session, member } = joined();
+    const other = joined().member;
+    session.add('secret', member);
+    expect([member.received, other.received]).to.deep.equal([[], ['secret']]);
+    expect(session).to.include({ unsettled: true, unacknowledged: true, owes: false });
+    session.settle(other);
+    expect(store.appends).to.deep.equal([['secret']]);
+    await store.succeed();
+    expect(session).to.include({ unsettled: false, unacknowledged: false });
+    expect([member.settled, other.settled]).to.deep.equal([1, 1]);
+    expect([...session.labels()]).to.deep.equal(['secret']);
+  });
+
+  it('labels that come during an append are in the next one, together', async () => {
+    const { session, member } = joined();
+    session.add('a', member);
+    session.settle(member);
+    session.add('b', member);
+    session.add('c', member);
+    session.settle(member);
+    await store.succeed();
+    expect(member.settled).to.equal(0);
+    await store.succeed();
+    expect(store.appends).to.deep.equal([['a'], ['b', 'c']]);
+    expect(member.settled).to.equal(1);
+  });
+
+  it('two members that add the same label cost one append', async () => {
+    const { session, member } = joined();
+    const other = joined().member;
+    session.add('a', member);
+    session.add('a', other);
+    session.settle(member);
+    session.settle(other);
+    await store.succeed();
+    session.add('a', other);
+    session.settle(other);
+    expect(store.appends).to.deep.equal([['a']]);
+  });
+
+  it('G7: a label whose append failed is owed, with one report, and the next append takes it again', async () => {
+    const { session, member } = joined();
+    const other = joined().member;
+    session.add('a', member);
+    session.settle(other);
+    await store.fail();
+    expect(session).to.include({ unsettled: false, unacknowledged: true, owes: true });
+    expect([member.failures, other.failures, member.settled, other.settled]).to.deep.equal([1, 0, 1, 1]);
+    session.add('b', other);
+    session.settle(other);
+    await store.succeed();
+    expect(store.appends).to.deep.equal([['a'], ['a', 'b']]);
+    expect(session.unacknowledged).to.equal(false);
+  });
+
+  it('G7: what is owed survives the last member', async () => {
+    const { session, member } = joined();
+    session.add('a', member);
+    session.leave(member);
+    await store.fail();
+    const { session: again, member: next } = joined();
+    expect(again).to.equal(session);
+    const began = again.onLoad(next);
+    expect(began.owes).to.equal(true);
+    expect(store.appends).to.deep.equal([['a'], ['a']]);
+    await store.succeed();
+    expect(again.onLoaded(next, began, [])).to.equal(true);
+    await again.persist(next);
+    expect(store.appends).to.have.length(2);
+  });
+
+  it('a load that owes is refused if the append fails again', async () => {
+    const { session, member } = joined();
+    session.add('a', member);
+    session.settle(member);
+    await store.fail();
+    const { member: next } = joined();
+    const began = session.onLoad(next);
+    expect(session.onLoaded(next, began, [])).to.equal(true);
+    const refused = rejectionOf(session.persist(next));
+    await store.fail();
+    expect(await refused).to.include({ code: 'session.persist_failed' });
+    expect(session.owes).to.equal(true);
+  });
+
+  it('persist() resolves when nothing is unacknowledged, and rejects once an append has failed', async () => {
+    const { session, member } = joined();
+    await session.persist(member);
+    expect(store.appends).to.deep.equal([]);
+    session.add('a', member);
+    const first = rejectionOf(session.persist(member));
+    await store.fail();
+    expect(await first).to.include({ code: 'session.persist_failed' });
+    const second = session.persist(member);
+    session.add('b', member);
+    await store.succeed();
+    await store.succeed();
+    await second;
+    expect(store.appends).to.deep.equal([['a'], ['a'], ['b']]);
+  });
+
+  it('G7: a member that leaves before anything was held has its labels appended', async () => {
+    const { session, member } = joined();
+    session.add('a', member);
+    expect(store.appends).to.deep.equal([]);
+    session.leave(member);
+    expect(store.appends).to.deep.equal([['a']]);
+    await store.succeed();
+  });
+
+  it('G7: a label that is added after the session has ended finds the object that is in use now', async () => {
+    const { session, member } = joined();
+    session.leave(member);
+    const { session: current, member: other } = joined();
+    expect(current).not.to.equal(session);
+    expect(session.add('late', member)).to.equal(current);
+    expect(other.received).to.deep.equal(['late']);
+    current.settle(member);
+    await store.succeed();
+    expect(member.settled).to.equal(1);
+  });
+
+  it('a store cannot empty the list that it is given', async () => {
+    const { session, member } = joined();
+    session.add('a', member);
+    session.settle(member);
+    expect(() => (store.appends[0] as string[]).pop()).to.throw(TypeError);
+    await store.succeed();
+  });
+
+  it('an append beyond the limit of labels does not reach the store, and is owed', async () => {
+    const { session, member } = joined();
+    member.room = false;
+    session.add('a', member);
+    session.settle(member);
+    await eventually(() => member.failures === 1);
+    expect(store.appends).to.deep.equal([]);
+    expect(session.owes).to.equal(true);
+  });
+
+  describe('memory of recent sessions', () => {
+    async function acknowledged(label: string): Promise<KnownSession> {
+      const { session, member } = joined();
+      session.add(label, member);
+      session.leave(member);
+      await store.succeed();
+      return session;
+    }
+
+    it('G5: a label that the store has lost is in the session at once, and appended before the load is over', async () => {
+      const session = await acknowledged('a');
+      const { session: again, member } = joined();
+      expect(again).to.equal(session);
+      expect([...again.labels()]).to.deep.equal(['a']);
+      const began = again.onLoad(member);
+      expect(again.onLoaded(member, began, ['other'])).to.equal(true);
+      const persisted = again.persist(member);
+      await store.succeed();
+      await persisted;
+      expect(store.appends).to.deep.equal([['a'], ['a']]);
+    });
+
+    it('a label that the load returns costs nothing more', async () => {
+      await acknowledged('a');
+      const { session, member } = joined();
+      expect(session.onLoaded(member, session.onLoad(member), ['a'])).to.equal(false);
+      expect(session.unacknowledged).to.equal(false);
+    });
+
+    it('a load that began before the acknowledgement need not return the label', async () => {
+      const { session, member } = joined();
+      const { member: loading } = joined();
+      const began = session.onLoad(loading);
+      session.add('a', member);
+      session.settle(member);
+      await store.succeed();
+      expect(session.onLoaded(loading, began, [])).to.equal(false);
+      expect([...session.labels()]).to.deep.equal(['a']);
+    });
+
+    it('G5: after the TTL of the store nothing is remembered: labels may have expired there', async () => {
+      store = new ScriptedAppends(0.02);
+      sessions = KnownSessions.of(store);
+      await acknowledged('a');
+      const startedMs = performance.now();
+      await eventually(() => performance.now() - startedMs > 25);
+      const { session, member } = joined();
+      expect(session.onLoaded(member, session.onLoad(member), [])).to.equal(false);
+      expect([...session.labels()]).to.deep.equal([]);
+    });
+  });
+
+  describe('bounded memory', () => {
+    it('a session beyond the limit is refused, and none in use or owed is forgotten for it', async () => {
+      const { session: owing, member } = joined('owing');
+      owing.add('a', member);
+      owing.leave(member);
+      await store.fail();
+      for (let n = 1; n < LIMIT; n++) joined(`s${n}`);
+      const refused = thrownBy(() => joined('one more'));
+      expect(refused).to.include({ code: 'session.capacity_exceeded' });
+      expect(joined('owing').session).to.equal(owing);
+    });
+
+    it('a session that is over makes room', () => {
+      const all = Array.from({ length: LIMIT }, (_, n) => joined(`s${n}`));
+      for (const { session, member } of all) session.leave(member);
+      for (let n = 0; n < LIMIT; n++) joined(`t${n}`);
+    });
+  });
+});
