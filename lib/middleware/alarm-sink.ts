@@ -5,6 +5,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure load': 'session label load failed; failing request closed',
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
+  session_missing: 'labels or a guard met a request without a session; its labels are not kept',
   policy_error: 'policy could not be evaluated; request denied',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
   session_store_circuit_changed: 'circuit breaker of the session store changed its state',

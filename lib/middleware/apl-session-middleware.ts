@@ -5,15 +5,21 @@ import { isPromiseLike } from '../contract/promise-like.js';
 import { snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable } from '../response/node-response.js';
 import { assertGateableRuntime } from '../response/runtime-check.js';
-import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
+import {
+  type MissingSession,
+  type ResolvedSession,
+  toMissingSession,
+  toResolvedSession,
+} from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { keptAlive } from './kept-alive.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
+import { MissingSessions } from './missing-sessions.js';
 import { routeName } from './route-name.js';
 import { type Exchange, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
 import { codeOf, StoreAccess } from './store-access.js';
-import { LOAD_FAILED } from './violations.js';
+import { LOAD_FAILED, SESSION_REQUIRED } from './violations.js';
 
 /** The middleware, and the end of its work. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -32,12 +38,13 @@ export interface AplSessionMiddleware extends RequestHandler {
  * it could not hold a response back
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
-  const { session, store, ownsStore, storeTimeoutMs, denial, logger, onAlarm } = parseMiddlewareOptions(options);
+  const { session, sessionless, store, ownsStore, storeTimeoutMs, denial, logger, onAlarm } =
+    parseMiddlewareOptions(options);
   assertGateableRuntime();
   const access = new StoreAccess(store, storeTimeoutMs, alarmSink(logger, onAlarm));
   store.onAlarm?.(access.raise);
 
-  const mount: Mount = { access, session, denial };
+  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(access.raise), denial };
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     if (hasSession(mounted, access)) {
@@ -86,8 +93,9 @@ function enter({ req, res, next, mount, mounted }: Omit<Arrival, 'headersAtEntry
 function load(arrival: Arrival, answer: unknown): boolean {
   const { next, mounted, mount } = arrival;
   const session = toResolvedSession(answer);
-  if (mounted && isServed(mounted, mount.access, session)) return true;
-  if (!session) return open(arrival, undefined, []);
+  if (mounted && isServed(mounted, mount, session)) return true;
+  if (!session) return enterWithout(arrival, toMissingSession(mount.session, arrival.req, answer));
+  mount.missingSessions.found(arrival.req);
   mount.access.load(session.id, {
     onLoaded: (storedLabels) => proceed(next, () => open(arrival, session, storedLabels)),
     onLoadFailed: (error) => proceed(next, () => refuse(arrival, session, error)),
@@ -95,7 +103,17 @@ function load(arrival: Arrival, answer: unknown): boolean {
   return false;
 }
 
-function open(arrival: Arrival, session: ResolvedSession | undefined, storedLabels: readonly string[]): true {
+/** Lets a request without a session go on, or refuses it. */
+function enterWithout(arrival: Arrival, session: MissingSession): boolean {
+  const { res, mounted, mount } = arrival;
+  if (mount.sessionless === 'allow') return open(arrival, session, []);
+  const request = mounted ?? new SessionRequest(arrival, session, []);
+  request.reliesOnSession();
+  if (!res.headersSent) request.deny(SESSION_REQUIRED, mount.denial);
+  return false;
+}
+
+function open(arrival: Arrival, session: ResolvedSession | MissingSession, storedLabels: readonly string[]): true {
   attachSecurity(arrival.req, new SessionRequest(arrival, session, storedLabels));
   return true;
 }
@@ -117,11 +135,11 @@ function hasSession(mounted: SessionRequest | undefined, access: StoreAccess): b
  * now. If the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
  * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
  */
-function isServed(mounted: SessionRequest, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
+function isServed(mounted: SessionRequest, mount: Mount, session: ResolvedSession | undefined): boolean {
   const { sessionId } = mounted;
-  if (session === undefined) return true;
+  if (session === undefined) return sessionId !== undefined || mount.sessionless === 'allow';
   if (sessionId === undefined) return false;
-  if (mounted.access.store === store && sessionId === session.id) return true;
+  if (mounted.access.store === mount.access.store && sessionId === session.id) return true;
   throw new AplSessionError(
     'middleware.conflict',
     'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',

@@ -53,7 +53,10 @@ function attempt<T>(call: () => T, failed: (error: unknown) => Violation): T | V
 }
 
 function passes(request: SessionRequest, violation: Outcome, denial: DenialRenderer | undefined): boolean {
-  if (violation === undefined) return true;
+  if (violation === undefined) {
+    request.reliesOnSession();
+    return true;
+  }
   request.deny(violation, denial);
   return false;
 }

@@ -20,8 +20,6 @@ export interface PersistenceOwner extends NewLabelListener {
 type Persisted = (error?: AplSessionError) => void;
 
 const NOBODY: readonly Persisted[] = Object.freeze([]);
-/** Labels without a session have no way into the store. */
-const NO_OWNER: NewLabelListener = Object.freeze({ onNewLabel() {} });
 
 /**
  * The labels of one request, and their way into the store: at most one append at a time, each label tried once. It is
@@ -49,7 +47,7 @@ export class LabelPersistence implements TimedCall<void> {
     this.#access = access;
     this.#sessionId = sessionId;
     this.#owner = owner;
-    this.#unsaved = new UnsavedLabels(sessionId === undefined ? NO_OWNER : owner);
+    this.#unsaved = new UnsavedLabels(owner);
     this.labels = new LabelSet(storedLabels, this.#unsaved);
   }
 

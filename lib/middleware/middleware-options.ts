@@ -14,6 +14,13 @@ export interface AplSessionOptions {
   /** Finds the session of a request; required. See `subjectSession` for ids that clients choose. */
   readonly session: SessionResolver;
 
+  /**
+   * What becomes of a request without a session. `allow`, the default, lets it go on, with labels that end with the
+   * request; `deny` answers 403 `session.required` before any handler. Both raise `session_missing`, `allow` only where
+   * labels or guards are concerned.
+   */
+  readonly sessionless?: 'allow' | 'deny';
+
   /** A store, or a block that describes one. Default: a new `MemorySessionStore`. */
   readonly store?: SessionStore | SessionStoreBlock;
 
@@ -42,6 +49,7 @@ export interface AplSessionOptions {
 /** What the middleware works with. */
 export interface Settings {
   readonly session: SessionResolver;
+  readonly sessionless: 'allow' | 'deny';
   readonly store: SessionStore;
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
@@ -59,8 +67,9 @@ const DEADLINE_MARGIN_MS = 50;
 /** The longest that a timer of Node can wait. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-const schema = Joi.object<AplSessionOptions>({
+const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
   session: Joi.function().required(),
+  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
@@ -73,10 +82,11 @@ const schema = Joi.object<AplSessionOptions>({
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // joi copies objects, and a store, logger or factory must stay the object that it is
-  const { denial, logger = defaultLogger() } = options;
-  const { session, onAlarm } = parsed;
+  const { session, denial, logger = defaultLogger() } = options;
+  const { sessionless, onAlarm } = parsed;
   return {
     session,
+    sessionless,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     logger,

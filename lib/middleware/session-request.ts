@@ -9,9 +9,10 @@ import type { NodeResponse } from '../response/node-response.js';
 import { plainRefusal, renderRefusal } from '../response/refusal.js';
 import { isOver, onceOver } from '../response/response-end.js';
 import { ResponseGate } from '../response/response-gate.js';
-import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
+import type { MissingSession, ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
 import { type AppendContext, LabelPersistence, type PersistenceOwner } from './label-persistence.js';
+import type { MissingSessions } from './missing-sessions.js';
 import { routeName } from './route-name.js';
 import type { StoreAccess } from './store-access.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
@@ -20,6 +21,8 @@ import { PERSIST_FAILED, toViolation } from './violations.js';
 export interface Mount {
   readonly access: StoreAccess;
   readonly session: SessionResolver;
+  readonly sessionless: 'allow' | 'deny';
+  readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
 }
 
@@ -39,8 +42,7 @@ const NOBODY: readonly VerdictListener[] = Object.freeze([]);
  * new.
  */
 export class SessionRequest implements GateKeeper, PersistenceOwner {
-  readonly sessionId: string | undefined;
-  readonly source: string | undefined;
+  readonly #session: ResolvedSession | MissingSession;
   readonly #exchange: Exchange;
   readonly #storedLabels: readonly string[];
   #persistence: LabelPersistence | undefined;
@@ -56,11 +58,18 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
-  constructor(exchange: Exchange, session: ResolvedSession | undefined, storedLabels: readonly string[]) {
+  constructor(exchange: Exchange, session: ResolvedSession | MissingSession, storedLabels: readonly string[]) {
     this.#exchange = exchange;
     this.#storedLabels = storedLabels;
-    this.sessionId = session?.id;
-    this.source = session?.source;
+    this.#session = session;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#session.id;
+  }
+
+  get source(): string | undefined {
+    return this.#session.source;
   }
 
   get access(): StoreAccess {
@@ -105,6 +114,13 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
     this.#violation ??= checked;
   }
 
+  /** Labels or a guard are concerned with the session of this request: where it has none, that is told. */
+  reliesOnSession(): void {
+    const { req, mount } = this.#exchange;
+    if (this.#session.id !== undefined) mount.missingSessions.found(req);
+    else mount.missingSessions.missing(req, this.#session.reason, this.#persistence?.labels ?? []);
+  }
+
   /** Made when somebody first asks for the labels, which is in no hurry for most requests. */
   #asked(): LabelPersistence {
     this.#persistence ??= new LabelPersistence(this.access, this.sessionId, this.#storedLabels, this);
@@ -112,6 +128,9 @@ export class SessionRequest implements GateKeeper, PersistenceOwner {
   }
 
   onNewLabel(): void {
+    this.reliesOnSession();
+    // without a session a label has no way into the store, and holds nothing
+    if (this.sessionId === undefined) return;
     const { res } = this.#exchange;
     const settle = (): void => this.#persistence?.settle();
     if (isOver(res)) {

@@ -38,6 +38,11 @@ describe('alarmSink', () => {
       'labels may expire before their session does; raise ttlSeconds',
     ],
     [
+      { alarm: 'session_missing', route: 'GET /', reason: 'x' },
+      'warn',
+      'labels or a guard met a request without a session; its labels are not kept',
+    ],
+    [
       { alarm: 'policy_error', guard: 'denyIf', route: 'GET /', error: 'x' },
       'error',
       'policy could not be evaluated; request denied',

@@ -103,7 +103,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         }
       }
 
-      it('G6: labels without a session live for the request, and persist() resolves without a store', async () => {
+      it('G6, G7: labels without a session live for the request, which is alarmed, and persist() resolves without a store', async () => {
         const store = new ScriptedStore({ load: rejecting(), append: rejecting() });
         const app = appOf(middlewareWith({ session: () => undefined, store }), async (req, res) => {
           const before = [...req.security.labels];
@@ -115,7 +115,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           await request(app)
             .get('/')
             .expect(200, { before: [], after: [LABEL] });
-        expect(alarms).to.deep.equal([]);
+        expect(alarms).to.deep.equal([
+          { alarm: 'session_missing', route: 'GET *', reason: 'the resolver found no session' },
+        ]);
       });
 
       const wrong: ReadonlyArray<readonly [what: string, resolver: unknown, message: RegExp]> = [
