@@ -35,6 +35,7 @@ export type AplSessionErrorCode =
   | 'store.command_failed'
   | 'store.malformed_reply'
   | 'store.full'
+  | 'store.too_many_labels'
   | 'store.closed';
 
 /**

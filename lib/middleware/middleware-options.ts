@@ -3,6 +3,7 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
 import { sendProblem } from '../response/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
@@ -34,6 +35,12 @@ export interface AplSessionOptions {
   readonly storeTimeoutMs?: number;
 
   /**
+   * How many labels a session may have: a load that finds more, and an append beyond it, fail closed with
+   * `store.too_many_labels`. Default: the store's own `maxLabelsPerSession`, or 1,000 for a store that names none.
+   */
+  readonly maxLabelsPerSession?: number;
+
+  /**
    * How violations are answered: a status, headers and a body, or a renderer. Default: 403 with problem details (RFC 9457),
    * or a short page for a client that prefers HTML. A guard may have its own.
    */
@@ -54,13 +61,14 @@ export interface Settings {
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
   readonly storeTimeoutMs: number;
+  readonly maxLabelsPerSession: number;
   readonly denial: DenialRenderer;
   readonly logger: AlarmLogger;
   readonly onAlarm: AlarmListener | undefined;
 }
 
-type StoreOptions = Pick<AplSessionOptions, 'store' | 'storeFactories' | 'storeTimeoutMs'>;
-type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs'>;
+type StoreOptions = Pick<AplSessionOptions, 'store' | 'storeFactories' | 'storeTimeoutMs' | 'maxLabelsPerSession'>;
+type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs' | 'maxLabelsPerSession'>;
 
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
@@ -73,6 +81,7 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  maxLabelsPerSession: Joi.number().integer().min(1),
   denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
@@ -95,7 +104,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
 }
 
 /**
- * The store that checked options ask for, and its deadline.
+ * The store that checked options ask for, its deadline and its limit.
  * @throws AplSessionError `config.*`
  */
 export function storeSettings(what: string, options: StoreOptions): StoreSettings {
@@ -103,7 +112,12 @@ export function storeSettings(what: string, options: StoreOptions): StoreSetting
   assertFactories(what, storeFactories);
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;
-  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store) };
+  return {
+    store,
+    ownsStore,
+    storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store),
+    maxLabelsPerSession: options.maxLabelsPerSession ?? limitOf(what, store),
+  };
 }
 
 function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
@@ -118,6 +132,14 @@ function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
   throw new AplSessionError(
     'config.invalid',
     `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
+  );
+}
+
+function limitOf(what: string, { maxLabelsPerSession = DEFAULT_MAX_LABELS_PER_SESSION }: SessionStore): number {
+  if (Number.isSafeInteger(maxLabelsPerSession) && maxLabelsPerSession >= 1) return maxLabelsPerSession;
+  throw new AplSessionError(
+    'config.invalid',
+    `${what}: the store's maxLabelsPerSession must be an integer of at least 1; got ${maxLabelsPerSession}.`,
   );
 }
 

@@ -28,6 +28,9 @@ export interface OpenSessionOptions {
   /** As for `aplSessionMiddleware`, in milliseconds. Default: the store's own `deadlineMs` and 50 more, or 1,000. */
   readonly storeTimeoutMs?: number;
 
+  /** As for `aplSessionMiddleware`. Default: the store's own `maxLabelsPerSession`, or 1,000. */
+  readonly maxLabelsPerSession?: number;
+
   /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
   readonly logger?: AlarmLogger;
 
@@ -45,6 +48,7 @@ export interface OpenSessionSettings {
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
   readonly storeTimeoutMs: number;
+  readonly maxLabelsPerSession: number;
   readonly logger: AlarmLogger;
   readonly onAlarm: AlarmListener | undefined;
   readonly name: string;
@@ -55,6 +59,7 @@ const schema = Joi.object<OpenSessionOptions & { name: string }>({
   store: Joi.any().required(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
+  maxLabelsPerSession: Joi.number().integer().min(1),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
   name: Joi.string().default('openSession'),

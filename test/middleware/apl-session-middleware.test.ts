@@ -818,6 +818,13 @@ describe('aplSessionMiddleware, options', () => {
     ['a kind that no factory has', { session, store: { kind: 'nope' } }, 'nope', 'config.store_kind_unknown'],
     ['a deadline of the store that no timer can take', { session, store: storeWithDeadline(Number.NaN) }, 'deadlineMs'],
     ['an endless deadline of the store', { session, store: storeWithDeadline(2 ** 31) }, 'deadlineMs'],
+    ['no label at all', { session, maxLabelsPerSession: 0 }, "'maxLabelsPerSession'"],
+    ['labels that are no integer', { session, maxLabelsPerSession: 1.5 }, "'maxLabelsPerSession'"],
+    [
+      'a senseless limit of the store',
+      { session, store: Object.assign(new ScriptedStore(), { maxLabelsPerSession: 0 }) },
+      'maxLabelsPerSession',
+    ],
     ['an unknown key in the block', { session, store: { kind: 'memory', ttl: 5 } }, 'ttl'],
   ];
   for (const [what, options, names, code = 'config.invalid'] of refused) {
