@@ -52,11 +52,18 @@ function contained(call: () => unknown): void {
 
 const MAX_TEXT = 500;
 
-/** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. Never throws. */
+/** An error as text for an alarm: without the given secrets, and without what may be credentials. Never throws. */
 export function errorText(error: unknown, secrets: Iterable<string>): string {
-  return withoutSecrets(textOf(error), secrets)
-    .replace(/\/\/[^/\s]*@/g, '//***@')
-    .slice(0, MAX_TEXT);
+  return withoutCredentials(withoutSecrets(textOf(error), secrets)).slice(0, MAX_TEXT);
+}
+
+/** A text without what stands before an `@`, behind a `?` or in the path of a Redis URL, or is called a password. */
+function withoutCredentials(text: string): string {
+  return text
+    .replace(/([a-z][\w+.-]*:\/\/|\/\/)?[^\s@]\S*@/gi, '$1***@')
+    .replace(/([a-z][\w+.-]*:\/\/[^\s?#]*[?#])\S+/gi, '$1***')
+    .replace(/\b((?:redis|valkey)s?:\/\/[^\s/]*\/)(?!\d{1,2}(?!\S))[^\s?#]+/gi, '$1***')
+    .replace(/\b(password|passwd|pwd|pass|secret|token|auth)=[^\s&;,]+/gi, '$1=***');
 }
 
 /** Secrets this short are replaced where they stand alone; they are parts of too many words. */
