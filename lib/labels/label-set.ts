@@ -2,6 +2,12 @@ import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from './label.js';
 import type { UnsavedLabels } from './unsaved-labels.js';
 
+/** Who gets the labels of another set, each with its scope. */
+type Heir = Pick<LabelSet, 'add' | 'addForMessage'>;
+
+/** Known to other copies of this package, so that a set of one can be adopted by a set of another. */
+const kBequeath = Symbol.for('express-apl-session.bequeath');
+
 /**
  * The labels of one request: a real `Set<string>` that only grows. It starts with what the store returned, which is
  * taken as it is (a label of another writer must not vanish because it is not one that we would make); whatever is
@@ -12,7 +18,7 @@ export class LabelSet extends Set<string> {
   /** Labels that end with the request; the store must never see them. */
   #messageOnly: Set<string> | undefined;
   /** Who has adopted these labels, and gets what somebody that still holds this set adds to it. */
-  #heir: LabelSet | undefined;
+  #heir: Heir | undefined;
 
   constructor(stored: Iterable<string>, unsaved: UnsavedLabels) {
     super();
@@ -28,8 +34,9 @@ export class LabelSet extends Set<string> {
     if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
-    this.#unsaved.note(label);
-    this.#heir?.add(label);
+    // what was adopted is the heir's to save
+    if (this.#heir) this.#heir.add(label);
+    else this.#unsaved.note(label);
     return this;
   }
 
@@ -53,12 +60,17 @@ export class LabelSet extends Set<string> {
    * @throws AplSessionError `label.invalid`
    */
   adopt(labels: Iterable<string>): void {
-    const messageOnly = labels instanceof LabelSet ? labels.#messageOnly : undefined;
-    for (const label of labels) {
-      if (messageOnly?.has(label)) this.addForMessage(label);
-      else this.add(label);
+    const bequeath: unknown = (labels as Partial<LabelSet>)[kBequeath];
+    if (typeof bequeath === 'function') bequeath.call(labels, this);
+    else for (const label of labels) this.add(label);
+  }
+
+  [kBequeath](heir: Heir): void {
+    for (const label of this) {
+      if (this.#messageOnly?.has(label)) heir.addForMessage(label);
+      else heir.add(label);
     }
-    if (labels instanceof LabelSet) labels.#heir = this;
+    this.#heir = heir;
   }
 
   /** @throws AplSessionError `label.immutable`, always */

@@ -1,14 +1,14 @@
 import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
-import type { Violation } from '../contract/security.js';
+import type { RequestSecurity, Violation } from '../contract/security.js';
 import type { DenialRenderer } from '../response/denial.js';
 import { errorText } from './alarm-sink.js';
 import type { GuardSettings } from './guard-options.js';
 import { PolicyViolation } from './policy-violation.js';
 import { routeName } from './route-name.js';
 import type { SessionRequest } from './session-request.js';
-import { sessionRequestOf } from './session-security.js';
+import { otherVersion, sessionRequestOf } from './session-security.js';
 import { codeOf } from './store-access.js';
 import { POLICY_ERROR, toViolation } from './violations.js';
 
@@ -34,10 +34,13 @@ export function guardBy({ name, denial }: GuardSettings, rule: Rule): RequestHan
   };
 }
 
-/** @throws AplSessionError `middleware.missing` */
+/** @throws AplSessionError `middleware.missing`; `middleware.conflict` if another version of this package serves the request */
 export function requiredRequest(req: Request, guard: string): SessionRequest {
   const request = sessionRequestOf(req);
   if (request) return request;
+  const { persist } = (req.security ?? {}) as Partial<RequestSecurity>;
+  // versions that shared nothing with others look like this
+  if (typeof persist === 'function') throw otherVersion();
   throw new AplSessionError(
     'middleware.missing',
     `The guard '${guard}' met a request that aplSessionMiddleware has not seen. Mount the middleware before it.`,

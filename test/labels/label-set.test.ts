@@ -147,12 +147,13 @@ describe('LabelSet', () => {
   });
 
   it('G7: what is added to a set that was adopted is added to its heir too, with its scope', () => {
-    const { labels: earlier } = setOf();
+    const { labels: earlier, notes: notesOfEarlier } = setOf();
     const { labels, unsaved } = setOf('stored');
     labels.adopt(earlier);
     earlier.add('late').addForMessage('message').addForMessage('both').add('both');
     expect([...labels]).to.deep.equal(['stored', 'late', 'message', 'both']);
     expect(unsaved.take()).to.deep.equal(['late', 'both']);
+    expect(notesOfEarlier()).to.equal(0);
   });
 
   it('the array that it was made of is copied', () => {
