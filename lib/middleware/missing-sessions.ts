@@ -26,7 +26,7 @@ export class MissingSessions {
 
   /** Labels or a guard have met this request, which has no session. */
   missing(req: Request, reason: string, labels: Iterable<string>): void {
-    const key = routeName(req, []);
+    const key = keyOf(req);
     // what is not told for lack of alarms is not remembered either, so the next request tells it
     if (this.#told.get(key) === reason || !this.#mayRaise()) return;
     this.#remember(key, reason);
@@ -36,7 +36,7 @@ export class MissingSessions {
 
   /** The same, of a request that has its session. */
   found(req: Request): void {
-    if (this.#told.size > 0) this.#told.delete(routeName(req, []));
+    if (this.#told.size > 0) this.#told.delete(keyOf(req));
   }
 
   #remember(key: string, reason: string): void {
@@ -55,4 +55,9 @@ export class MissingSessions {
     this.#minute.alarmsLeft -= 1;
     return this.#minute.alarmsLeft >= 0;
   }
+}
+
+/** The route as it is, as it is only compared. A path may be as long as a client likes. */
+function keyOf(req: Request): string {
+  return routeName(req, []).slice(0, 256);
 }
