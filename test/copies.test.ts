@@ -181,9 +181,7 @@ describe('two copies of this package in one process', () => {
           alarms = [];
           await ask(app).expect(200, ['early', 'passing', 'late']);
           expect(store.appends).to.deep.equal([['early', 'late']]);
-          expect(alarms).to.deep.equal([
-            { alarm: 'session_missing', route: 'GET *', reason: 'the resolver found no session' },
-          ]);
+          expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_missing']);
         });
       });
     }

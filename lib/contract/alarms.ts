@@ -94,6 +94,8 @@ export interface SessionMissing {
   readonly route: string;
   /** Why there is no session, in the words of the resolver, for example `no subject`; free of labels and ids. */
   readonly reason: string;
+  /** The same as a sentence. */
+  readonly error: string;
 }
 
 /** A renderer of denials failed, so that the default denial was sent. Severity: error. */

@@ -31,7 +31,13 @@ export class MissingSessions {
     if (this.#told.get(key) === reason || !this.#mayRaise()) return;
     this.#remember(key, reason);
     const secrets = [...labels];
-    this.#raise({ alarm: 'session_missing', route: routeName(req, secrets), reason: errorText(reason, secrets) });
+    const shown = errorText(reason, secrets);
+    this.#raise({
+      alarm: 'session_missing',
+      route: routeName(req, secrets),
+      reason: shown,
+      error: `The request has no session: ${shown}.`,
+    });
   }
 
   /** The same, of a request that has its session. */

@@ -38,7 +38,7 @@ describe('alarmSink', () => {
       'labels may expire before their session does; raise ttlSeconds',
     ],
     [
-      { alarm: 'session_missing', route: 'GET /', reason: 'x' },
+      { alarm: 'session_missing', route: 'GET /', reason: 'x', error: 'x' },
       'warn',
       'labels or a guard met a request without a session; its labels are not kept',
     ],

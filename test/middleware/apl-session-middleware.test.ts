@@ -115,9 +115,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           await request(app)
             .get('/')
             .expect(200, { before: [], after: [LABEL] });
-        expect(alarms).to.deep.equal([
-          { alarm: 'session_missing', route: 'GET *', reason: 'the resolver found no session' },
-        ]);
+        const reason = 'the resolver found no session';
+        const error = `The request has no session: ${reason}.`;
+        expect(alarms).to.deep.equal([{ alarm: 'session_missing', route: 'GET *', reason, error }]);
       });
 
       const wrong: ReadonlyArray<readonly [what: string, resolver: unknown, message: RegExp]> = [

@@ -71,7 +71,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       request(app)
         .get(path)
         .set(user === undefined ? {} : { 'x-user': user });
-    const missing = (route: string, reason = 'no subject') => ({ alarm: 'session_missing', route, reason });
+    const missing = (route: string, reason = 'no subject') => ({
+      alarm: 'session_missing',
+      route,
+      reason,
+      error: `The request has no session: ${reason}.`,
+    });
 
     for (const [what, handler] of relying) {
       it(`G7: ${what} tells of it, once a route, without anything of the client`, async () => {
