@@ -57,13 +57,34 @@ export function errorText(error: unknown, secrets: Iterable<string>): string {
   return withoutCredentials(withoutSecrets(textOf(error), secrets)).slice(0, MAX_TEXT);
 }
 
-/** A text without what stands before an `@`, behind a `?` or in the path of a Redis URL, or is called a password. */
+const NAMED_SECRET = /\b(password|passwd|pwd|pass|secret|token|auth)=[^&;,]+/gi;
+const REDIS_SCHEME = /\b(?:redis|valkey)s?:\/\//i;
+
+/**
+ * A text without what stands before an `@`, behind the `?` of a URL or in the path of a Redis URL, or is called a password.
+ * Word by word and without patterns that begin again, as an error may be long and what it says may come from a client.
+ */
 function withoutCredentials(text: string): string {
-  return text
-    .replace(/([a-z][\w+.-]*:\/\/|\/\/)?[^\s@]\S*@/gi, '$1***@')
-    .replace(/([a-z][\w+.-]*:\/\/[^\s?#]*[?#])\S+/gi, '$1***')
-    .replace(/\b((?:redis|valkey)s?:\/\/[^\s/]*\/)(?!\d{1,2}(?!\S))[^\s?#]+/gi, '$1***')
-    .replace(/\b(password|passwd|pwd|pass|secret|token|auth)=[^\s&;,]+/gi, '$1=***');
+  return text.replace(/\S+/g, (word) => withoutPath(withoutQuery(withoutLogin(word))).replace(NAMED_SECRET, '$1=***'));
+}
+
+function withoutLogin(word: string): string {
+  const at = word.lastIndexOf('@');
+  if (at <= 0) return word;
+  const [scheme] = /^(?:[a-z][\w+.-]*:)?\/\//i.exec(word) ?? [''];
+  return `${scheme}***${word.slice(at)}`;
+}
+
+function withoutQuery(word: string): string {
+  const authority = word.indexOf('://');
+  const query = authority < 0 ? -1 : word.slice(authority).search(/[?#]/);
+  return query < 0 ? word : `${word.slice(0, authority + query + 1)}***`;
+}
+
+function withoutPath(word: string): string {
+  const scheme = REDIS_SCHEME.exec(word);
+  const path = scheme === null ? -1 : word.indexOf('/', scheme.index + scheme[0].length);
+  return path < 0 || /^\d{0,2}$/.test(word.slice(path + 1)) ? word : `${word.slice(0, path + 1)}***`;
 }
 
 /** Secrets this short are replaced where they stand alone; they are parts of too many words. */

@@ -135,6 +135,8 @@ describe('errorText', () => {
       [],
       'connect ECONNREFUSED 127.0.0.1:6379',
     ],
+    ['also of a word of a million characters', new Error(`${'a/:'.repeat(333_333)}@h`), [], '***@h'],
+    ['also of one without an @', new Error('//:?'.repeat(250_000)), [], '//:?'.repeat(125)],
     ['cut at 500 characters', new Error('x'.repeat(600)), [], 'x'.repeat(500)],
     ['of what has no text', Object.create(null), [], 'an error without a text'],
     ['of an error whose message is no string', Object.assign(new Error('x'), { message: 5 }), [], '5'],
