@@ -4,6 +4,7 @@ export type {
   AlarmLogger,
   DenialNotRendered,
   PolicyError,
+  SessionMissing,
   SessionStoreCircuitChanged,
   SessionStoreFailure,
   SessionStoreNotDurable,
@@ -39,7 +40,7 @@ export { type JsonRpcDenialOptions, jsonRpcDenial } from './response/json-rpc-de
 export type { ProblemDetails } from './response/problem-denial.js';
 export { fromExpressSession } from './session/from-express-session.js';
 export { fromPassport } from './session/from-passport.js';
-export type { ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
+export type { NoSession, ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
 export type { SessionKeying } from './session/session-keying.js';
 export {
   type ClaimAccessor,

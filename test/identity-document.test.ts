@@ -160,6 +160,9 @@ describe('docs/identity.md', function () {
       bare.get('/login', passport.authenticate('header'), (_req, res) => void res.send('welcome'));
     });
     await request(app).get('/').expect(200, 'null');
+    await request(app)
+      .get('/tools')
+      .expect(403, /session\.required/);
     for (const subject of ['alice', 'bob']) {
       const { headers } = await request(app).get('/login').set('x-user', subject).expect(200);
       const cookie = (headers['set-cookie'] as unknown as string[])[0]?.split(';')[0] ?? '';

@@ -5,6 +5,7 @@ import { type AplSessionOptions, aplSessionMiddleware, denyIf, subjectSession, t
 export function createApp(storeOptions: Pick<AplSessionOptions, 'store' | 'storeFactories'> = {}) {
   const aplSession = aplSessionMiddleware({
     session: subjectSession({ subject: subjectOf, sessionId: (req) => req.get('mcp-session-id') }),
+    sessionless: 'deny',
     ...storeOptions,
   });
 

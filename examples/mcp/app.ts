@@ -11,6 +11,7 @@ export function createApp(createServer: () => McpServer, options: Pick<AplSessio
   const servers = new McpSessions(createServer);
   const aplSession = aplSessionMiddleware({
     session: subjectSession({ subject: subjectOf, sessionId: (req) => req.get('mcp-session-id') }),
+    sessionless: 'deny',
     ...options,
   });
 

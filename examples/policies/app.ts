@@ -22,6 +22,7 @@ export const ENGINES: ReadonlyMap<string, () => DecidePolicy<string | undefined>
 export function createApp(decide: DecidePolicy<string | undefined>) {
   const aplSession = aplSessionMiddleware({
     session: subjectSession({ subject: subjectOf, sessionId: (req) => req.get('mcp-session-id') }),
+    sessionless: 'deny',
   });
 
   const app = express();

@@ -83,6 +83,21 @@ export interface PolicyError {
   readonly code?: string;
 }
 
+/**
+ * A label was added to a request without a session, a guard let one pass, or `sessionless: 'deny'` refused one: what it
+ * learns is forgotten, and what its caller did before is not known. Raised once for each mount, route and reason, until a
+ * request on that route has a session, or the reason is another; 60 times a minute at most. Severity: warn.
+ */
+export interface SessionMissing {
+  readonly alarm: 'session_missing';
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** Why there is no session, in the words of the resolver, for example `no subject`; free of labels and ids. */
+  readonly reason: string;
+  /** The same as a sentence. */
+  readonly error: string;
+}
+
 /** A renderer of denials failed, so that the default denial was sent. Severity: error. */
 export interface DenialNotRendered {
   readonly alarm: 'denial_not_rendered';
@@ -98,6 +113,7 @@ export type Alarm =
   | SessionStoreTtlRefreshFailed
   | PolicyError
   | DenialNotRendered
+  | SessionMissing
   | SessionStoreCircuitChanged
   | SessionStoreUnsafeEviction
   | SessionStoreNotDurable

@@ -66,8 +66,9 @@ export class Deadlines {
   /**
    * Starts the call, and tells it when it has settled, or its time is up. A synchronous throw is a failure, and so is
    * what is no promise; what comes after the deadline is ignored. The timer never keeps the process alive.
+   * @returns the asynchronous context of the call
    */
-  run<T>(call: TimedCall<T>): void {
+  run<T>(call: TimedCall<T>): AsyncResource {
     // a whole number is no object of its own
     const running = new Running(call, Math.ceil(now()) + this.#timeoutMs, this.#ends);
     this.#timer ??= this.#expireIn(this.#timeoutMs);
@@ -84,6 +85,7 @@ export class Deadlines {
     } catch (error) {
       microtask(() => fail(error));
     }
+    return running;
   }
 
   /** The same, for who needs a promise. */

@@ -39,9 +39,13 @@ export type AplSessionErrorCode =
   | 'store.too_many_labels'
   | 'store.closed';
 
+/** Shared by all copies of this package in a process. */
+const kAplSessionError = Symbol.for('express-apl-session.AplSessionError');
+
 /**
  * The one error family of this package. `code` is stable, `message` is for people, `cause` is for the log.
- * Neither `code` nor `message` ever holds a label, a session id or a credential.
+ * Neither `code` nor `message` ever holds a label, a session id or a credential. `instanceof AplSessionError` also holds for
+ * errors of another copy of this package.
  */
 export class AplSessionError extends Error {
   override readonly name = 'AplSessionError';
@@ -51,5 +55,15 @@ export class AplSessionError extends Error {
   constructor(code: AplSessionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+
+  get [kAplSessionError](): true {
+    return true;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and not every error is one of its own
+    if (this !== AplSessionError) return Function.prototype[Symbol.hasInstance].call(this as NewableFunction, value);
+    return typeof value === 'object' && value !== null && kAplSessionError in value;
   }
 }

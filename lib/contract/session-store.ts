@@ -9,7 +9,7 @@ import type { AlarmListener } from './alarms.js';
  *   would be seen by a load that starts now, on any node;
  * - both calls settle in bounded time; the middleware has a deadline of its own and takes a late answer for a failure.
  *
- * Optional members add to that: `close`, `check` and `onAlarm`.
+ * The other members are optional.
  */
 export interface SessionStore {
   /** The session's labels; empty for a session that was never written. Rejects on any failure. */
@@ -33,10 +33,13 @@ export interface SessionStore {
    */
   readonly deadlineMs?: number;
 
-  /** How many labels a session may have; a load that finds more rejects with `store.too_many_labels`. */
+  /**
+   * How many labels a session may have. A load that finds more and an append of more reject with `store.too_many_labels`.
+   * The middleware takes its `maxLabelsPerSession` from this where it is not set.
+   */
   readonly maxLabelsPerSession?: number;
 
-  /** Seconds after the last load or append at which the store forgets a session; `undefined` if it never does. */
+  /** Seconds after the last load or append at which the store forgets a session; absent or `undefined`: never. */
   readonly ttlSeconds?: number | undefined;
 
   /** Called once by each middleware that uses the store: where alarms that only the store can see should go. */

@@ -1,8 +1,6 @@
-import { microtask, now } from '../contract/clock.js';
-import type { TimedCall } from '../contract/deadlines.js';
-import { AplSessionError } from '../contract/errors.js';
+import { microtask } from '../contract/clock.js';
 import type { SessionStore } from '../contract/session-store.js';
-import { AcknowledgedLabels } from './acknowledged-labels.js';
+import { type AppendingSession, LabelAppends } from './label-appends.js';
 import type { SessionMember } from './session-member.js';
 
 /** Where sessions are kept while they are in use. */
@@ -12,47 +10,19 @@ export interface SessionOwner {
   readonly memoryMs: number;
   /** The object under which the session is known now: this one again, unless another has taken its place. */
   revive(session: KnownSession): KnownSession;
-  /** The session has no member and owes nothing. */
+  /** The session has no member, and every label is acknowledged. */
   retire(session: KnownSession): void;
 }
 
-/** What was so when a load began. */
-export interface LoadStart {
-  readonly owes: boolean;
-  readonly acknowledgements: number;
-}
-
-type Persisted = (error?: AplSessionError) => void;
-
-const NO_LABELS: readonly string[] = Object.freeze([]);
-const NO_MEMBERS: readonly SessionMember[] = Object.freeze([]);
-const NO_CALLBACKS: readonly Persisted[] = Object.freeze([]);
-
 /**
- * One session as this process knows it, shared by its requests and open sessions, which are its members.
- *
- * A label moves forward only: *untried* (added), *trying* (in the append that is under way), then *acknowledged*, or
- * *owed* if the append failed. What one member adds, all members have at once. There is at most one append at a time,
- * and it has all labels that are not acknowledged; the object is itself the call of that append.
+ * One session as this process knows it, shared by its requests and open sessions, which are its members. What one member
+ * adds, all members have at once. A session to which this process adds no label is no more than the list of its members.
  */
-export class KnownSession implements TimedCall<void> {
-  readonly name = 'append';
+export class KnownSession implements AppendingSession {
   readonly id: string;
   readonly #owner: SessionOwner;
-  readonly #members = new Set<SessionMember>();
-  #untried: string[] | undefined;
-  /** Frozen, so that a store cannot empty it. */
-  #trying: readonly string[] | undefined;
-  #owed = NO_LABELS;
-  #acknowledged: AcknowledgedLabels | undefined;
-  /** The member that reports the failure of the next append: the first one whose label is in it. */
-  #reporter: SessionMember | undefined;
-  /** The same for the append under way. */
-  #reporting: SessionMember | undefined;
-  /** The members that wait until every label was tried; some may have left. */
-  #waiting = NO_MEMBERS;
-  #persisted = NO_CALLBACKS;
-  #usedAtMs = 0;
+  readonly #members: SessionMember[] = [];
+  #appends: LabelAppends | undefined;
 
   constructor(id: string, owner: SessionOwner) {
     this.id = id;
@@ -61,40 +31,46 @@ export class KnownSession implements TimedCall<void> {
 
   /** Whether a label waits for an append, or for its end. */
   get unsettled(): boolean {
-    return this.#untried !== undefined || this.#trying !== undefined;
-  }
-
-  /** Whether there is a label that the store has not acknowledged. */
-  get unacknowledged(): boolean {
-    return this.unsettled || this.owes;
+    return this.#appends?.unsettled ?? false;
   }
 
   /** Whether there is a label whose append has failed, and that no later append has stored. */
   get owes(): boolean {
-    return this.#owed.length > 0;
+    return this.#appends?.owes ?? false;
+  }
+
+  /** Whether there is a label that the store has not acknowledged. */
+  get unacknowledged(): boolean {
+    return this.#appends !== undefined && (this.#appends.unsettled || this.#appends.owes);
   }
 
   /** Whether there is something to remember once nothing uses the session. */
   get memorable(): boolean {
-    return this.#acknowledged !== undefined && this.#acknowledged.size > 0;
+    return this.#appends?.remembers ?? false;
+  }
+
+  /** How many acknowledgements there were, for `onLoaded`. */
+  get acknowledgements(): number {
+    return this.#appends?.acknowledgements ?? 0;
   }
 
   /** The labels that the process knows of, beside those that a load returns. */
-  *labels(): Generator<string> {
-    if (this.#acknowledged) yield* this.#acknowledged;
-    yield* this.#owed;
-    if (this.#trying) yield* this.#trying;
-    if (this.#untried) yield* this.#untried;
+  labels(): Iterable<string> {
+    return this.#appends?.labels() ?? [];
   }
 
   join(member: SessionMember): void {
-    this.#members.add(member);
+    this.#members.push(member);
   }
 
   /** Labels that no response waits for are appended now. */
   leave(member: SessionMember): void {
-    if (!this.#members.delete(member)) return;
-    if (this.#untried) this.settle(member);
+    const members = this.#members;
+    const at = members.indexOf(member);
+    if (at < 0) return;
+    const last = members.pop() as SessionMember;
+    if (last !== member) members[at] = last;
+    if (this.unsettled) this.settle(member);
     else this.#retireIfIdle();
   }
 
@@ -106,19 +82,15 @@ export class KnownSession implements TimedCall<void> {
   }
 
   #add(label: string, from: SessionMember): void {
-    if (this.#knows(label)) return;
-    this.#untried ??= [];
-    this.#untried.push(label);
-    this.#reporter ??= from;
-    for (const member of this.#members) if (member !== from) member.onLabel(label);
+    this.#appends ??= new LabelAppends(this);
+    if (!this.#appends.add(label, from)) return;
+    for (const member of [...this.#members]) if (member !== from) member.onLabel(label);
   }
 
   /** Appends until every label was tried, and tells the member, later in any case. */
   settle(member: SessionMember): void {
-    if (this.unsettled) {
-      if (!this.#waiting.includes(member)) this.#waiting = this.#waiting.concat(member);
-      this.#append(member);
-    } else microtask(() => member.onSettled());
+    if (this.#appends?.unsettled) this.#appends.settle(member);
+    else microtask(() => member.onSettled());
   }
 
   /**
@@ -126,102 +98,42 @@ export class KnownSession implements TimedCall<void> {
    * @throws AplSessionError `session.persist_failed`
    */
   persist(member: SessionMember): Promise<void> {
-    if (!this.unacknowledged) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#persisted = this.#persisted.concat((error) => (error ? reject(error) : resolve()));
-      this.#append(member);
-    });
+    return this.#appends && this.unacknowledged ? this.#appends.persist(member) : Promise.resolve();
   }
 
-  /** A load begins; what is owed is appended at the same time. Returns what `onLoaded` has to know of this moment. */
-  onLoad(member: SessionMember): LoadStart {
-    if (this.#acknowledged) this.#forgetExpired(this.#acknowledged);
-    const { owes } = this;
-    if (owes) this.#append(member);
-    return { owes, acknowledgements: this.#acknowledged?.count ?? 0 };
+  /** A load begins. What is owed is appended at the same time; returns whether there is something. */
+  onLoad(member: SessionMember): boolean {
+    if (!this.#appends) return false;
+    this.#appends.use(this.#owner.memoryMs);
+    return this.#appends.retry(member);
   }
 
   /**
-   * A load has ended. Labels that it should have returned are untried again: the store has lost them.
-   * Returns whether the labels must be persisted before the member goes on.
+   * A load has ended. Labels that it should have returned are untried again: the store has lost them. Returns whether
+   * there are any.
+   * @param acknowledgements how many there were when the load began
    */
-  onLoaded(member: SessionMember, { owes, acknowledgements }: LoadStart, loaded: readonly string[]): boolean {
-    if (!this.memorable) return owes;
-    const lost = this.#acknowledged?.takeLost(acknowledgements, loaded) ?? NO_LABELS;
-    if (lost.length === 0) return owes;
-    this.#untried = lost.concat(this.#untried ?? NO_LABELS);
-    this.#reporter ??= member;
-    return true;
+  onLoaded(member: SessionMember, acknowledgements: number, loaded: readonly string[]): boolean {
+    return this.#appends?.tryLost(member, acknowledgements, loaded) ?? false;
   }
 
-  start(): PromiseLike<void> {
-    this.#trying = Object.freeze(this.#owed.concat(this.#untried ?? NO_LABELS));
-    this.#untried = undefined;
-    this.#reporting?.assertRoom();
-    return this.#owner.store.appendLabels(this.id, this.#trying);
+  append(labels: readonly string[]): PromiseLike<void> {
+    return this.#owner.store.appendLabels(this.id, labels);
   }
 
-  onValue(): void {
-    this.#acknowledged ??= new AcknowledgedLabels();
-    this.#acknowledged.add(this.#trying ?? NO_LABELS);
-    this.#usedAtMs = now();
-    this.#owed = NO_LABELS;
-    this.#onTried();
-  }
-
-  onError(cause: unknown): void {
-    this.#owed = this.#trying ?? NO_LABELS;
-    this.#reporting?.onAppendFailed(cause);
-    this.#onTried(
-      new AplSessionError('session.persist_failed', 'The labels of the session could not be persisted.', { cause }),
-    );
-  }
-
-  /** Begins an append, unless one is under way: that one is followed by another if it left labels untried. */
-  #append(member: SessionMember): void {
-    if (this.#reporting) return;
-    this.#reporting = this.#reporter ?? member;
-    this.#reporter = undefined;
-    this.#reporting.run(this);
-  }
-
-  #onTried(error?: AplSessionError): void {
-    const member = this.#reporting as SessionMember;
-    this.#trying = undefined;
-    this.#reporting = undefined;
-    const persisted = this.#persisted;
-    const waits = this.#waiting.length > 0 || (!error && persisted.length > 0);
-    const goesOn = waits && this.#untried !== undefined;
-    if (error || !goesOn) {
-      this.#persisted = NO_CALLBACKS;
-      for (const callback of persisted) callback(error);
-    }
-    if (goesOn) this.#append(member);
-    else this.#notify();
-  }
-
-  #notify(): void {
-    const waiting = this.#waiting;
-    this.#waiting = NO_MEMBERS;
-    for (const member of this.#members) member.onSettled();
-    for (const member of waiting) if (!this.#members.has(member)) member.onSettled();
+  onTried(waiting: readonly SessionMember[], by: SessionMember): void {
+    for (const member of [...this.#members]) tell(member, by);
+    for (const member of waiting) if (!this.#members.includes(member)) tell(member, by);
     this.#retireIfIdle();
   }
 
-  #knows(label: string): boolean {
-    const among = (labels: readonly string[] | undefined): boolean => labels?.includes(label) ?? false;
-    return (
-      (this.#acknowledged?.has(label) ?? false) || among(this.#untried) || among(this.#trying) || among(this.#owed)
-    );
-  }
-
-  #forgetExpired(acknowledged: AcknowledgedLabels): void {
-    const nowMs = now();
-    if (nowMs - this.#usedAtMs > this.#owner.memoryMs) acknowledged.clear();
-    this.#usedAtMs = nowMs;
-  }
-
   #retireIfIdle(): void {
-    if (this.#members.size === 0 && !this.unacknowledged) this.#owner.retire(this);
+    if (this.#members.length === 0 && !this.unacknowledged) this.#owner.retire(this);
   }
+}
+
+/** The context of this call is that of the member that made the append. */
+function tell(member: SessionMember, by: SessionMember): void {
+  if (member === by) member.onSettled();
+  else member.inContext(() => member.onSettled());
 }

@@ -6,6 +6,12 @@ export interface NewLabelListener {
   onNewLabel(label: string): void;
 }
 
+/** Who gets the labels of another set, each with its scope. */
+type Heir = Pick<LabelSet, 'add' | 'addForMessage'>;
+
+/** Known to other copies of this package, so that a set of one can be adopted by a set of another. */
+const kBequeath = Symbol.for('express-apl-session.bequeath');
+
 /**
  * The labels of one request: a real `Set<string>` that only grows. It starts with the labels that the session has, which
  * are taken as they are (a label of another writer must not vanish because it is not one that we would make). Each label
@@ -16,7 +22,7 @@ export class LabelSet extends Set<string> {
   /** Labels that end with the request; the store must never see them. */
   #messageOnly: Set<string> | undefined;
   /** The set that adopted these labels; labels that are added here later are added there, too. */
-  #heir: LabelSet | undefined;
+  #heir: Heir | undefined;
 
   constructor(present: Iterable<string>, listener: NewLabelListener) {
     super();
@@ -32,8 +38,9 @@ export class LabelSet extends Set<string> {
     if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
-    this.#listener.onNewLabel(label);
-    this.#heir?.add(label);
+    // labels of an adopted set are persisted by the set that adopted them
+    if (this.#heir) this.#heir.add(label);
+    else this.#listener.onNewLabel(label);
     return this;
   }
 
@@ -63,12 +70,17 @@ export class LabelSet extends Set<string> {
    * @throws AplSessionError `label.invalid`
    */
   adopt(labels: Iterable<string>): void {
-    const messageOnly = labels instanceof LabelSet ? labels.#messageOnly : undefined;
-    for (const label of labels) {
-      if (messageOnly?.has(label)) this.addForMessage(label);
-      else this.add(label);
+    const bequeath: unknown = (labels as Partial<LabelSet>)[kBequeath];
+    if (typeof bequeath === 'function') bequeath.call(labels, this);
+    else for (const label of labels) this.add(label);
+  }
+
+  [kBequeath](heir: Heir): void {
+    for (const label of this) {
+      if (this.#messageOnly?.has(label)) heir.addForMessage(label);
+      else heir.add(label);
     }
-    if (labels instanceof LabelSet) labels.#heir = this;
+    this.#heir = heir;
   }
 
   /** @throws AplSessionError `label.immutable`, always */

@@ -22,10 +22,17 @@ export function assertLabel(value: unknown): asserts value is string {
   }
 }
 
+/** The same, as a question: whether `value` can be a label. What a store returns is asked this. */
+export function isLabel(value: unknown): value is string {
+  return faultOf(value) === undefined;
+}
+
 function faultOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return value === null ? 'null' : `a value of type ${typeof value}`;
   if (value === '') return 'an empty string';
-  if (Buffer.byteLength(value) > MAX_LABEL_BYTES) return `${Buffer.byteLength(value)} bytes`;
+  // no character of a string has more than 3 bytes of UTF-8, so most labels need not be counted
+  if (value.length > MAX_LABEL_BYTES / 3 && Buffer.byteLength(value) > MAX_LABEL_BYTES)
+    return `${Buffer.byteLength(value)} bytes`;
   if (FORBIDDEN.test(value)) return 'a string with a control character or U+FFFD';
   if (!value.isWellFormed()) return 'a string with a lone surrogate';
   return undefined;

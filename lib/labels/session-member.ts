@@ -2,8 +2,14 @@ import type { TimedCall } from '../contract/deadlines.js';
 
 /** A request or an open session that shares the labels of a session with all others of this process. */
 export interface SessionMember {
-  /** Makes a store call in the asynchronous context of the member, with its deadline. */
-  run(call: TimedCall<void>): void;
+  /** Makes the append of a session, with the deadline of the member. */
+  append(call: TimedCall<void>): void;
+
+  /** Runs `callback`, which must not throw, in the asynchronous context of the member. */
+  inContext(callback: () => void): void;
+
+  /** The member waits for something that another member does: `inContext` must lead back to where it is now. */
+  keepContext(): void;
 
   /**
    * Called when an append of its session begins.

@@ -1,13 +1,15 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { AlarmListener } from '../contract/alarms.js';
 import { Deadlines, type TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
-import type { KnownSession, LoadStart } from './known-session.js';
+import type { KnownSession } from './known-session.js';
 import { KnownSessions } from './known-sessions.js';
+import { assertLabelCount } from './label-limit.js';
 import type { SessionMember } from './session-member.js';
 
-/** Is told, later, how a load ended; no method may throw. */
-export interface LoadListener {
+/** Loads the labels of a session. Is told, later, how that ended; no method may throw. */
+export interface LoadingMember extends SessionMember {
   onLoaded(labels: readonly string[]): void;
   onLoadFailed(cause: unknown): void;
   /** The labels were read, but others that the process owes to the session could not be appended. */
@@ -54,19 +56,15 @@ export class StoreAccess {
   /**
    * Loads the labels of a session for a member. What the process owes to the session is appended first. The load fails
    * if the store does, throws, misses the deadline or answers with something that is not an iterable of strings.
+   * @returns the asynchronous context of this call
    */
-  load(session: KnownSession, member: SessionMember, listener: LoadListener): void {
-    this.#loads.run(new LoadCall(this, session, member, listener));
+  load(session: KnownSession, member: LoadingMember): AsyncResource {
+    return this.#loads.run(new LoadCall(this, session, member));
   }
 
   /** @throws AplSessionError `store.too_many_labels` */
   assertRoom(labels: number): void {
-    const { maxLabelsPerSession } = this.limits;
-    if (labels <= maxLabelsPerSession) return;
-    throw new AplSessionError(
-      'store.too_many_labels',
-      `A session may have ${maxLabelsPerSession} labels (maxLabelsPerSession), and this one has ${labels}.`,
-    );
+    assertLabelCount(labels, this.limits.maxLabelsPerSession);
   }
 
   /** Makes an append. Fails if the store does, throws or misses the deadline. */
@@ -81,19 +79,23 @@ export class StoreAccess {
 }
 
 class LoadCall implements TimedCall<unknown> {
-  readonly name = 'load';
   readonly #access: StoreAccess;
   readonly #session: KnownSession;
-  readonly #member: SessionMember;
-  readonly #listener: LoadListener;
-  readonly #began: LoadStart;
+  readonly #member: LoadingMember;
+  /** What was so when the load began. */
+  readonly #owes: boolean;
+  readonly #acknowledgements: number;
 
-  constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
+  constructor(access: StoreAccess, session: KnownSession, member: LoadingMember) {
     this.#access = access;
     this.#session = session;
     this.#member = member;
-    this.#listener = listener;
-    this.#began = session.onLoad(member);
+    this.#owes = session.onLoad(member);
+    this.#acknowledgements = session.acknowledgements;
+  }
+
+  get name(): string {
+    return 'load';
   }
 
   start(): PromiseLike<unknown> {
@@ -101,25 +103,25 @@ class LoadCall implements TimedCall<unknown> {
   }
 
   onValue(reply: unknown): void {
+    const member = this.#member;
     let labels: readonly string[];
     try {
       labels = labelsOf(reply);
       this.#access.assertRoom(labels.length);
     } catch (error) {
-      this.#listener.onLoadFailed(error);
+      member.onLoadFailed(error);
       return;
     }
-    const listener = this.#listener;
-    if (this.#session.onLoaded(this.#member, this.#began, labels)) {
-      this.#session.persist(this.#member).then(
-        () => listener.onLoaded(labels),
-        () => listener.onOwedFailed(),
+    if (this.#session.onLoaded(member, this.#acknowledgements, labels) || this.#owes) {
+      this.#session.persist(member).then(
+        () => member.onLoaded(labels),
+        () => member.onOwedFailed(),
       );
-    } else listener.onLoaded(labels);
+    } else member.onLoaded(labels);
   }
 
   onError(cause: unknown): void {
-    this.#listener.onLoadFailed(cause);
+    this.#member.onLoadFailed(cause);
   }
 }
 

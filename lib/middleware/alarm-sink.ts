@@ -5,6 +5,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure load': 'session label load failed; failing request closed',
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
+  session_missing: 'labels or a guard met a request without a session; its labels are not kept',
   policy_error: 'policy could not be evaluated; request denied',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
   session_store_circuit_changed: 'circuit breaker of the session store changed its state',
@@ -51,11 +52,39 @@ function contained(call: () => unknown): void {
 
 const MAX_TEXT = 500;
 
-/** An error as text for an alarm: without the given secrets and without the credentials of any URL in it. Never throws. */
+/** An error as text for an alarm: without the given secrets, and without what may be credentials. Never throws. */
 export function errorText(error: unknown, secrets: Iterable<string>): string {
-  return withoutSecrets(textOf(error), secrets)
-    .replace(/\/\/[^/\s]*@/g, '//***@')
-    .slice(0, MAX_TEXT);
+  return withoutCredentials(withoutSecrets(textOf(error), secrets)).slice(0, MAX_TEXT);
+}
+
+const NAMED_SECRET = /\b(password|passwd|pwd|pass|secret|token|auth)=[^&;,]+/gi;
+const REDIS_SCHEME = /\b(?:redis|valkey)s?:\/\//i;
+
+/**
+ * A text without what stands before an `@`, behind the `?` of a URL or in the path of a Redis URL, or is called a password.
+ * Word by word and without patterns that begin again, as an error may be long and what it says may come from a client.
+ */
+function withoutCredentials(text: string): string {
+  return text.replace(/\S+/g, (word) => withoutPath(withoutQuery(withoutLogin(word))).replace(NAMED_SECRET, '$1=***'));
+}
+
+function withoutLogin(word: string): string {
+  const at = word.lastIndexOf('@');
+  if (at <= 0) return word;
+  const [scheme] = /^(?:[a-z][\w+.-]*:)?\/\//i.exec(word) ?? [''];
+  return `${scheme}***${word.slice(at)}`;
+}
+
+function withoutQuery(word: string): string {
+  const authority = word.indexOf('://');
+  const query = authority < 0 ? -1 : word.slice(authority).search(/[?#]/);
+  return query < 0 ? word : `${word.slice(0, authority + query + 1)}***`;
+}
+
+function withoutPath(word: string): string {
+  const scheme = REDIS_SCHEME.exec(word);
+  const path = scheme === null ? -1 : word.indexOf('/', scheme.index + scheme[0].length);
+  return path < 0 || /^\d{0,2}$/.test(word.slice(path + 1)) ? word : `${word.slice(0, path + 1)}***`;
 }
 
 /** Secrets this short are replaced where they stand alone; they are parts of too many words. */

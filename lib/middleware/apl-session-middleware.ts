@@ -1,21 +1,27 @@
-import type { NextFunction, Request, RequestHandler } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { nextTurn } from '../contract/next-turn.js';
 import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
 import { codeOf, StoreAccess } from '../labels/store-access.js';
-import { snapshotHeaders } from '../response/headers-at-entry.js';
+import { type HeaderSnapshot, snapshotHeaders } from '../response/headers-at-entry.js';
 import { assertGateable } from '../response/node-response.js';
 import { assertGateableRuntime } from '../response/runtime-check.js';
-import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
+import {
+  type MissingSession,
+  type ResolvedSession,
+  toMissingSession,
+  toResolvedSession,
+} from '../session/resolved-session.js';
 import { alarmSink, errorText } from './alarm-sink.js';
 import { keptAlive } from './kept-alive.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
+import { MissingSessions } from './missing-sessions.js';
 import { routeName } from './route-name.js';
-import { type Exchange, type Mount, SessionRequest } from './session-request.js';
+import { type Exchange, type LoadListener, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
 import { UnheldMember } from './unheld-member.js';
-import { LOAD_FAILED, PERSIST_FAILED } from './violations.js';
+import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from './violations.js';
 
 /** The middleware, and the end of its work. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -34,19 +40,19 @@ export interface AplSessionMiddleware extends RequestHandler {
  * it could not hold a response back
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
-  const { session, store, ownsStore, storeTimeoutMs, limits, denial, logger, onAlarm } =
+  const { session, sessionless, store, ownsStore, storeTimeoutMs, limits, denial, logger, onAlarm } =
     parseMiddlewareOptions(options);
   assertGateableRuntime();
   const access = new StoreAccess(store, storeTimeoutMs, limits, alarmSink(logger, onAlarm));
   store.onAlarm?.(access.raise);
 
-  const mount: Mount = { access, session, denial };
+  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(access.raise), denial };
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     if (hasSession(mounted, access)) {
       shareSecurity(req);
       next();
-    } else nextTurn().then(() => proceed(next, () => enter({ req, res, next, mount, mounted })));
+    } else nextTurn().then(() => proceed(next, () => enter(new Arrival(req, res, next, mount, mounted))));
   };
   return Object.assign(middleware, {
     close(): Promise<void> {
@@ -65,10 +71,37 @@ async function persistOwed(access: StoreAccess): Promise<void> {
 }
 
 /** A request on its way in. */
-interface Arrival extends Exchange {
+class Arrival implements Exchange, LoadListener {
+  readonly req: Request;
+  readonly res: Response;
   readonly next: NextFunction;
+  readonly mount: Mount;
   /** What an earlier mount has found. */
   readonly mounted: SessionRequest | undefined;
+  readonly headersAtEntry: HeaderSnapshot;
+
+  constructor(req: Request, res: Response, next: NextFunction, mount: Mount, mounted: SessionRequest | undefined) {
+    assertGateable(res);
+    this.req = req;
+    this.res = res;
+    this.next = next;
+    this.mount = mount;
+    this.mounted = mounted;
+    this.headersAtEntry = snapshotHeaders(res);
+  }
+
+  onLoaded(request: SessionRequest, storedLabels: readonly string[]): void {
+    proceed(this.next, () => open(this, request, storedLabels));
+  }
+
+  onLoadFailed(request: SessionRequest, cause: unknown): void {
+    raiseLoadFailure(this, request.sessionId ?? '', cause);
+    refuse(this, request, LOAD_FAILED);
+  }
+
+  onOwedFailed(request: SessionRequest): void {
+    refuse(this, request, PERSIST_FAILED);
+  }
 }
 
 /** Takes a step, which tells whether the request goes on now. What it throws goes to Express's error handling. */
@@ -83,9 +116,8 @@ function proceed(next: NextFunction, step: () => boolean): void {
 }
 
 /** Resolves the session. A request without one goes on at once, unless the resolver is asynchronous. */
-function enter({ req, res, next, mount, mounted }: Omit<Arrival, 'headersAtEntry'>): boolean {
-  assertGateable(res);
-  const arrival: Arrival = { req, res, next, mount, mounted, headersAtEntry: snapshotHeaders(res) };
+function enter(arrival: Arrival): boolean {
+  const { req, next, mount } = arrival;
   const answer = mount.session(req);
   if (!isPromiseLike(answer)) return load(arrival, answer);
   Promise.resolve(answer).then((awaited) => proceed(next, () => load(arrival, awaited)), next);
@@ -93,24 +125,22 @@ function enter({ req, res, next, mount, mounted }: Omit<Arrival, 'headersAtEntry
 }
 
 function load(arrival: Arrival, answer: unknown): boolean {
-  const { next, mounted, mount } = arrival;
+  const { req, mounted, mount } = arrival;
   const session = toResolvedSession(answer);
-  if (mounted && isServed(mounted, mount.access, session)) return true;
-  const request = new SessionRequest(arrival, session);
-  if (!session) return open(arrival, request, []);
-  const onLoadFailed = (error: unknown): void => {
-    raiseLoadFailure(arrival.req, mount.access, session, error);
-    refuse(arrival, request, LOAD_FAILED);
-  };
-  try {
-    request.load(session.id, {
-      onLoaded: (storedLabels) => proceed(next, () => open(arrival, request, storedLabels)),
-      onLoadFailed,
-      onOwedFailed: () => refuse(arrival, request, PERSIST_FAILED),
-    });
-  } catch (error) {
-    onLoadFailed(error);
-  }
+  if (mounted && isServed(mounted, mount, session)) return true;
+  if (!session) return enterWithout(arrival, toMissingSession(mount.session, req, answer));
+  mount.missingSessions.found(req);
+  new SessionRequest(arrival, session).load(session.id, arrival);
+  return false;
+}
+
+/** Lets a request without a session go on, or refuses it. */
+function enterWithout(arrival: Arrival, session: MissingSession): boolean {
+  const { res, mounted, mount } = arrival;
+  if (mount.sessionless === 'allow') return open(arrival, new SessionRequest(arrival, session), []);
+  const request = mounted ?? new SessionRequest(arrival, session);
+  request.reliesOnSession();
+  if (!res.headersSent) request.deny(SESSION_REQUIRED, mount.denial);
   return false;
 }
 
@@ -138,23 +168,23 @@ function hasSession(mounted: SessionRequest | undefined, access: StoreAccess): b
  * now. If the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
  * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
  */
-function isServed(mounted: SessionRequest, { store }: StoreAccess, session: ResolvedSession | undefined): boolean {
+function isServed(mounted: SessionRequest, mount: Mount, session: ResolvedSession | undefined): boolean {
   const { sessionId } = mounted;
-  if (session === undefined) return true;
+  if (session === undefined) return sessionId !== undefined || mount.sessionless === 'allow';
   if (sessionId === undefined) return false;
-  if (mounted.access.store === store && sessionId === session.id) return true;
+  if (mounted.access.store === mount.access.store && sessionId === session.id) return true;
   throw new AplSessionError(
     'middleware.conflict',
     'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',
   );
 }
 
-function raiseLoadFailure(req: Request, { raise }: StoreAccess, session: ResolvedSession, error: unknown): void {
-  raise({
+function raiseLoadFailure({ req, mount }: Arrival, sessionId: string, error: unknown): void {
+  mount.access.raise({
     alarm: 'session_store_failure',
     op: 'load',
-    route: routeName(req, [session.id]),
-    error: errorText(error, [session.id]),
+    route: routeName(req, [sessionId]),
+    error: errorText(error, [sessionId]),
     ...codeOf(error),
   });
 }

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { isPromiseLike } from '../contract/promise-like.js';
-import type { Violation } from '../contract/security.js';
+import type { RequestSecurity, Violation } from '../contract/security.js';
 import { codeOf } from '../labels/store-access.js';
 import type { DenialRenderer } from '../response/denial.js';
 import { errorText } from './alarm-sink.js';
@@ -9,7 +9,7 @@ import type { GuardSettings } from './guard-options.js';
 import { PolicyViolation } from './policy-violation.js';
 import { routeName } from './route-name.js';
 import type { SessionRequest } from './session-request.js';
-import { sessionRequestOf } from './session-security.js';
+import { otherVersion, sessionRequestOf } from './session-security.js';
 import { POLICY_ERROR, toViolation } from './violations.js';
 
 /** Decides over a request: the violation that it is denied for, or `undefined` if it may go on. May throw. */
@@ -34,10 +34,13 @@ export function guardBy({ name, denial }: GuardSettings, rule: Rule): RequestHan
   };
 }
 
-/** @throws AplSessionError `middleware.missing` */
+/** @throws AplSessionError `middleware.missing`; `middleware.conflict` if another version of this package serves the request */
 export function requiredRequest(req: Request, guard: string): SessionRequest {
   const request = sessionRequestOf(req);
   if (request) return request;
+  const { persist } = (req.security ?? {}) as Partial<RequestSecurity>;
+  // versions that shared nothing with others look like this
+  if (typeof persist === 'function') throw otherVersion();
   throw new AplSessionError(
     'middleware.missing',
     `The guard '${guard}' met a request that aplSessionMiddleware has not seen. Mount the middleware before it.`,
@@ -53,7 +56,10 @@ function attempt<T>(call: () => T, failed: (error: unknown) => Violation): T | V
 }
 
 function passes(request: SessionRequest, violation: Outcome, denial: DenialRenderer | undefined): boolean {
-  if (violation === undefined) return true;
+  if (violation === undefined) {
+    request.reliesOnSession();
+    return true;
+  }
   request.deny(violation, denial);
   return false;
 }

@@ -3,6 +3,7 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import type { LabelLimits } from '../labels/store-access.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
 import { sendProblem } from '../response/problem-denial.js';
@@ -14,6 +15,13 @@ import { defaultLogger } from './alarm-sink.js';
 export interface AplSessionOptions {
   /** Finds the session of a request; required. See `subjectSession` for ids that clients choose. */
   readonly session: SessionResolver;
+
+  /**
+   * What becomes of a request without a session. `allow`, the default, lets it go on, with labels that end with the
+   * request; `deny` answers 403 `session.required` before any handler. Both raise `session_missing`, `allow` only where
+   * labels or guards are concerned.
+   */
+  readonly sessionless?: 'allow' | 'deny';
 
   /** A store, or a block that describes one. Default: a new `MemorySessionStore`. */
   readonly store?: SessionStore | SessionStoreBlock;
@@ -27,14 +35,17 @@ export interface AplSessionOptions {
    */
   readonly storeTimeoutMs?: number;
 
-  /** How many labels a session may have. Default: the store's own `maxLabelsPerSession`, or 1,000. */
-  readonly maxLabelsPerSession?: number;
-
   /**
    * How many sessions of the store this process uses at a time, those included whose labels could not be stored yet. A
    * request of one more is refused with `session.capacity_exceeded`. Default 100,000.
    */
   readonly maxKnownSessions?: number;
+
+  /**
+   * How many labels a session may have: a load that finds more, and an append beyond it, fail closed with
+   * `store.too_many_labels`. Default: the store's own `maxLabelsPerSession`, or 1,000 for a store that names none.
+   */
+  readonly maxLabelsPerSession?: number;
 
   /**
    * How violations are answered: a status, headers and a body, or a renderer. Default: 403 with problem details (RFC 9457),
@@ -52,6 +63,7 @@ export interface AplSessionOptions {
 /** What the middleware works with. */
 export interface Settings {
   readonly session: SessionResolver;
+  readonly sessionless: 'allow' | 'deny';
   readonly store: SessionStore;
   /** Whether the store was made here, so that `close()` ends it. */
   readonly ownsStore: boolean;
@@ -70,7 +82,6 @@ type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs' | '
 
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
-const DEFAULT_MAX_LABELS = 1_000;
 const DEFAULT_MAX_SESSIONS = 100_000;
 /** The longest that a timer of Node can wait. */
 export const MAX_TIMER_MS = 2_147_483_647;
@@ -80,8 +91,9 @@ export const limitOptions = {
   maxKnownSessions: Joi.number().integer().min(1),
 };
 
-const schema = Joi.object<AplSessionOptions>({
+const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
   session: Joi.function().required(),
+  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
@@ -95,10 +107,11 @@ const schema = Joi.object<AplSessionOptions>({
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // joi copies objects, and a store, logger or factory must stay the object that it is
-  const { denial, logger = defaultLogger() } = options;
-  const { session, onAlarm } = parsed;
+  const { session, denial, logger = defaultLogger() } = options;
+  const { sessionless, onAlarm } = parsed;
   return {
     session,
+    sessionless,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     logger,
@@ -107,7 +120,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
 }
 
 /**
- * The store that checked options ask for, and its deadline.
+ * The store that checked options ask for, its deadline and its limit.
  * @throws AplSessionError `config.*`
  */
 export function storeSettings(what: string, options: StoreOptions): StoreSettings {
@@ -116,7 +129,7 @@ export function storeSettings(what: string, options: StoreOptions): StoreSetting
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;
   const limits = {
-    maxLabelsPerSession: options.maxLabelsPerSession ?? store.maxLabelsPerSession ?? DEFAULT_MAX_LABELS,
+    maxLabelsPerSession: options.maxLabelsPerSession ?? limitOf(what, store),
     maxKnownSessions: options.maxKnownSessions ?? DEFAULT_MAX_SESSIONS,
   };
   return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store), limits };
@@ -134,6 +147,14 @@ function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
   throw new AplSessionError(
     'config.invalid',
     `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
+  );
+}
+
+function limitOf(what: string, { maxLabelsPerSession = DEFAULT_MAX_LABELS_PER_SESSION }: SessionStore): number {
+  if (Number.isSafeInteger(maxLabelsPerSession) && maxLabelsPerSession >= 1) return maxLabelsPerSession;
+  throw new AplSessionError(
+    'config.invalid',
+    `${what}: the store's maxLabelsPerSession must be an integer of at least 1; got ${maxLabelsPerSession}.`,
   );
 }
 

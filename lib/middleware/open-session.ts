@@ -1,8 +1,7 @@
 import type { AlarmListener } from '../contract/alarms.js';
-import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
-import { codeOf, StoreAccess } from '../labels/store-access.js';
-import { alarmSink, errorText, withoutSecrets } from './alarm-sink.js';
+import { StoreAccess } from '../labels/store-access.js';
+import { alarmSink } from './alarm-sink.js';
 import { keptAlive } from './kept-alive.js';
 import { type OpenSessionOptions, type OpenSessionSettings, parseOpenSessionOptions } from './open-session-options.js';
 import { UnheldMember } from './unheld-member.js';
@@ -53,7 +52,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenSess
   listenOnce(store, access.raise);
   const member = new UnheldMember(access, settings.name);
   try {
-    const storedLabels = await keptAlive(() => load(settings, access, member));
+    const storedLabels = await keptAlive(() => member.load(settings.session.id));
     return new LoadedSession(settings, member, member.labelsWith(storedLabels));
   } catch (error) {
     member.leave();
@@ -65,32 +64,6 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenSess
 
 async function closed(store: SessionStore): Promise<void> {
   await store.close?.();
-}
-
-function load(
-  { session: { id }, name }: OpenSessionSettings,
-  access: StoreAccess,
-  member: UnheldMember,
-): Promise<readonly string[]> {
-  return new Promise((resolve, reject) => {
-    const onLoadFailed = (cause: unknown): void => {
-      access.raise({
-        alarm: 'session_store_failure',
-        op: 'load',
-        route: withoutSecrets(name, [id]),
-        error: errorText(cause, [id]),
-        ...codeOf(cause),
-      });
-      reject(new AplSessionError('session.load_failed', 'The labels of the session could not be loaded.', { cause }));
-    };
-    const onOwedFailed = (): void =>
-      reject(new AplSessionError('session.persist_failed', 'Earlier labels of the session could not be persisted.'));
-    try {
-      access.load(member.join(id), member, { onLoaded: resolve, onLoadFailed, onOwedFailed });
-    } catch (error) {
-      onLoadFailed(error);
-    }
-  });
 }
 
 class LoadedSession implements OpenSession {

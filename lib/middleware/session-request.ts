@@ -6,8 +6,7 @@ import type { TimedCall } from '../contract/deadlines.js';
 import type { Violation } from '../contract/security.js';
 import type { KnownSession } from '../labels/known-session.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
-import type { SessionMember } from '../labels/session-member.js';
-import { codeOf, type LoadListener, type StoreAccess } from '../labels/store-access.js';
+import { codeOf, type LoadingMember, type StoreAccess } from '../labels/store-access.js';
 import type { DenialRenderer } from '../response/denial.js';
 import type { GateKeeper, Verdict, VerdictListener } from '../response/gate-keeper.js';
 import type { HeaderSnapshot } from '../response/headers-at-entry.js';
@@ -15,8 +14,9 @@ import type { NodeResponse } from '../response/node-response.js';
 import { plainRefusal, renderRefusal } from '../response/refusal.js';
 import { isOver, onceOver } from '../response/response-end.js';
 import { ResponseGate } from '../response/response-gate.js';
-import type { ResolvedSession, SessionResolver } from '../session/resolved-session.js';
+import type { MissingSession, ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
+import type { MissingSessions } from './missing-sessions.js';
 import { routeName } from './route-name.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
@@ -24,6 +24,8 @@ import { PERSIST_FAILED, toViolation } from './violations.js';
 export interface Mount {
   readonly access: StoreAccess;
   readonly session: SessionResolver;
+  readonly sessionless: 'allow' | 'deny';
+  readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
 }
 
@@ -38,14 +40,20 @@ export interface Exchange {
 const NOBODY: readonly VerdictListener[] = Object.freeze([]);
 const NO_LABELS: readonly string[] = Object.freeze([]);
 
+/** Is told, later, how the load of a request's session ended; no method may throw. */
+export interface LoadListener {
+  onLoaded(request: SessionRequest, storedLabels: readonly string[]): void;
+  onLoadFailed(request: SessionRequest, cause: unknown): void;
+  /** The labels were read, but others that the process owes to the session could not be appended. */
+  onOwedFailed(request: SessionRequest): void;
+}
+
 /** A request that is a member of its session. */
 interface Membership {
   session: KnownSession;
-  /**
-   * The asynchronous context in which the request was seen last. Other requests of the session hold and release its
-   * response, too, and must not do it in their own.
-   */
-  context: AsyncResource;
+  readonly listener: LoadListener;
+  /** An asynchronous context of the request: other requests hold and release its response, too, not in their own. */
+  context: AsyncResource | undefined;
 }
 
 /**
@@ -53,9 +61,8 @@ interface Membership {
  * request in whose session no label is added pays for this object only: the gate is put on its response with the first
  * label that is new.
  */
-export class SessionRequest implements GateKeeper, SessionMember, NewLabelListener {
-  readonly sessionId: string | undefined;
-  readonly source: string | undefined;
+export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListener {
+  readonly #session: ResolvedSession | MissingSession;
   readonly #exchange: Exchange;
   #membership: Membership | undefined;
   /** What the store returned; `undefined` until then. */
@@ -72,24 +79,46 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
   /** What leaves is a denial, so labels that could not be saved do not hold it any longer. */
   #denied = false;
 
-  constructor(exchange: Exchange, session: ResolvedSession | undefined) {
+  constructor(exchange: Exchange, session: ResolvedSession | MissingSession) {
     this.#exchange = exchange;
-    this.sessionId = session?.id;
-    this.source = session?.source;
+    this.#session = session;
   }
 
-  /**
-   * Joins the session and loads its labels.
-   * @throws AplSessionError `session.capacity_exceeded`
-   */
+  get sessionId(): string | undefined {
+    return this.#session.id;
+  }
+
+  get source(): string | undefined {
+    return this.#session.source;
+  }
+
+  /** Joins the session and loads its labels. */
   load(sessionId: string, listener: LoadListener): void {
     const { res } = this.#exchange;
-    const session = this.access.join(sessionId, this);
-    const membership = { session, context: currentContext() };
+    let session: KnownSession;
+    try {
+      session = this.access.join(sessionId, this);
+    } catch (error) {
+      listener.onLoadFailed(this, error);
+      return;
+    }
+    const membership: Membership = { session, listener, context: undefined };
     this.#membership = membership;
     if (isOver(res)) session.leave(this);
     else onceOver(res, () => membership.session.leave(this));
-    this.access.load(session, this, listener);
+    membership.context = this.access.load(session, this);
+  }
+
+  onLoaded(storedLabels: readonly string[]): void {
+    this.#membership?.listener.onLoaded(this, storedLabels);
+  }
+
+  onLoadFailed(cause: unknown): void {
+    this.#membership?.listener.onLoadFailed(this, cause);
+  }
+
+  onOwedFailed(): void {
+    this.#membership?.listener.onOwedFailed(this);
   }
 
   /** The handlers may run. */
@@ -138,10 +167,7 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
 
   async persist(): Promise<void> {
     const membership = this.#membership;
-    if (membership?.session.unacknowledged) {
-      membership.context = currentContext();
-      await membership.session.persist(this);
-    }
+    if (membership?.session.unacknowledged) await membership.session.persist(this);
     this.#gate?.reconsider();
   }
 
@@ -151,8 +177,17 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
     this.#violation ??= checked;
   }
 
+  /** Labels or a guard are concerned with the session of this request: where it has none, that is told. */
+  reliesOnSession(): void {
+    const { req, mount } = this.#exchange;
+    if (this.#session.id !== undefined) mount.missingSessions.found(req);
+    else mount.missingSessions.missing(req, this.#session.reason, this.#labels ?? []);
+  }
+
   onNewLabel(label: string): void {
+    this.reliesOnSession();
     const membership = this.#membership;
+    // without a session a label has no way into the store, and holds nothing
     if (!membership) return;
     const session = membership.session.add(label, this);
     membership.session = session;
@@ -163,7 +198,7 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
 
   onLabel(label: string): void {
     this.#labels?.receive(label);
-    if (this.#storedLabels) this.#membership?.context.runInAsyncScope(() => this.#hold());
+    if (this.#storedLabels) this.inContext(() => this.#hold());
   }
 
   /** Holds the response because of another request's label. If that cannot be, the response must not go on. */
@@ -185,9 +220,18 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
     );
   }
 
-  run(call: TimedCall<void>): void {
-    const { context } = this.#membership as Membership;
-    context.runInAsyncScope(() => this.access.append(call));
+  append(call: TimedCall<void>): void {
+    this.access.append(call);
+  }
+
+  inContext(callback: () => void): void {
+    const context = this.#membership?.context;
+    if (context) context.runInAsyncScope(callback);
+    else callback();
+  }
+
+  keepContext(): void {
+    if (this.#membership) this.#membership.context = new AsyncResource('express-apl-session.request');
   }
 
   assertRoom(): void {
@@ -229,21 +273,11 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
     // unlike a spread, this reserves no room for more
     this.#listeners = this.#listeners.concat(listener);
     this.#isDenied();
-    const membership = this.#membership;
-    if (!membership) {
-      microtask(() => this.#conclude());
-      return;
-    }
-    membership.context = currentContext();
-    membership.session.settle(this);
+    if (this.#membership) this.#membership.session.settle(this);
+    else microtask(() => this.onSettled());
   }
 
   onSettled(): void {
-    this.#membership?.context.runInAsyncScope(() => this.#conclude());
-  }
-
-  /** Tells those that wait what becomes of the response. */
-  #conclude(): void {
     this.#isDenied();
     const listeners = this.#listeners;
     this.#listeners = NOBODY;
@@ -299,8 +333,4 @@ export class SessionRequest implements GateKeeper, SessionMember, NewLabelListen
   #secrets(): string[] {
     return [this.sessionId ?? '', ...this.labels];
   }
-}
-
-function currentContext(): AsyncResource {
-  return new AsyncResource('express-apl-session.request');
 }

@@ -1,7 +1,26 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
+import { VERSION } from '../contract/version.js';
 import type { SessionRequest } from './session-request.js';
+
+/**
+ * Copies of this package with the same number serve one request together. Raise it with every change of what guards and
+ * mounts use of a `SessionRequest` and its `LabelSet`.
+ */
+const PROTOCOL = 1;
+
+/** Where copies of this package look for what one of them has put on a request. */
+const kSecurity = Symbol.for('express-apl-session.security');
+/** How they get from there to the request of a session. */
+const kShared = Symbol.for('express-apl-session.shared');
+
+/** What a copy gives to others. */
+interface Shared {
+  readonly protocol: number;
+  readonly version: string;
+  readonly request: SessionRequest;
+}
 
 /** `req.security`: what handlers may see and do of a request of a session. */
 class SessionSecurity implements RequestSecurity {
@@ -12,7 +31,12 @@ class SessionSecurity implements RequestSecurity {
   }
 
   static requestOf(security: SessionSecurity | undefined): SessionRequest | undefined {
-    return security === undefined ? undefined : security.#request;
+    if (security === undefined) return undefined;
+    return #request in security ? security.#request : requestOfCopy(security);
+  }
+
+  get [kShared](): Shared {
+    return { protocol: PROTOCOL, version: VERSION, request: this.#request };
   }
 
   get sessionId(): string | undefined {
@@ -40,7 +64,20 @@ class SessionSecurity implements RequestSecurity {
   }
 }
 
-const kSecurity = Symbol('express-apl-session.security');
+function requestOfCopy(security: { readonly [kShared]?: Partial<Shared> }): SessionRequest {
+  const { protocol, version, request } = security[kShared] ?? {};
+  if (protocol === PROTOCOL && request) return request;
+  throw otherVersion(version);
+}
+
+/** The error for a request that a version of this package serves with which this one cannot work. */
+export function otherVersion(version = 'unknown'): AplSessionError {
+  return new AplSessionError(
+    'middleware.conflict',
+    `The request is served by another version of express-apl-session (${version}), with which this one (${VERSION}) cannot work. Have one version of it: 'npm ls express-apl-session' shows who brings which, 'npm dedupe' or 'overrides' make them one.`,
+  );
+}
+
 type Holder = { [kSecurity]?: SessionSecurity };
 
 /**
@@ -51,7 +88,10 @@ function holderOf(req: Request): Holder {
   return (req as { _readableState?: Holder })._readableState ?? (req as Holder);
 }
 
-/** The request of a session behind a request, whatever was done to `req.security` since. */
+/**
+ * The request of a session behind a request, whatever was done to `req.security` since.
+ * @throws AplSessionError `middleware.conflict` if a copy of this package serves it with which this one cannot work
+ */
 export function sessionRequestOf(req: Request): SessionRequest | undefined {
   return SessionSecurity.requestOf(holderOf(req)[kSecurity]);
 }

@@ -51,6 +51,8 @@ async function taintSession(
 ): Promise<boolean> {
   const request = requiredRequest(req, name);
   for (const label of labels) request.labels.add(label);
+  // labels that it has already are not new, and the session is relied on all the same
+  request.reliesOnSession();
   try {
     await request.persist();
     return true;

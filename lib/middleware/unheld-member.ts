@@ -1,22 +1,28 @@
 import { AsyncResource } from 'node:async_hooks';
 import { microtask } from '../contract/clock.js';
 import type { TimedCall } from '../contract/deadlines.js';
+import { AplSessionError } from '../contract/errors.js';
 import type { KnownSession } from '../labels/known-session.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
-import type { SessionMember } from '../labels/session-member.js';
-import { codeOf, type StoreAccess } from '../labels/store-access.js';
+import { codeOf, type LoadingMember, type StoreAccess } from '../labels/store-access.js';
 import { errorText, withoutSecrets } from './alarm-sink.js';
+
+interface Loading {
+  resolve(storedLabels: readonly string[]): void;
+  reject(error: AplSessionError): void;
+}
 
 /**
  * A member of a session that has no response to hold. It does not keep its labels alive: what a caller opened and dropped
  * without closing it must not stay a member for ever.
  */
-export class UnheldMember implements SessionMember, NewLabelListener {
+export class UnheldMember implements LoadingMember, NewLabelListener {
   readonly #access: StoreAccess;
   readonly #name: string;
   readonly #context = new AsyncResource('express-apl-session.member');
   #session: KnownSession | undefined;
   #labels: WeakRef<LabelSet> | undefined;
+  #loading: Loading | undefined;
   #settlesSoon = false;
 
   /** @param name stands for the route in alarms */
@@ -26,10 +32,36 @@ export class UnheldMember implements SessionMember, NewLabelListener {
     this.#session = session;
   }
 
-  /** @throws AplSessionError `session.capacity_exceeded` */
-  join(sessionId: string): KnownSession {
-    this.#session = this.#access.join(sessionId, this);
-    return this.#session;
+  /**
+   * Joins a session and loads its labels.
+   * @throws AplSessionError `session.load_failed`, `session.persist_failed` for labels that the process owes to it
+   */
+  load(sessionId: string): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      this.#loading = { resolve, reject };
+      try {
+        this.#session = this.#access.join(sessionId, this);
+      } catch (error) {
+        this.onLoadFailed(error, sessionId);
+        return;
+      }
+      this.#access.load(this.#session, this);
+    });
+  }
+
+  onLoaded(storedLabels: readonly string[]): void {
+    this.#loading?.resolve(storedLabels);
+  }
+
+  onLoadFailed(cause: unknown, sessionId = this.#session?.id ?? ''): void {
+    this.#raise('load', cause, [sessionId]);
+    const message = 'The labels of the session could not be loaded.';
+    this.#loading?.reject(new AplSessionError('session.load_failed', message, { cause }));
+  }
+
+  onOwedFailed(): void {
+    const message = 'Earlier labels of the session could not be persisted.';
+    this.#loading?.reject(new AplSessionError('session.persist_failed', message));
   }
 
   leave(): void {
@@ -65,19 +97,28 @@ export class UnheldMember implements SessionMember, NewLabelListener {
 
   onSettled(): void {}
 
-  run(call: TimedCall<void>): void {
-    this.#context.runInAsyncScope(() => this.#access.append(call));
+  append(call: TimedCall<void>): void {
+    this.#access.append(call);
   }
+
+  inContext(callback: () => void): void {
+    this.#context.runInAsyncScope(callback);
+  }
+
+  keepContext(): void {}
 
   assertRoom(): void {
     this.#access.assertRoom(this.#labels?.deref()?.size ?? 0);
   }
 
   onAppendFailed(cause: unknown): void {
-    const secrets = [this.#session?.id ?? '', ...(this.#session?.labels() ?? [])];
+    this.#raise('append', cause, [this.#session?.id ?? '', ...(this.#session?.labels() ?? [])]);
+  }
+
+  #raise(op: 'load' | 'append', cause: unknown, secrets: readonly string[]): void {
     this.#access.raise({
       alarm: 'session_store_failure',
-      op: 'append',
+      op,
       route: withoutSecrets(this.#name, secrets),
       error: errorText(cause, secrets),
       ...codeOf(cause),

@@ -64,7 +64,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
   /** The keeper of the gate of a response, if it has one. */
   static keeperOf(response: object): GateKeeper | undefined {
     const gate = (response as GatedResponse)._onPendingData[kGate];
-    return gate && gate.#keeper;
+    return gate === undefined ? undefined : gate.#keeper;
   }
 
   /** Whether the head of the response has left, so that it cannot be replaced any more. */

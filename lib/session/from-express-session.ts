@@ -8,16 +8,19 @@ import { onRequest } from './verified-claims.js';
  * was signed here and is known to its store. An id that was made for this request (no cookie, a forged or expired one, a
  * session just regenerated) is none: if it were one, each request without a cookie would begin without labels. A request
  * that express-session has not served (not mounted before, another cookie path, its store disconnected) is the
- * error `session.invalid`.
+ * error `session.invalid`, also if it has no subject: the subject may be in the session that is not there.
  */
 export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sessionId'>> {
-  return { sessionId: establishedId };
+  return { sessionId: Object.assign((req: Request) => establishedId(req), { explain: assertServed }) };
+}
+
+function assertServed(req: Request): undefined {
+  if (onRequest(req, 'sessionStore') !== undefined) return;
+  throw malformed('express-session has not served the request; mount it before, and see that its store is connected');
 }
 
 function establishedId(req: Request): string | undefined {
-  if (onRequest(req, 'sessionStore') === undefined) {
-    throw malformed('express-session has not served the request; mount it before, and see that its store is connected');
-  }
+  assertServed(req);
   const id = onRequest(req, 'sessionID');
   // `req.session` is gone once the session was destroyed
   if (typeof id !== 'string' || id === '' || onRequest(req, 'session.id') !== id) return undefined;

@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
@@ -15,17 +16,16 @@ export function fromPassport<User>(
   if (typeof idOf !== 'function') {
     throw new AplSessionError('config.invalid', 'fromPassport takes a function that returns the id of a user.');
   }
-  return {
-    subject: (req) => {
-      if (typeof onRequest(req, 'isAuthenticated') !== 'function') {
-        throw malformed('passport has not seen the request; mount it before aplSessionMiddleware');
-      }
-      const property = onRequest(req, '_userProperty');
-      const user = onRequest(req, typeof property === 'string' ? property : 'user');
-      // passport's own test of whether somebody is logged in
-      return user ? idText(idOf(user as User)) : undefined;
-    },
+  const subject = (req: Request): string | undefined => {
+    if (typeof onRequest(req, 'isAuthenticated') !== 'function') {
+      throw malformed('passport has not seen the request; mount it before aplSessionMiddleware');
+    }
+    const property = onRequest(req, '_userProperty');
+    const user = onRequest(req, typeof property === 'string' ? property : 'user');
+    // passport's own test of whether somebody is logged in
+    return user ? idText(idOf(user as User)) : undefined;
   };
+  return { subject: Object.assign(subject, { explain: () => 'passport has put no user on the request' }) };
 }
 
 function idText(id: unknown): string {

@@ -9,10 +9,23 @@ import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.
  * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that there is none; anything else
  * that is no well-formed string is the error `session.invalid`. What it throws goes to Express's error handling.
  */
-export type SessionAccessor = (req: Request) => Text | PromiseLike<Text>;
+export interface SessionAccessor extends Explained {
+  (req: Request): Text | PromiseLike<Text>;
+}
 
 /** Reads a claim of a verified token; may be async. `undefined` and `''` mean that there is none. */
-export type ClaimAccessor = (req: Request) => unknown;
+export interface ClaimAccessor extends Explained {
+  (req: Request): unknown;
+}
+
+/** An accessor that can tell why a request has nothing for it. */
+interface Explained {
+  /**
+   * Asked of every accessor where no subject was found: why there is nothing to read, in a fixed sentence that holds
+   * nothing of the request; `undefined` if it knows of nothing. Throws `session.invalid` if what it reads from is not mounted.
+   */
+  explain?(req: Request): string | undefined;
+}
 
 export interface SubjectSessionOptions {
   /** The authenticated principal, never a value that the client may choose. Nothing resolves without it. */
@@ -44,9 +57,12 @@ export interface SubjectSessionOptions {
 }
 
 /** What `subjectSession` returns. The answer is no promise unless an accessor has given one. */
-export type SubjectSessionResolver = (
-  req: Request,
-) => ResolvedSession | undefined | PromiseLike<ResolvedSession | undefined>;
+export interface SubjectSessionResolver {
+  (req: Request): ResolvedSession | undefined | PromiseLike<ResolvedSession | undefined>;
+
+  /** Why a request has no session, if it has none. */
+  explain(req: Request): string;
+}
 
 type ParsedOptions = SubjectSessionOptions & Required<Pick<SubjectSessionOptions, 'keying'>>;
 
@@ -59,7 +75,7 @@ const schema = Joi.object<ParsedOptions>({
   keying: Joi.string().valid('cpex', 'strict').default('cpex'),
 });
 
-const none = (): undefined => undefined;
+const none: SessionAccessor = () => undefined;
 
 /**
  * A resolver that binds every session to the authenticated subject, as CPEX does. The first tier that has what it
@@ -92,9 +108,20 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
       const chosen = textOrNone('sessionId', read);
       return chosen === undefined ? byClaim(req, who) : found('agent', who, chosen);
     });
-  return (req) =>
+  const explain = (req: Request): string => explanationOf([subject, sessionId, claim, caller, gateway], req);
+  const resolve = (req: Request) =>
     whenRead(subject(req), (read) => {
       const who = textOrNone('subject', read);
-      return who === undefined ? undefined : byAgent(req, who);
+      if (who !== undefined) return byAgent(req, who);
+      // also where nobody asks for the reason: an accessor whose package is not mounted must not pass for "nobody"
+      explain(req);
+      return undefined;
     });
+  return Object.assign(resolve, { explain });
+}
+
+/** All are asked, as a later one may throw. The first that knows the reason tells it. */
+function explanationOf(accessors: readonly Explained[], req: Request): string {
+  const [reason] = accessors.map((accessor) => accessor.explain?.(req)).filter((told) => told !== undefined);
+  return reason ?? 'no subject';
 }

@@ -33,9 +33,12 @@ const expressJwtSchema = Joi.object<Required<ExpressJwtSessionOptions>>({
  */
 export function fromExpressJwt(options: ExpressJwtSessionOptions): TokenAccessors {
   const { requestProperty, ...token } = parseOptions('fromExpressJwt', expressJwtSchema, options);
-  return tokenAccessors(token, (req) => {
-    const payload = onRequest(req, requestProperty);
-    return payload === undefined ? undefined : membersOf(payload, `req.${requestProperty}`);
+  return tokenAccessors(token, {
+    source: `req.${requestProperty}`,
+    claimsOf: (req) => {
+      const payload = onRequest(req, requestProperty);
+      return payload === undefined ? undefined : membersOf(payload, `req.${requestProperty}`);
+    },
   });
 }
 
@@ -45,9 +48,12 @@ export function fromExpressJwt(options: ExpressJwtSessionOptions): TokenAccessor
  * @throws AplSessionError `config.invalid`
  */
 export function fromOauth2JwtBearer(options: TokenSessionOptions): TokenAccessors {
-  return tokenAccessors(parseOptions('fromOauth2JwtBearer', tokenSchema, options), (req) => {
-    const auth = onRequest(req, 'auth');
-    return auth === undefined ? undefined : membersOf(membersOf(auth, 'req.auth')['payload'], 'req.auth.payload');
+  return tokenAccessors(parseOptions('fromOauth2JwtBearer', tokenSchema, options), {
+    source: 'req.auth',
+    claimsOf: (req) => {
+      const auth = onRequest(req, 'auth');
+      return auth === undefined ? undefined : membersOf(membersOf(auth, 'req.auth')['payload'], 'req.auth.payload');
+    },
   });
 }
 
@@ -61,9 +67,10 @@ export function fromMcpBearerAuth(
   options: TokenSessionOptions,
 ): TokenAccessors & Required<Pick<SubjectSessionOptions, 'caller'>> {
   return {
-    ...tokenAccessors(parseOptions('fromMcpBearerAuth', tokenSchema, options), (req) =>
-      membersOf(authInfoOf(req)['extra'], 'req.auth.extra'),
-    ),
+    ...tokenAccessors(parseOptions('fromMcpBearerAuth', tokenSchema, options), {
+      source: 'req.auth',
+      claimsOf: (req) => membersOf(authInfoOf(req)['extra'], 'req.auth.extra'),
+    }),
     caller: (req) => textMember(authInfoOf(req), 'clientId'),
   };
 }

@@ -30,10 +30,18 @@ export const tokenSessionOptions = {
   sessionClaim: Joi.string().default('session_id'),
 };
 
-/** Accessors for claims that a middleware has verified; `claimsOf` returns `undefined` where nobody is authenticated. */
+/** Where the middleware of a package puts the claims that it has verified. */
+interface VerifiedClaims {
+  /** In words, for example `req.auth`. */
+  readonly source: string;
+  /** `undefined` where nobody is authenticated. */
+  readonly claimsOf: (req: Request) => Members | undefined;
+}
+
+/** Accessors for claims that a middleware has verified. */
 export function tokenAccessors(
   { issuer, subjectClaim, sessionClaim }: Required<TokenSessionOptions>,
-  claimsOf: (req: Request) => Members | undefined,
+  { source, claimsOf }: VerifiedClaims,
 ): TokenAccessors {
   const accepted = new Set(typeof issuer === 'string' ? [issuer] : issuer);
   const subjectOf = (claims: Members): string => {
@@ -47,11 +55,12 @@ export function tokenAccessors(
     // no JSON array is the beginning of another, so this does not collide even where parts are joined by colons
     return typeof issuer === 'string' ? subject : JSON.stringify([iss, subject]);
   };
+  const subject = (req: Request): string | undefined => {
+    const claims = claimsOf(req);
+    return claims && subjectOf(claims);
+  };
   return {
-    subject: (req) => {
-      const claims = claimsOf(req);
-      return claims && subjectOf(claims);
-    },
+    subject: Object.assign(subject, { explain: () => `no ${source}` }),
     claim: (req) => {
       const claims = claimsOf(req);
       return claims && Object.hasOwn(claims, sessionClaim) ? claims[sessionClaim] : undefined;

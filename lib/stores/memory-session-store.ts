@@ -3,6 +3,7 @@ import { clearInterval, now, setInterval } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { assertLabelCount } from '../labels/label-limit.js';
 
 export interface MemorySessionStoreOptions {
   /** How many sessions may live at once. One more is rejected with `store.full`, never evicted. Default 100,000. */
@@ -10,6 +11,9 @@ export interface MemorySessionStoreOptions {
 
   /** Seconds after the last load or append at which a session is forgotten. Default: never. */
   readonly ttlSeconds?: number;
+
+  /** How many labels a session may have. An append beyond that is rejected with `store.too_many_labels`. Default 1,000. */
+  readonly maxLabelsPerSession?: number;
 }
 
 interface Entry {
@@ -19,18 +23,24 @@ interface Entry {
 
 const SWEEP_INTERVAL_MS = 30_000;
 
-const schema = Joi.object<Required<Pick<MemorySessionStoreOptions, 'maxSessions'>> & MemorySessionStoreOptions>({
+type Defaults = Required<Pick<MemorySessionStoreOptions, 'maxSessions' | 'maxLabelsPerSession'>>;
+
+const schema = Joi.object<Defaults & MemorySessionStoreOptions>({
   maxSessions: Joi.number().integer().min(1).default(100_000),
   ttlSeconds: Joi.number().integer().min(1).max(2_147_483_647),
+  maxLabelsPerSession: Joi.number().integer().min(1).default(1_000),
 });
 
 /**
  * Keeps labels in this process: for development, tests and single-process apps that may forget them on restart.
  * Labels are copied in and out, as with a remote store. Emits one process warning if `NODE_ENV` is `production`.
  *
- * @throws AplSessionError `config.invalid` at construction; calls reject with `store.full` or `store.closed`
+ * @throws AplSessionError `config.invalid` at construction; calls reject with `store.full`, `store.too_many_labels` or
+ * `store.closed`
  */
 export class MemorySessionStore implements SessionStore {
+  readonly maxLabelsPerSession: number;
+  readonly ttlSeconds: number | undefined;
   /** In the order of their last use, so that the expired ones are in front. Times are monotonic. */
   readonly #sessions = new Map<string, Entry>();
   readonly #maxSessions: number;
@@ -39,7 +49,9 @@ export class MemorySessionStore implements SessionStore {
   #closed = false;
 
   constructor(options: MemorySessionStoreOptions = {}) {
-    const { maxSessions, ttlSeconds } = parseOptions('MemorySessionStore', schema, options);
+    const { maxSessions, ttlSeconds, maxLabelsPerSession } = parseOptions('MemorySessionStore', schema, options);
+    this.maxLabelsPerSession = maxLabelsPerSession;
+    this.ttlSeconds = ttlSeconds;
     this.#maxSessions = maxSessions;
     this.#ttlMs = ttlSeconds === undefined ? Number.POSITIVE_INFINITY : ttlSeconds * 1000;
     if (ttlSeconds !== undefined) {
@@ -62,8 +74,11 @@ export class MemorySessionStore implements SessionStore {
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
     this.#assertOpen();
     if (labels.length === 0) return;
-    const entry = this.#touch(sessionId) ?? this.#create(sessionId);
-    for (const label of labels) entry.labels.add(label);
+    const entry = this.#touch(sessionId);
+    const fresh = new Set(entry ? labels.filter((label) => !entry.labels.has(label)) : labels);
+    assertLabelCount((entry?.labels.size ?? 0) + fresh.size, this.maxLabelsPerSession);
+    const { labels: kept } = entry ?? this.#create(sessionId);
+    for (const label of fresh) kept.add(label);
   }
 
   async close(): Promise<void> {
@@ -110,7 +125,7 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
-/** `store: { kind: 'memory', maxSessions, ttlSeconds }` */
+/** `store: { kind: 'memory', ... }`; the options are those of {@link MemorySessionStore}. */
 export const memorySessionStoreFactory: SessionStoreFactory = Object.freeze({
   kind: 'memory',
   build: ({ kind: _kind, ...options }: Readonly<Record<string, unknown>>) => new MemorySessionStore(options),

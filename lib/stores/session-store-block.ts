@@ -1,9 +1,10 @@
 import { AplSessionError } from '../contract/errors.js';
+import { assertOwnKeys } from '../contract/own-keys.js';
 import type { SessionStoreBlock } from './session-store-registry.js';
 
 /** A `session_store` that stands where it has no effect. */
 export interface IgnoredKey {
-  /** Where it was found, for example `global.defaults.tool.apl` or `routes.tool`. */
+  /** Where it was found, for example `global.defaults.tool.apl`, `groups.hr` or `routes.tool`. */
   readonly scope: string;
   readonly key: 'session_store';
   readonly message: string;
@@ -42,8 +43,8 @@ export function sessionStoreBlock(
 }
 
 function toBlock(value: unknown, path: string): SessionStoreBlock {
-  if (!isMapping(value)) throw invalid(`${path} must be a mapping with a kind`);
   const block = camelCased(value, path);
+  if (!isMapping(block)) throw invalid(`${path} must be a mapping with a kind`);
   const { kind } = block;
   if (typeof kind === 'string' && kind !== '') return Object.freeze({ ...block, kind });
   throw new AplSessionError('config.store_kind_missing', `${path} has no kind. Name one, for example kind: valkey.`);
@@ -58,11 +59,17 @@ function sectionOf(parent: Mapping, key: string, path: string): Mapping {
 }
 
 function* ignoredScopes(document: Mapping, global: Mapping): Generator<string> {
+  if (Object.hasOwn(document, KEY)) yield 'the top level';
   if (Object.hasOwn(global, 'apl') && Object.hasOwn(global, KEY)) yield 'global';
   for (const layer of ['defaults', 'policies']) {
     for (const [name, section] of Object.entries(asMapping(global[layer]))) {
       if (declares(section)) yield `global.${layer}.${name}.apl`;
     }
+  }
+  const groups = asMapping(document['groups']);
+  if (Object.hasOwn(groups, KEY)) yield 'groups';
+  for (const [name, section] of Object.entries(groups)) {
+    if (name !== KEY && declares(section)) yield `groups.${name}`;
   }
   const { routes } = document;
   for (const route of Array.isArray(routes) ? routes : Object.values(asMapping(routes))) {
@@ -76,10 +83,14 @@ function declares(section: unknown): boolean {
   return Object.hasOwn(outer, KEY) || Object.hasOwn(asMapping(outer['apl']), KEY);
 }
 
-function camelCased(mapping: Mapping, path: string): Mapping {
-  const entries = Object.entries(mapping).map(([key, value]) => {
+/** A value with the keys of all mappings in it in camelCase. */
+function camelCased(value: unknown, path: string): unknown {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  assertOwnKeys(path, value);
+  if (!isMapping(value)) return value;
+  const entries = Object.entries(value).map(([key, member]) => {
     const name = key.replace(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    return [name, isMapping(value) ? camelCased(value, `${path}.${key}`) : value] as const;
+    return [name, camelCased(member, `${path}.${key}`)] as const;
   });
   const names = new Set(entries.map(([name]) => name));
   if (names.size < entries.length) throw invalid(`${path} has a key twice, in snake_case and in camelCase`);

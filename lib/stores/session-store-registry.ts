@@ -1,4 +1,5 @@
 import { AplSessionError } from '../contract/errors.js';
+import { assertOwnKeys } from '../contract/own-keys.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
 
@@ -26,6 +27,7 @@ export function buildSessionStore(block: unknown, factories: readonly SessionSto
       "store must be a SessionStore or a block with a kind, for example { kind: 'memory' }.",
     );
   }
+  assertOwnKeys('The store block', block);
   const kind = (block as { kind?: unknown }).kind;
   if (typeof kind !== 'string' || kind === '') {
     throw new AplSessionError(

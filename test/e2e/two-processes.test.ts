@@ -48,7 +48,7 @@ describeWithDedicatedValkey('two processes on one Valkey', (server) => {
   });
 
   it('G1: labels that a handler adds are on the server when its answer arrives', async () => {
-    expect((await first.request('GET', '/notes', 's')).status).to.equal(200);
+    expect((await first.request('GET', '/notes', 'notes')).status).to.equal(200);
     const [key = expect.fail('no key was written')] = await server().admin.keys('taint:v1:*');
     expect(await server().admin.smembers(key)).to.deep.equal(['PII']);
   });

@@ -119,11 +119,11 @@ describe('MCP tools', () => {
   });
 
   describe('messages on the stream of another request', () => {
-    for (const [how, work, arrives] of [
-      ['do not wait for the labels of this one', async () => void currentSecurity().labels.add('secret'), true],
-      ['wait if the tool awaits persist() first', tainted, false],
+    for (const [how, work] of [
+      ['wait for the labels of the tool', async () => void currentSecurity().labels.add('secret')],
+      ['wait if the tool awaits persist() first', tainted],
     ] as const) {
-      it(how, async () => {
+      it(`G1: ${how}`, async () => {
         const store = new HeldStore();
         const origin = await start(createServerThat(work, true), store);
         const session = await EventStream.initialize(origin);
@@ -131,8 +131,7 @@ describe('MCP tools', () => {
         const called = EventStream.call(origin, session);
         await store.appendCalled;
         await (await fetch(`${origin}/probe`)).text();
-        if (arrives) await stream.until('a secret');
-        else expect(stream.received).not.to.include('a secret');
+        expect(stream.received).not.to.include('a secret');
         store.release();
         await stream.until('a secret');
         await (await called).until('worked');

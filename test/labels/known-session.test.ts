@@ -48,9 +48,15 @@ class Member implements SessionMember {
   room = true;
   readonly #deadlines = new Deadlines(60_000, () => new Error('too late'));
 
-  run(call: TimedCall<void>): void {
+  append(call: TimedCall<void>): void {
     this.#deadlines.run(call);
   }
+
+  inContext(callback: () => void): void {
+    callback();
+  }
+
+  keepContext(): void {}
 
   assertRoom(): void {
     if (!this.room) throw new Error('full');
@@ -156,11 +162,9 @@ describe('KnownSession', () => {
     await store.fail();
     const { session: again, member: next } = joined();
     expect(again).to.equal(session);
-    const began = again.onLoad(next);
-    expect(began.owes).to.equal(true);
+    expect(again.onLoad(next)).to.equal(true);
     expect(store.appends).to.deep.equal([['a'], ['a']]);
     await store.succeed();
-    expect(again.onLoaded(next, began, [])).to.equal(true);
     await again.persist(next);
     expect(store.appends).to.have.length(2);
   });
@@ -171,8 +175,7 @@ describe('KnownSession', () => {
     session.settle(member);
     await store.fail();
     const { member: next } = joined();
-    const began = session.onLoad(next);
-    expect(session.onLoaded(next, began, [])).to.equal(true);
+    expect(session.onLoad(next)).to.equal(true);
     const refused = rejectionOf(session.persist(next));
     await store.fail();
     expect(await refused).to.include({ code: 'session.persist_failed' });
@@ -235,6 +238,12 @@ describe('KnownSession', () => {
   });
 
   describe('memory of recent sessions', () => {
+    /** Begins a load. Returns how many acknowledgements there were. */
+    function loadOf(session: KnownSession, member: Member): number {
+      expect(session.onLoad(member)).to.equal(false);
+      return session.acknowledgements;
+    }
+
     async function acknowledged(label: string): Promise<KnownSession> {
       const { session, member } = joined();
       session.add(label, member);
@@ -248,8 +257,8 @@ describe('KnownSession', () => {
       const { session: again, member } = joined();
       expect(again).to.equal(session);
       expect([...again.labels()]).to.deep.equal(['a']);
-      const began = again.onLoad(member);
-      expect(again.onLoaded(member, began, ['other'])).to.equal(true);
+      expect(again.onLoad(member)).to.equal(false);
+      expect(again.onLoaded(member, again.acknowledgements, ['other'])).to.equal(true);
       const persisted = again.persist(member);
       await store.succeed();
       await persisted;
@@ -259,14 +268,14 @@ describe('KnownSession', () => {
     it('a label that the load returns costs nothing more', async () => {
       await acknowledged('a');
       const { session, member } = joined();
-      expect(session.onLoaded(member, session.onLoad(member), ['a'])).to.equal(false);
+      expect(session.onLoaded(member, loadOf(session, member), ['a'])).to.equal(false);
       expect(session.unacknowledged).to.equal(false);
     });
 
     it('a load that began before the acknowledgement need not return the label', async () => {
       const { session, member } = joined();
       const { member: loading } = joined();
-      const began = session.onLoad(loading);
+      const began = loadOf(session, loading);
       session.add('a', member);
       session.settle(member);
       await store.succeed();
@@ -281,7 +290,7 @@ describe('KnownSession', () => {
       const startedMs = performance.now();
       await eventually(() => performance.now() - startedMs > 25);
       const { session, member } = joined();
-      expect(session.onLoaded(member, session.onLoad(member), [])).to.equal(false);
+      expect(session.onLoaded(member, loadOf(session, member), [])).to.equal(false);
       expect([...session.labels()]).to.deep.equal([]);
     });
   });

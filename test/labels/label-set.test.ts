@@ -132,12 +132,13 @@ describe('LabelSet', () => {
   });
 
   it('G7: what is added to a set that was adopted is added to its heir too, with its scope', () => {
-    const { labels: earlier } = setOf();
+    const { labels: earlier, told: toldOfEarlier } = setOf();
     const { labels, told } = setOf('stored');
     labels.adopt(earlier);
     earlier.add('late').addForMessage('message').addForMessage('both').add('both');
     expect([...labels]).to.deep.equal(['stored', 'late', 'message', 'both']);
     expect(told).to.deep.equal(['late', 'both']);
+    expect(toldOfEarlier).to.deep.equal([]);
   });
 
   it('a label of another request is there, is the session’s, and is not told', () => {

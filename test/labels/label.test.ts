@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { AplSessionError } from '../../lib/contract/errors.js';
-import { assertLabel, MAX_LABEL_BYTES } from '../../lib/labels/label.js';
+import { assertLabel, isLabel, MAX_LABEL_BYTES } from '../../lib/labels/label.js';
 import { thrownBy } from '../support/eventually.js';
 
 describe('label validation', () => {
@@ -16,6 +16,7 @@ describe('label validation', () => {
   ]) {
     it(`accepts ${what}`, () => {
       expect(() => assertLabel(label)).not.to.throw();
+      expect(isLabel(label)).to.equal(true);
     });
   }
 
@@ -28,6 +29,7 @@ describe('label validation', () => {
     { what: 'an array', value: ['PII'] },
     { what: 'a symbol', value: Symbol('PII') },
     { what: 'an empty string', value: '' },
+    { what: '257 bytes in 87 characters', value: `${'\u3042'.repeat(85)}ab` },
     { what: '257 bytes', value: 'x'.repeat(257) },
     { what: '258 bytes in 129 characters', value: 'é'.repeat(129) },
     { what: 'a NUL', value: 'a\0b' },
@@ -43,6 +45,7 @@ describe('label validation', () => {
       expect(thrownBy(() => assertLabel(value)))
         .to.be.instanceOf(AplSessionError)
         .with.property('code', 'label.invalid');
+      expect(isLabel(value)).to.equal(false);
     });
   }
 

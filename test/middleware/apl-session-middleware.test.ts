@@ -103,7 +103,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         }
       }
 
-      it('G6: labels without a session live for the request, and persist() resolves without a store', async () => {
+      it('G6, G7: labels without a session live for the request, which is alarmed, and persist() resolves without a store', async () => {
         const store = new ScriptedStore({ load: rejecting(), append: rejecting() });
         const app = appOf(middlewareWith({ session: () => undefined, store }), async (req, res) => {
           const before = [...req.security.labels];
@@ -115,7 +115,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           await request(app)
             .get('/')
             .expect(200, { before: [], after: [LABEL] });
-        expect(alarms).to.deep.equal([]);
+        const reason = 'the resolver found no session';
+        const error = `The request has no session: ${reason}.`;
+        expect(alarms).to.deep.equal([{ alarm: 'session_missing', route: 'GET *', reason, error }]);
       });
 
       const wrong: ReadonlyArray<readonly [what: string, resolver: unknown, message: RegExp]> = [
@@ -817,6 +819,13 @@ describe('aplSessionMiddleware, options', () => {
     ['a kind that no factory has', { session, store: { kind: 'nope' } }, 'nope', 'config.store_kind_unknown'],
     ['a deadline of the store that no timer can take', { session, store: storeWithDeadline(Number.NaN) }, 'deadlineMs'],
     ['an endless deadline of the store', { session, store: storeWithDeadline(2 ** 31) }, 'deadlineMs'],
+    ['no label at all', { session, maxLabelsPerSession: 0 }, "'maxLabelsPerSession'"],
+    ['labels that are no integer', { session, maxLabelsPerSession: 1.5 }, "'maxLabelsPerSession'"],
+    [
+      'a senseless limit of the store',
+      { session, store: Object.assign(new ScriptedStore(), { maxLabelsPerSession: 0 }) },
+      'maxLabelsPerSession',
+    ],
     ['an unknown key in the block', { session, store: { kind: 'memory', ttl: 5 } }, 'ttl'],
   ];
   for (const [what, options, names, code = 'config.invalid'] of refused) {

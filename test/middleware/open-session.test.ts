@@ -157,6 +157,7 @@ describe('openSession', () => {
     ['a memory store of its own', { store: { kind: 'memory' } }, /knows nothing/],
     ['an unknown option', { sesion: 'x' }, /'sesion' is not allowed/],
     ['no time', { storeTimeoutMs: 0 }, /'storeTimeoutMs'/],
+    ['no label at all', { maxLabelsPerSession: 0 }, /'maxLabelsPerSession'/],
     ['a logger that is none', { logger: {} }, /warn and error/],
     ['a name that is none', { name: 5 }, /'name' must be a string/],
     ['factories that are none', { storeFactories: [{}] }, /^openSession: 'storeFactories'/],

@@ -162,7 +162,7 @@ describe('Neighbour: connect-timeout', () => {
           (await bench.store.append()).succeed();
           await bench.probe();
           expect(wire.received).to.equal(text);
-          expect(await bench.store.loadLabels('s')).to.deep.equal(['secret']);
+          expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
         });
       }
     });

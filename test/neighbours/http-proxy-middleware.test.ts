@@ -174,7 +174,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(() => parseResponse(text)).to.throw(/chunk/);
         wire.destroy();
         await bench.latest.over;
-        expect(await bench.store.loadLabels('s')).to.deep.equal(['secret']);
+        expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
       });
 
       it('P45: a client that leaves during the hold: the backend is let go, the label is saved', async () => {
@@ -185,7 +185,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         append.succeed();
         await bench.latest.over;
         await backendClosed.promise;
-        expect(await bench.store.loadLabels('s')).to.deep.equal(['secret']);
+        expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
       });
 
       it('G8: a backend that is not there: the error of the proxy, held like any answer', async () => {

@@ -246,7 +246,7 @@ describe('Neighbour: users of on-finished', () => {
         await bench.latest.over;
         await bench.probe();
         expect(calls).to.equal(1);
-        expect(await bench.store.loadLabels('s')).to.deep.equal(['secret']);
+        expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
         await bench.close();
       });
     }

@@ -9,6 +9,8 @@ describe('what a session resolver may return', () => {
     { what: 'null', answer: null },
     { what: 'an empty string', answer: '' },
     { what: 'an empty id', answer: { id: '', source: 'x' } },
+    { what: 'a reason', answer: { reason: 'no api key' } },
+    { what: 'a reason without an id', answer: { id: undefined, reason: 'no api key' } },
   ]) {
     it(`G6: ${what} is no session`, () => {
       expect(toResolvedSession(answer)).to.equal(undefined);
@@ -35,6 +37,8 @@ describe('what a session resolver may return', () => {
     { what: 'an array', answer: ['s1'] },
     { what: 'an object without id', answer: { source: 'x' } },
     { what: 'an id that is no string', answer: { id: 5 } },
+    { what: 'an id that is no string, with a reason', answer: { id: 5, reason: 'x' } },
+    { what: 'a reason that is no string', answer: { reason: 5 } },
     { what: 'a source that is no string', answer: { id: 's1', source: 5 } },
     { what: 'a String object', answer: Object('s1') },
     { what: 'an id with a lone surrogate', answer: 's\ud800' },

@@ -44,6 +44,27 @@ describe('subjectSession', () => {
       expect(await subjectSession({ subject: async () => nothing, ...rest })(req)).to.equal(undefined);
     });
 
+    it(`${shown} as subject: the first accessor that can explain it does, and none is read`, () => {
+      const silent = Object.assign(() => expect.fail('must not be read'), { explain: () => undefined });
+      const telling = Object.assign(() => expect.fail('must not be read'), { explain: () => 'no cookie' });
+      const resolverOf = (sessionId: SessionAccessor) =>
+        subjectSession({ subject: () => nothing, sessionId, claim: silent });
+      expect(resolverOf(silent).explain(req)).to.equal('no subject');
+      expect(resolverOf(telling).explain(req)).to.equal('no cookie');
+    });
+
+    it(`G6: ${shown} as subject, where what another accessor reads from is not mounted, is that error`, async () => {
+      const explain = (): never => {
+        throw new AplSessionError('session.invalid', 'not mounted');
+      };
+      const gateway = Object.assign(() => 'gateway', { explain });
+      for (const subject of [() => nothing, async () => nothing]) {
+        const resolving = (async () => subjectSession({ subject, gateway })(req))();
+        expect(await rejectionOf(resolving)).to.have.property('code', 'session.invalid');
+      }
+      expect(subjectSession({ subject: () => 'alice', gateway })(req)).to.include({ source: 'identity' });
+    });
+
     it(`${shown} as session id goes on to the claim, and then to the identity`, async () => {
       for (const sessionId of [nothing, Promise.resolve(nothing)]) {
         expect(await resolve({ subject: 'alice', sessionId, claim: 'c' })).to.include({ source: 'token_claim' });

@@ -25,6 +25,35 @@ describe('MemorySessionStore', () => {
   describeSessionStoreContract('contract, without a TTL', () => backendWith({}));
   describeSessionStoreContract('contract, with a TTL', () => backendWith({ ttlSeconds: 60 }));
 
+  describe('maxLabelsPerSession', () => {
+    const TOO_MANY = 'store.too_many_labels';
+
+    it('G2, G5: an append beyond it is rejected and adds nothing; what the session has does not count twice', async () => {
+      const store = new MemorySessionStore({ maxLabelsPerSession: 3 });
+      await store.appendLabels('s', ['a', 'b', 'b']);
+      expect(await rejectionOf(store.appendLabels('s', ['c', 'd']))).to.have.property('code', TOO_MANY);
+      expect(await store.loadLabels('s')).to.deep.equal(['a', 'b']);
+      await store.appendLabels('s', ['a', 'b', 'c', 'c']);
+      expect(await rejectionOf(store.appendLabels('s', ['d']))).to.have.property('code', TOO_MANY);
+      await store.appendLabels('other', ['d']);
+      expect(await store.loadLabels('s')).to.deep.equal(['a', 'b', 'c']);
+    });
+
+    it('a new session beyond it takes no room', async () => {
+      const store = new MemorySessionStore({ maxLabelsPerSession: 1 });
+      expect(await rejectionOf(store.appendLabels('s', ['a', 'b']))).to.have.property('code', TOO_MANY);
+      expect(store.size).to.equal(0);
+    });
+
+    it('is 1,000 by default, and can be read from the store, as ttlSeconds can', () => {
+      expect(new MemorySessionStore()).to.include({ maxLabelsPerSession: 1_000, ttlSeconds: undefined });
+      const options = { maxLabelsPerSession: 5, ttlSeconds: 7 };
+      const store = new MemorySessionStore(options);
+      expect(store).to.include(options);
+      return store.close();
+    });
+  });
+
   describe('maxSessions', () => {
     it('a new session beyond it is rejected, and none is evicted', async () => {
       const store = new MemorySessionStore({ maxSessions: 2 });

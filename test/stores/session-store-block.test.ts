@@ -81,6 +81,39 @@ describe('sessionStoreBlock', () => {
     for (const warning of warnings) expect(warning).to.be.frozen;
   });
 
+  it('session_store below the top-level groups, where bundles of policies are, and beside global: ignored, with a warning for each', () => {
+    const session_store = { kind: 'valkey' };
+    const groups = { hr: { session_store }, it: { apl: { session_store } }, all: { authorization: {} }, session_store };
+    const { block, warnings } = read({ groups, session_store });
+    expect(block).to.deep.equal({ kind: 'memory' });
+    expect(warnings.map(({ scope }) => scope)).to.deep.equal(['the top level', 'groups', 'groups.hr', 'groups.it']);
+  });
+
+  for (const { what, block } of [
+    { what: 'a key __proto__', block: '{ "kind": "valkey", "__proto__": { "tls": false } }' },
+    { what: 'a key constructor', block: '{ "kind": "valkey", "constructor": { "prototype": {} } }' },
+    { what: 'a nested key __proto__', block: '{ "kind": "valkey", "tls": { "__proto__": {} } }' },
+    { what: 'a nested key constructor', block: '{ "kind": "valkey", "circuit_breaker": { "constructor": 1 } }' },
+  ]) {
+    it(`${what} in the block is config.invalid, and named`, () => {
+      for (const global of [{ session_store: JSON.parse(block) }, { apl: { session_store: JSON.parse(block) } }]) {
+        expect(thrownBy(() => sessionStoreBlock({ global })))
+          .to.be.instanceOf(AplSessionError)
+          .with.property('message')
+          .that.matches(/session_store.* has a key '(__proto__|constructor)'/);
+      }
+    });
+  }
+
+  it('keys that a parser has put into the prototype of the block, or of a mapping in it, are config.invalid', () => {
+    const polluted = Object.setPrototypeOf({}, { kind: 'valkey', endpoint: 'localhost' });
+    for (const session_store of [polluted, { kind: 'valkey', tls: polluted }]) {
+      expect(thrownBy(() => sessionStoreBlock({ global: { session_store } })))
+        .to.have.property('message')
+        .that.matches(/has keys in its prototype/);
+    }
+  });
+
   it('without onWarning, a warning of the process tells of them', async function () {
     this.timeout(20_000);
     const { stderr } = await runModule(`
@@ -118,11 +151,11 @@ describe('sessionStoreBlock', () => {
   }
 
   it('keys of nested mappings are mapped as well, values are left alone, and the document is not changed', () => {
-    const session_store = { kind: 'own', circuit_breaker: { open_ms: 5 }, list_of: [{ a_b: 1 }], ['__proto__']: 1 };
+    const session_store = { kind: 'own', circuit_breaker: { open_ms: 5 }, list_of: [{ a_b: 1 }] };
     const document = { global: { session_store } };
     const copy = structuredClone(document);
     const { block } = read(document);
-    expect(block).to.deep.equal({ kind: 'own', circuitBreaker: { openMs: 5 }, listOf: [{ a_b: 1 }], ['__proto__']: 1 });
+    expect(block).to.deep.equal({ kind: 'own', circuitBreaker: { openMs: 5 }, listOf: [{ a_b: 1 }] });
     expect(block).to.be.frozen;
     expect(document).to.deep.equal(copy);
   });

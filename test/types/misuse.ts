@@ -60,6 +60,8 @@ export function middlewareMisused(): void {
   aplSessionMiddleware({ session: { subject } });
   // @ts-expect-error a session id is a text
   aplSessionMiddleware({ session: () => 42 });
+  // @ts-expect-error no session needs a reason, or nothing at all
+  aplSessionMiddleware({ session: () => ({}) });
 }
 
 export const securityMisused: RequestHandler = (req) => {
@@ -87,5 +89,7 @@ export function usedAsMeant(req: Request): AplSessionOptions {
   const session = subjectSession({ ...options, ...fromExpressJwt({ issuer: [issuer] }), keying: 'strict' });
   void Promise.resolve(session(req)).then((found) => found?.source.length);
   subjectSession({ ...fromPassport((user: { id: number }) => user.id), ...fromExpressSession() });
+  const withReason: AplSessionOptions = { session: async () => ({ reason: 'no api key' }), sessionless: 'deny' };
+  void withReason;
   return { session };
 }

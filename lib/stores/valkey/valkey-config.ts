@@ -44,6 +44,12 @@ export interface ValkeySessionStoreOptions {
   /** The longest that a session may live, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
   readonly maxSessionLifetimeSeconds?: number;
 
+  /**
+   * How many labels a session may have: a load that finds more, and an append of more at once, reject with
+   * `store.too_many_labels`. Default 1,000.
+   */
+  readonly maxLabelsPerSession?: number;
+
   /** How long a call waits for a connection, in milliseconds. Default 250. */
   readonly connectTimeoutMs?: number;
 
@@ -77,6 +83,7 @@ export type ValkeyConfig = ValkeyTarget & {
   readonly keyPrefix: string;
   readonly ttlSeconds?: number;
   readonly maxSessionLifetimeSeconds?: number;
+  readonly maxLabelsPerSession: number;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly retry: boolean;
@@ -92,7 +99,10 @@ const breakerSchema = Joi.object({
   halfOpenAfterMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(1_000),
 });
 
-type Defaults = Pick<ValkeyConfig, 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'circuitBreaker'>;
+type Defaults = Pick<
+  ValkeyConfig,
+  'maxLabelsPerSession' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'circuitBreaker'
+>;
 
 const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
   endpoint: Joi.string(),
@@ -104,6 +114,7 @@ const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
   keyPrefix: Joi.string().min(1).default('taint:v1'),
   ttlSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
   maxSessionLifetimeSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
+  maxLabelsPerSession: Joi.number().integer().min(1).default(1_000),
   connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
   commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
   retry: Joi.boolean().default(true),

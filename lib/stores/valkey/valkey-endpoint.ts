@@ -27,9 +27,11 @@ const SCHEME = /^[a-z]+:\/\//i;
 /**
  * Reads `redis://`, `rediss://` or `host:port`. Plain text is for loopback only: anything else needs TLS. Credentials
  * stand in the URL or beside a bare `host:port`, never in both.
- * @throws AplSessionError `config.invalid`; the message shows the endpoint with its credentials as `***`
+ * @throws AplSessionError `config.invalid`; the message shows of the endpoint what cannot be a credential
  */
 export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions = {}): ValkeyEndpoint {
+  const misspelt = MISSPELLINGS.find(([pattern]) => pattern.test(endpoint));
+  if (misspelt) throw invalid(endpoint, misspelt[1]);
   const url = toUrl(endpoint);
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || url.search || url.hash) {
     throw invalid(endpoint, 'is not redis://host:port, rediss://host:port or host:port');
@@ -54,6 +56,24 @@ export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions =
   };
 }
 
+/** Spellings that are often met, and how to mend each. The first that fits is told. */
+const MISSPELLINGS: ReadonlyArray<readonly [pattern: RegExp, fault: string]> = [
+  [
+    /^(export\s+)?\w+\s*=\s*(['"]|rediss?:|REDISS?:)|^[A-Z][A-Z0-9]*_[A-Z0-9_]*=/,
+    'begins with a name and =, as a line of an environment file does: give what stands behind the = only',
+  ],
+  [/^['"`]|['"`]$/, 'is in quotes: take them away'],
+  [/\s/, 'has white space in it: take it away, or write %20 where it belongs to a username or password'],
+  [
+    /^(unix|redis\+socket|redis-socket):|^\/(?!\/)/i,
+    "is a Unix socket, to which the store cannot connect by itself: give host:port, or a 'client' that is connected to the socket",
+  ],
+  [
+    /^(?:[a-z][a-z0-9+.-]*:\/\/|(?!.*:\/\/))[^/?#]*[/?#].*@/i,
+    "has a / or ? or # before its @: in a username or password write %2F, %3F and %23, or give them as 'username' and 'password' beside host:port",
+  ],
+];
+
 type Login = Pick<ValkeyEndpoint, 'username' | 'password'>;
 
 function loginFor(endpoint: string, url: URL, { username, password }: EndpointOptions): Login {
@@ -72,9 +92,25 @@ function loginFor(endpoint: string, url: URL, { username, password }: EndpointOp
   };
 }
 
-/** The endpoint with whatever stands before an `@`, or behind a `?` or `#`, replaced by `***`. */
+/** An endpoint, taken apart; each part looks as it has to. */
+const PARTS =
+  /^(?<scheme>rediss?:\/\/)?(?:(?<login>[^/?#]*)@)?(?<host>\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)(?<port>:\d{1,5})?(?<rest>[/?#].*)?$/is;
+/** What looks like a name of another machine may be a username whose host was forgotten, and its port a password. */
+const ADDRESS = /^(localhost|\[.*\]|\d{1,3}(\.\d{1,3}){3})$/i;
+
+/**
+ * Of an endpoint what can be shown: its scheme, and its host and port where they cannot be anything else. All the rest may be
+ * a credential, wherever it stands, as nobody knows what was meant with an endpoint that is wrong.
+ */
 export function redactEndpoint(endpoint: string): string {
-  return endpoint.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@').replace(/([?#]).*/s, '$1***');
+  const { scheme, login, host = '', port = '', rest = '' } = PARTS.exec(endpoint)?.groups ?? {};
+  const certain = login !== undefined || ADDRESS.test(host) || port === `:${DEFAULT_PORT}`;
+  if (host === '' || rest.includes('@') || !(certain || host.includes('.'))) {
+    return `${/^rediss?:\/\//i.exec(endpoint)?.[0] ?? ''}***`;
+  }
+  const shownPort = certain || port === '' ? port : ':***';
+  const shownRest = /^(\/\d{0,2})?$/.test(rest) ? rest : `${rest.slice(0, 1)}***`;
+  return `${scheme ?? ''}${login === undefined ? '' : '***@'}${host}${shownPort}${shownRest}`;
 }
 
 /** Node's URL knows no default for `redis:`, and reads `host:port` as a scheme; hence the two steps. */
@@ -87,7 +123,7 @@ function decode(endpoint: string, part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw invalid(endpoint, 'has credentials that are not percent-encoded');
+    throw invalid(endpoint, 'has credentials that are not percent-encoded: write % as %25');
   }
 }
 

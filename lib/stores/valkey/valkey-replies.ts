@@ -1,14 +1,22 @@
 import { AplSessionError } from '../../contract/errors.js';
+import { isLabel } from '../../labels/label.js';
+import { assertLabelCount } from '../../labels/label-limit.js';
 
 /** One reply of a transaction: an error, or a result. */
 export type ReplyTuple = [error: Error | null, result: unknown];
 
-/** Reads a SMEMBERS reply. A member that did not decode as UTF-8 holds U+FFFD, which no label may. */
-export function membersOf(reply: unknown): string[] {
+/**
+ * Reads a SMEMBERS reply. A member that did not decode as UTF-8 holds U+FFFD, which no label may.
+ * @throws AplSessionError `store.malformed_reply`; `store.too_many_labels` for more than `maxLabels`
+ */
+export function membersOf(reply: unknown, maxLabels: number): string[] {
   if (!Array.isArray(reply)) throw malformed('SMEMBERS', 'no array');
+  assertLabelCount(reply.length, maxLabels);
   for (const member of reply) {
     if (typeof member !== 'string') throw malformed('SMEMBERS', 'a member that is no string');
     if (member.includes('\ufffd')) throw malformed('SMEMBERS', 'a member that is not UTF-8');
+    if (!isLabel(member))
+      throw malformed('SMEMBERS', 'a member that is no label: empty, too long or with a control character');
   }
   return reply;
 }

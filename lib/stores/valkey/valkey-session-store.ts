@@ -1,5 +1,6 @@
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
+import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
 import { type RefreshListener, TtlRefresh } from './ttl-refresh.js';
 import { ValkeyCaller } from './valkey-caller.js';
@@ -26,12 +27,14 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
  * `store.tls_failed`, `store.certificate_*` (no connection, and why), `store.not_permitted` (the ACL), `store.timeout`
  * (no reply in time), `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable),
- * `store.circuit_open`, `store.closed`. None takes longer than `deadlineMs`, its retry included.
+ * `store.too_many_labels`, `store.circuit_open`, `store.closed`. None takes longer than `deadlineMs`, its retry included.
  *
  * @throws AplSessionError `config.invalid` at construction
  */
 export class ValkeySessionStore implements SessionStore {
   readonly deadlineMs: number;
+  readonly maxLabelsPerSession: number;
+  readonly ttlSeconds: number | undefined;
   readonly #config: ValkeyConfig;
   readonly #connection: ValkeyLink;
   readonly #caller: ValkeyCaller;
@@ -46,6 +49,8 @@ export class ValkeySessionStore implements SessionStore {
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
+    this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
+    this.ttlSeconds = this.#config.ttlSeconds;
     this.#connection = linkTo(this.#config, (client) => {
       // nobody waits for this one; what it could not ask is of no consequence
       this.#check(client).catch(() => {});
@@ -66,6 +71,7 @@ export class ValkeySessionStore implements SessionStore {
     const key = this.#keyOf(sessionId);
     // the call may wait for a connection, and the list is the caller's
     const copy = [...labels];
+    assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
     await this.#caller.call('append', (client) => this.#append(client, key, copy));
   }
 
@@ -96,7 +102,7 @@ export class ValkeySessionStore implements SessionStore {
   #load(client: ValkeyClient, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
     const stillPrimary = this.#connection.stillPrimary();
-    const members = client.smembers(key).then(membersOf);
+    const members = client.smembers(key).then((reply) => membersOf(reply, this.maxLabelsPerSession));
     const reading = stillPrimary ? Promise.all([members, stillPrimary]).then(([labels]) => labels) : members;
     if (ttlSeconds === undefined) return reading;
     const refresh = new TtlRefresh(client.expire(key, ttlSeconds), this.#refreshes);

@@ -42,9 +42,11 @@ const other = authority.issue({ commonName: 'another' });
  */
 describe('ValkeySessionStore options', () => {
   it('have the defaults of CPEX, which has neither retry nor circuit breaker', () => {
+    // nor a limit of labels
     expect(parseValkeyConfig({ endpoint })).to.deep.equal({
       endpoint: { host: 'localhost', port: 6379, tls: false },
       keyPrefix: 'taint:v1',
+      maxLabelsPerSession: 1_000,
       connectTimeoutMs: 250,
       commandTimeoutMs: 500,
       retry: true,

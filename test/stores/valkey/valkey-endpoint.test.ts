@@ -98,12 +98,75 @@ describe('parseValkeyEndpoint', () => {
     'redis://localhost:6379/0?password=hunter2',
     'redis://localhost:6379#hunter2',
     'redis://app:x@localhost:6379?password=hunter2',
+    'app:hunter2',
+    'redis://app:hunter2',
+    'redis://:hunter2',
+    'rediss://valkey.internal/hunter2',
+    'rediss://h/hunter2',
+    'valkey.internal:6380/hunter2',
+    'valkey.internal?password=hunter2',
+    '//app:hunter2@valkey.internal',
+    'redis:/app:hunter2@valkey.internal',
+    'redis:hunter2',
+    'VALKEY_URL="redis://app:hunter2@valkey.internal"',
+    'VALKEY_URL=app:hunter2@valkey.internal',
+    'export VALKEY_URL=redis://app:hunter2@valkey.internal',
+    "'redis://app:hunter2@valkey.internal'",
+    ' redis://app:hunter2@valkey.internal',
+    'redis://app:hunter2 x@valkey.internal',
+    'redis://app:hun%hunter2@valkey.internal',
+    'redis://app:1/hunter2@valkey.internal',
+    'redis://app:1?hunter2@valkey.internal',
+    'redis://app:1#hunter2@valkey.internal',
+    'redis://app:x@hunter2/@valkey.internal',
+    'redis://app:hunter2@',
+    'redis://app:hunter2@valkey.internal@',
+    'valkey://valkey.internal/hunter2',
+    'unix://app:hunter2@/tmp/valkey.sock',
+    '/run/hunter2.sock',
+    'hunter2',
+    'redis://hunter2',
   ]) {
     it(`shows no credential of ${JSON.stringify(endpoint)}`, () => {
       const error = failure(endpoint);
       for (const text of [error.message, JSON.stringify(error), inspect(error, { depth: 10 })]) {
         expect(text).to.not.include('hunter2');
       }
+    });
+  }
+});
+
+describe('parseValkeyEndpoint, spellings that are often met', () => {
+  for (const [endpoint, fix] of [
+    ['redis://app:p/w@localhost:6379', '%2F'],
+    ['redis://app:1/w@localhost:6379', '%2F'],
+    ['redis://app:p?w@localhost:6379', '%3F'],
+    ['redis://app:p#w@localhost:6379', '%23'],
+    ['app:p/w@localhost:6379', '%2F'],
+    ['redis://app:p%w@localhost', 'write % as %25'],
+    ['unix:///run/valkey.sock', "a 'client' that is connected to the socket"],
+    ['redis+socket:///run/valkey.sock', "a 'client' that is connected to the socket"],
+    ['/run/valkey.sock', "a 'client' that is connected to the socket"],
+    ['"redis://localhost:6379"', 'in quotes: take them away'],
+    ["'localhost:6379'", 'in quotes: take them away'],
+    ['"redis://localhost:6379', 'in quotes: take them away'],
+    ['VALKEY_URL=redis://localhost:6379', 'give what stands behind the = only'],
+    ['url="localhost:6379"', 'give what stands behind the = only'],
+    ['redis://localhost:6379\n', 'white space in it: take it away'],
+  ] as const) {
+    it(`${JSON.stringify(endpoint)}: the message says "${fix}"`, () => {
+      expect(failure(endpoint).message).to.include(fix);
+    });
+  }
+
+  for (const { endpoint, parsed } of [
+    { endpoint: 'redis://a=b:c%3Dd@localhost', parsed: { username: 'a=b', password: 'c=d' } },
+    { endpoint: 'a=b:c@localhost', parsed: { username: 'a=b', password: 'c' } },
+    { endpoint: "redis://app:it's@localhost/1", parsed: { username: 'app', password: "it's", db: 1 } },
+    { endpoint: 'redis://app:p%20%40%2Fw@localhost', parsed: { username: 'app', password: 'p @/w' } },
+  ]) {
+    it(`${endpoint} is none of them`, () => {
+      expect(parseValkeyEndpoint(endpoint)).to.include(parsed);
     });
   }
 });
@@ -118,6 +181,15 @@ describe('redactEndpoint', () => {
     { endpoint: 'redis://app:p@w@localhost', redacted: 'redis://***@localhost' },
     { endpoint: 'redis://localhost?password=pw', redacted: 'redis://localhost?***' },
     { endpoint: 'redis://localhost#pw', redacted: 'redis://localhost#***' },
+    { endpoint: 'redis://valkey:6379', redacted: 'redis://valkey:6379' },
+    { endpoint: 'rediss://10.0.0.5:7000/1', redacted: 'rediss://10.0.0.5:7000/1' },
+    { endpoint: 'rediss://valkey.internal/pw', redacted: 'rediss://valkey.internal/***' },
+    { endpoint: 'rediss://valkey.internal/12345', redacted: 'rediss://valkey.internal/***' },
+    { endpoint: 'redis://name.of-user:12345', redacted: 'redis://name.of-user:***' },
+    { endpoint: 'redis://user:12345', redacted: 'redis://***' },
+    { endpoint: 'user:12345', redacted: '***' },
+    { endpoint: 'redis://word', redacted: 'redis://***' },
+    { endpoint: 'redis://app:p@w/d@localhost', redacted: 'redis://***' },
   ]) {
     it(`${endpoint} becomes ${redacted}`, () => {
       expect(redactEndpoint(endpoint)).to.equal(redacted);
