@@ -1,1 +1,2 @@
 export { currentSecurity, securityContext } from './middleware/security-context.js';
+export { writeAhead } from './middleware/write-ahead.js';

@@ -101,11 +101,15 @@ export class KnownSession implements AppendingSession {
     return this.#appends && this.unacknowledged ? this.#appends.persist(member) : Promise.resolve();
   }
 
-  /** A load begins. What is owed is appended at the same time; returns whether there is something. */
-  onLoad(member: SessionMember): boolean {
-    if (!this.#appends) return false;
+  /** A load begins. What is owed is appended at the same time; returns the promise of that, if there is something. */
+  onLoad(member: SessionMember): Promise<void> | undefined {
+    if (!this.#appends) return undefined;
     this.#appends.use(this.#owner.memoryMs);
-    return this.#appends.retry(member);
+    if (!this.owes) return undefined;
+    const persisted = this.#appends.persist(member);
+    // the load may fail, and then no one asks
+    persisted.catch(() => {});
+    return persisted;
   }
 
   /**

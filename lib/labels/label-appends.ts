@@ -95,12 +95,6 @@ export class LabelAppends implements TimedCall<void> {
     });
   }
 
-  /** Begins an append with what is owed, if there is something. Returns whether there is. */
-  retry(member: SessionMember): boolean {
-    if (this.owes) this.#begin(member);
-    return this.owes;
-  }
-
   /** Forgets what was acknowledged if the session was not used for so long, and notes that it is used now. */
   use(memoryMs: number): void {
     const nowMs = now();

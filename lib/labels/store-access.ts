@@ -83,14 +83,14 @@ class LoadCall implements TimedCall<unknown> {
   readonly #session: KnownSession;
   readonly #member: LoadingMember;
   /** What was so when the load began. */
-  readonly #owes: boolean;
+  readonly #owed: Promise<void> | undefined;
   readonly #acknowledgements: number;
 
   constructor(access: StoreAccess, session: KnownSession, member: LoadingMember) {
     this.#access = access;
     this.#session = session;
     this.#member = member;
-    this.#owes = session.onLoad(member);
+    this.#owed = session.onLoad(member);
     this.#acknowledgements = session.acknowledgements;
   }
 
@@ -112,12 +112,17 @@ class LoadCall implements TimedCall<unknown> {
       member.onLoadFailed(error);
       return;
     }
-    if (this.#session.onLoaded(member, this.#acknowledgements, labels) || this.#owes) {
-      this.#session.persist(member).then(
-        () => member.onLoaded(labels),
-        () => member.onOwedFailed(),
-      );
-    } else member.onLoaded(labels);
+    const lost = this.#session.onLoaded(member, this.#acknowledgements, labels);
+    if (lost || this.#owed) this.#persistFirst(lost, labels);
+    else member.onLoaded(labels);
+  }
+
+  #persistFirst(lost: boolean, labels: readonly string[]): void {
+    const member = this.#member;
+    Promise.all([this.#owed, lost && this.#session.persist(member)]).then(
+      () => member.onLoaded(labels),
+      () => member.onOwedFailed(),
+    );
   }
 
   onError(cause: unknown): void {
