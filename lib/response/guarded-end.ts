@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { destroyConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper, Verdict } from './gate-keeper.js';
 import { type NodeResponse, renderedStatus } from './node-response.js';
@@ -36,6 +37,6 @@ function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {
     ending.perform(true);
   } catch (error) {
     // arguments that no end takes must cost this connection and not the process
-    socket.destroy(error as Error);
+    destroyConnection(socket, error as Error);
   }
 }

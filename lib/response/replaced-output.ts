@@ -1,21 +1,25 @@
+import { endConnection } from './connection.js';
 import { bytesOf } from './detached-response.js';
 import type { KeptOutput } from './kept-output.js';
-import { endingMethodOf, impersonate, type NodeResponse } from './node-response.js';
+import { type HeaderWriter, impersonate, type NodeResponse } from './node-response.js';
 
-/** Puts a refusal in the place of everything that was kept. What the response sends from now on is dropped. */
-export function replaceOutput(res: NodeResponse, kept: KeptOutput, refusal: NodeResponse): void {
+/**
+ * Puts a refusal in the place of everything that was kept. What the response sends from now on is dropped.
+ * @param headers sets the headers of the response
+ */
+export function replaceOutput(res: NodeResponse, kept: KeptOutput, refusal: NodeResponse, headers: HeaderWriter): void {
   const ended = res.writableEnded;
   // to whom it matters that something was sent, it is when the refusal is
   res._writeRaw = (_data, encoding, callback) => {
     const onPassed = typeof encoding === 'function' ? encoding : callback;
     if (onPassed) kept.callAfter(onPassed);
-    return false;
+    return true;
   };
-  impersonate(res, refusal);
+  impersonate(res, refusal, headers);
   const callbacks = kept.replace(bytesOf(refusal), (error) => {
     for (const callback of callbacks) callback?.(error);
-    // the handler may never end its response, but the client has all that it will get
-    if (!ended && res.socket) res.socket[endingMethodOf(res.socket)]();
+    // a wrapper may never end the response, but the client has all that it will get
+    if (!ended && res.socket) endConnection(res.socket);
   });
 }
 

@@ -1,11 +1,14 @@
+import type { Socket } from 'node:net';
 import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
+import { destroyConnection, resetConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
+import { DroppedCalls, sourcesOf } from './dropped-calls.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
-import { endsWithConnection, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import { endsWithConnection, loseConnection, type NodeResponse, renderedStatus } from './node-response.js';
 import { loseOutput, replaceOutput } from './replaced-output.js';
 import { ResponseTurn, type TurnListener } from './response-turn.js';
 
@@ -25,6 +28,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
   readonly #keeper: GateKeeper;
   readonly #kept: KeptOutput;
   readonly #turn: ResponseTurn;
+  /** That of the request, also while the response waits in a pipeline. */
+  readonly #connection: Socket;
   #closed = false;
   /** Something was sent since the gate was closed. */
   #holding = false;
@@ -35,10 +40,13 @@ export class ResponseGate implements VerdictListener, TurnListener {
   #endChecked = false;
   #finishWatched = false;
   #ending: DeferredEnd | undefined;
+  /** What the handler still does, once the response is refused. */
+  #dropped: DroppedCalls | undefined;
 
   private constructor(res: GatedResponse, keeper: GateKeeper) {
     this.#res = res;
     this.#keeper = keeper;
+    this.#connection = res.req.socket;
     this.#kept = new KeptOutput(res);
     const onPendingData: GatedResponse['_onPendingData'] = (delta) => {
       if (this.#closed && delta >= 0) this.#onKept(delta);
@@ -86,16 +94,46 @@ export class ResponseGate implements VerdictListener, TurnListener {
   }
 
   /**
-   * Replaces the response by a refusal if its head has not left, else cuts the connection. Whatever the handlers send
-   * after that is dropped.
+   * Ends the response by what `send` sends, for all who wrap it. What they make of that is held; what handlers do after it
+   * is dropped. Does not throw.
+   */
+  endBy(send: () => void): void {
+    this.close();
+    this.#end(send);
+  }
+
+  #end(send: () => unknown): void {
+    const res = this.#res;
+    try {
+      if (!this.#dropped) send();
+    } catch {
+      // a listener on the head has thrown, so the response ends without it
+      this.#guarded(() => res.end());
+    }
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#dropped ??= new DroppedCalls(this.#res);
+  }
+
+  /**
+   * Replaces the response by a refusal if its head has not left, and ends it then, else cuts the connection. Whatever the
+   * handlers do to it after that is dropped.
    */
   refuse(): void {
+    // who is still piping can only be told to stop by the end of the connection
+    this.#refuse(() => sourcesOf(this.#res) === 0 && this.#res.end());
+    this.#drop();
+  }
+
+  #refuse(send: () => unknown): void {
     if (this.#refused) return;
     this.close();
     this.#refused = true;
     const abandoned = this.#ending?.requested && !this.#res.writableEnded;
     if (this.#headOut || abandoned) this.#cut();
-    else this.#replace();
+    else this.#replace(send);
     if (!this.#holding) this.#proceed();
   }
 
@@ -125,7 +163,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
   /** Once the head is made, and the response has its turn, it is known how it ends. */
   #guardEnd(): void {
     const res = this.#res;
-    if (this.#endChecked || res._header === null || !res.socket) return;
+    if (this.#endChecked || !res._header || !res.socket) return;
     this.#endChecked = true;
     if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
   }
@@ -156,7 +194,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   onVerdict(verdict: Verdict): void {
     this.#guarded(() => {
-      if (verdict === 'refuse') this.refuse();
+      if (verdict === 'refuse') this.#refuse(() => {});
       this.#proceed();
     });
   }
@@ -173,7 +211,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
       step();
     } catch (error) {
       this.#cut();
-      this.#res.req.socket.destroy(error as Error);
+      destroyConnection(this.#connection, error as Error);
     }
   }
 
@@ -194,17 +232,20 @@ export class ResponseGate implements VerdictListener, TurnListener {
   }
 
   /** Has the refusal made, and holds the response until it is there. */
-  #replace(): void {
+  #replace(send: () => unknown): void {
     const res = this.#res;
     const create = (): NodeResponse => detachedResponse(res, res.writableEnded && !res._last);
     let later = false;
+    // a handler that has ended its response gets what Node has for it, as without the refusal
+    if (!res.writableEnded) this.#end(send);
     this.#rendering = true;
     this.#keeper.answerRefusal(create, (refusal) => {
       this.#rendering = false;
-      if (!later) replaceOutput(res, this.#kept, refusal);
+      const step = (): void => replaceOutput(res, this.#kept, refusal, this.#dropped?.headers ?? res);
+      if (!later) step();
       else {
         this.#guarded(() => {
-          replaceOutput(res, this.#kept, refusal);
+          step();
           this.#proceed();
         });
       }
@@ -221,11 +262,13 @@ export class ResponseGate implements VerdictListener, TurnListener {
     const { socket } = this.#res;
     this.#refused = true;
     loseOutput(this.#res);
+    if (!this.#res.writableEnded) this.#drop();
     const ending = this.#letGo();
     this.#kept.drop();
     if (!socket || socket.destroyed) return;
     if (endsWithConnection(this.#res)) resetConnection(socket);
-    else socket.destroy();
+    else destroyConnection(socket);
     ending?.abandon();
+    if (!socket.destroyed) loseConnection(this.#res);
   }
 }
