@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { clearTimeout, nextTick, setTimeout } from '../contract/clock.js';
 import { attempt } from './connection.js';
 import { fixValue, type HeaderWriter, type NodeResponse } from './node-response.js';
+import { OpenPipes } from './open-pipes.js';
 
 type Listener = (...args: unknown[]) => void;
 
@@ -34,27 +35,25 @@ export class DroppedCalls {
   readonly #res: NodeResponse;
   readonly #emit: NodeResponse['emit'];
   readonly #end: () => unknown;
-  /** How many sources are piped in. */
-  #sources: number;
+  readonly #pipes: OpenPipes;
+  #ends: boolean;
   /** Runs if `close` is put off. */
   #limit: NodeJS.Timeout | undefined;
 
-  constructor(res: NodeResponse) {
+  /** @param ends whether all who wrap the response were told that it ends */
+  constructor(res: NodeResponse, ends: boolean) {
+    this.#ends = ends;
     this.#res = res;
     this.#emit = res.emit;
     this.#end = res.end.bind(res);
     this.headers = { setHeader: res.setHeader.bind(res), removeHeader: res.removeHeader.bind(res) };
-    this.#sources = sourcesOf(res);
+    this.#pipes = new OpenPipes(res, () => this.#close());
     for (const name of CHAINING) replace(res, name, (...args) => called(args, res));
     for (const name of SILENT) replace(res, name, (...args) => called(args, undefined));
     replace(res, 'write', (...args) => called(args, true));
     replace(res, 'end', (...args) => this.#onEnd(args));
     replace(res, 'destroy', () => this.#onEnd([]));
     replace(res, 'emit', (...args) => this.#onEvent(args as Parameters<NodeResponse['emit']>));
-    res.on('pipe', () => {
-      this.#sources += 1;
-    });
-    res.on('unpipe', () => this.#leave(this.#sources - 1));
     // what was written before may have asked its producer to wait
     if (res.listenerCount('drain') > 0) nextTick(() => res.emit('drain'));
     fixValue(res, 'statusCode', res.statusCode);
@@ -62,38 +61,43 @@ export class DroppedCalls {
     keepConnection(res.req);
   }
 
+  /** Whether the response has ended, or is about to: some wrappers end it later, when they have saved a session for example. */
+  get ends(): boolean {
+    return this.#ends || this.#res.writableEnded;
+  }
+
   #onEnd(args: readonly unknown[]): NodeResponse {
     const res = this.#res;
-    if (!res.writableEnded) attempt(this.#end);
-    this.#leave(0);
+    if (!this.ends) {
+      this.#ends = true;
+      attempt(this.#end);
+    }
+    this.#close(true);
     const callback = callbackOf(args);
     if (callback) onceSent(res, callback);
     return res;
   }
 
   #onEvent([event, ...args]: Parameters<NodeResponse['emit']>): boolean {
+    const emit = (): boolean => this.#emit.call(this.#res, event, ...args);
+    if (event === 'finish') return this.#pipes.survive(emit);
     // to a source that is not at its end, this would be an error
-    if (event === 'close' && this.#sources > 0) {
-      this.#limit ??= setTimeout(() => this.#leave(0), LIMIT_MS).unref();
+    if (event === 'close' && this.#pipes.any) {
+      this.#limit ??= setTimeout(() => this.#close(true), LIMIT_MS).unref();
       return true;
     }
     // a wrapper may still write what it has kept
     if (event === 'error' && this.#res.listenerCount('error') === 0) return false;
-    return this.#emit.call(this.#res, event, ...args);
+    return emit();
   }
 
-  #leave(sources: number): void {
-    this.#sources = sources;
-    if (sources > 0 || this.#limit === undefined) return;
+  /** Emits a `close` that was put off, once there is no reason to wait any more. */
+  #close(whatever = false): void {
+    if (this.#limit === undefined || (this.#pipes.any && !whatever)) return;
     clearTimeout(this.#limit);
     this.#limit = undefined;
-    nextTick(() => this.#res.emit('close'));
+    nextTick(() => this.#emit.call(this.#res, 'close'));
   }
-}
-
-/** How many sources are piped into a response. Each of them listens for the end of its pipe. */
-export function sourcesOf(res: NodeResponse): number {
-  return res.listenerCount('unpipe');
 }
 
 /** Puts a method in front of all that wrap it; one that cannot be replaced stays. */

@@ -1,26 +1,42 @@
+import { setTimeout } from '../contract/clock.js';
 import { endConnection } from './connection.js';
 import { bytesOf } from './detached-response.js';
+import type { DroppedCalls } from './dropped-calls.js';
 import type { KeptOutput } from './kept-output.js';
-import { type HeaderWriter, impersonate, type NodeResponse } from './node-response.js';
+import { impersonate, type NodeResponse } from './node-response.js';
+
+/** How long wrappers may take to end a response whose refusal was sent. */
+const LIMIT_MS = 2_000;
 
 /**
  * Puts a refusal in the place of everything that was kept. What the response sends from now on is dropped.
- * @param headers sets the headers of the response
+ * @param dropped what the handler does, if that is dropped
  */
-export function replaceOutput(res: NodeResponse, kept: KeptOutput, refusal: NodeResponse, headers: HeaderWriter): void {
-  const ended = res.writableEnded;
+export function replaceOutput(
+  res: NodeResponse,
+  kept: KeptOutput,
+  refusal: NodeResponse,
+  dropped: DroppedCalls | undefined,
+): void {
+  const ends = dropped?.ends ?? res.writableEnded;
   // to whom it matters that something was sent, it is when the refusal is
   res._writeRaw = (_data, encoding, callback) => {
     const onPassed = typeof encoding === 'function' ? encoding : callback;
     if (onPassed) kept.callAfter(onPassed);
     return true;
   };
-  impersonate(res, refusal, headers);
+  impersonate(res, refusal, dropped?.headers ?? res);
   const callbacks = kept.replace(bytesOf(refusal), (error) => {
     for (const callback of callbacks) callback?.(error);
-    // a wrapper may never end the response, but the client has all that it will get
-    if (!ended && res.socket) endConnection(res.socket);
+    // the client has all that it will get
+    if (!ends) closeConnection(res);
+    else if (!res.writableEnded) setTimeout(() => closeConnection(res), LIMIT_MS).unref();
   });
+}
+
+/** The next request would wait for a response that never ends. */
+function closeConnection(res: NodeResponse): void {
+  if (!res.writableFinished && res.socket) endConnection(res.socket);
 }
 
 /** What the response sends from now on is lost, as on a connection that was destroyed. */

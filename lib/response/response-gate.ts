@@ -4,11 +4,12 @@ import { AplSessionError } from '../contract/errors.js';
 import { destroyConnection, resetConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
-import { DroppedCalls, sourcesOf } from './dropped-calls.js';
+import { DroppedCalls } from './dropped-calls.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import { endsWithConnection, loseConnection, type NodeResponse, renderedStatus } from './node-response.js';
+import { sourcesOf } from './open-pipes.js';
 import { loseOutput, replaceOutput } from './replaced-output.js';
 import { ResponseTurn, type TurnListener } from './response-turn.js';
 
@@ -102,19 +103,21 @@ export class ResponseGate implements VerdictListener, TurnListener {
     this.#end(send);
   }
 
+  /** @param send ends the response, unless it returns `false` */
   #end(send: () => unknown): void {
     const res = this.#res;
+    let ends: unknown;
     try {
-      if (!this.#dropped) send();
+      if (!this.#dropped) ends = send();
     } catch {
       // a listener on the head has thrown, so the response ends without it
       this.#guarded(() => res.end());
     }
-    this.#drop();
+    this.#drop(ends !== false);
   }
 
-  #drop(): void {
-    this.#dropped ??= new DroppedCalls(this.#res);
+  #drop(ends: boolean): void {
+    this.#dropped ??= new DroppedCalls(this.#res, ends);
   }
 
   /**
@@ -124,7 +127,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
   refuse(): void {
     // who is still piping can only be told to stop by the end of the connection
     this.#refuse(() => sourcesOf(this.#res) === 0 && this.#res.end());
-    this.#drop();
+    this.#drop(false);
   }
 
   #refuse(send: () => unknown): void {
@@ -194,7 +197,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   onVerdict(verdict: Verdict): void {
     this.#guarded(() => {
-      if (verdict === 'refuse') this.#refuse(() => {});
+      if (verdict === 'refuse') this.#refuse(() => false);
       this.#proceed();
     });
   }
@@ -234,14 +237,15 @@ export class ResponseGate implements VerdictListener, TurnListener {
   /** Has the refusal made, and holds the response until it is there. */
   #replace(send: () => unknown): void {
     const res = this.#res;
-    const create = (): NodeResponse => detachedResponse(res, res.writableEnded && !res._last);
+    const ends = (): boolean => this.#dropped?.ends ?? res.writableEnded;
+    const create = (): NodeResponse => detachedResponse(res, ends() && !res._last);
     let later = false;
     // a handler that has ended its response gets what Node has for it, as without the refusal
     if (!res.writableEnded) this.#end(send);
     this.#rendering = true;
     this.#keeper.answerRefusal(create, (refusal) => {
       this.#rendering = false;
-      const step = (): void => replaceOutput(res, this.#kept, refusal, this.#dropped?.headers ?? res);
+      const step = (): void => replaceOutput(res, this.#kept, refusal, this.#dropped);
       if (!later) step();
       else {
         this.#guarded(() => {
@@ -262,7 +266,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     const { socket } = this.#res;
     this.#refused = true;
     loseOutput(this.#res);
-    if (!this.#res.writableEnded) this.#drop();
+    if (!this.#res.writableEnded) this.#drop(false);
     const ending = this.#letGo();
     this.#kept.drop();
     if (!socket || socket.destroyed) return;
