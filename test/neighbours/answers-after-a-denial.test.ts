@@ -168,8 +168,11 @@ for (const [version, express] of EXPRESS_VERSIONS) {
               }),
             );
             app.get('/next', (_req, res) => void res.send('served'));
-            app.use(...handlers, (req: Request, res: Response) => {
+            app.use((_req, res, next) => {
               for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
+              next();
+            });
+            app.use(...handlers, (req: Request, res: Response) => {
               const run = async (): Promise<void> => {
                 if (when === 'later' && !res.closed) await once(res, 'close');
                 await afterwards(res, req);
