@@ -45,9 +45,11 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _flush(): void;
   _flushOutput(...args: unknown[]): unknown;
   _implicitHeader(): void;
+  /** Another name of `writeHead`. */
+  writeHeader: ServerResponse['writeHead'];
 }
 
-const NODES_OWN = ServerResponse.prototype as NodeResponse & { writeHeader: ServerResponse['writeHead'] };
+const NODES_OWN = ServerResponse.prototype as NodeResponse;
 
 /** What a response and the streams around it are made of, if they are Node's. */
 interface Candidate extends Partial<Omit<NodeResponse, 'req' | 'socket'>> {
@@ -99,7 +101,12 @@ function hasNodesMethods(prototype: NodeResponse): boolean {
     prototype._flush === NODES_OWN._flush &&
     prototype._flushOutput === NODES_OWN._flushOutput &&
     prototype._implicitHeader === NODES_OWN._implicitHeader &&
-    prototype.flushHeaders === NODES_OWN.flushHeaders
+    prototype.flushHeaders === NODES_OWN.flushHeaders &&
+    prototype.writeHeader === NODES_OWN.writeHeader &&
+    prototype.writeContinue === NODES_OWN.writeContinue &&
+    prototype.writeProcessing === NODES_OWN.writeProcessing &&
+    prototype.writeEarlyHints === NODES_OWN.writeEarlyHints &&
+    prototype.addTrailers === NODES_OWN.addTrailers
   );
 }
 

@@ -90,6 +90,11 @@ describe('The runtime that the gate needs', () => {
       '_flushOutput',
       '_implicitHeader',
       'flushHeaders',
+      'writeHeader',
+      'writeContinue',
+      'writeProcessing',
+      'writeEarlyHints',
+      'addTrailers',
     ]) {
       it(`G1: is refused whose prototype has a ${door}() of its own below the app's`, () => {
         class OwnWay extends ServerResponse {}
@@ -157,7 +162,7 @@ describe('The runtime that the gate needs', () => {
       throw: { destroy: broken, destroySoon: broken, end: broken, resetAndDestroy: broken },
     })) {
       it(`G7: end without an error where they ${what}`, () => {
-        for (const end of [endConnection, destroyConnection, resetConnection]) end(socket as Socket);
+        for (const end of [endConnection, destroyConnection, resetConnection]) end(socket as unknown as Socket);
       });
     }
 
