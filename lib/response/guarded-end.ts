@@ -6,11 +6,15 @@ import { type NodeResponse, renderedStatus } from './node-response.js';
 import { occupy } from './response-turn.js';
 import { type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
+/** Tells whether the end of the connection was asked for, and is put off. */
+export type EndGuard = () => boolean;
+
 /**
  * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
  * nothing else is left to be written.
  */
-export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
+export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): EndGuard {
+  let asked = false;
   const front: Front = {
     onCall: (call) => {
       if (!socket.writable || !keeper.mustHold()) return call.proceed();
@@ -18,6 +22,7 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
       const ending = new DeferredEnd(res, socket);
       const answer = ending.onCall(call);
       if (ending.requested) {
+        asked = true;
         keeper.settle({ status: renderedStatus(res), onVerdict: (verdict) => conclude(ending, socket, verdict) });
       }
       return answer;
@@ -25,6 +30,7 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
   };
   shadowMethods(socket, ['destroy', 'end'], front);
   res.once('close', () => unshadowMethods(socket, front));
+  return () => asked;
 }
 
 function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {

@@ -6,7 +6,7 @@ import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
 import { DroppedCalls } from './dropped-calls.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
-import { guardEnd } from './guarded-end.js';
+import { type EndGuard, guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
 import { endsWithConnection, loseConnection, type NodeResponse, renderedStatus } from './node-response.js';
 import { sourcesOf } from './open-pipes.js';
@@ -41,6 +41,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
   #endChecked = false;
   #finishWatched = false;
   #ending: DeferredEnd | undefined;
+  /** Stands before the end of a connection that is the end of the response. */
+  #endGuard: EndGuard | undefined;
   /** What the handler still does, once the response is refused. */
   #dropped: DroppedCalls | undefined;
 
@@ -142,7 +144,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   #onKept(bytes: number): void {
     // what is sent after the connection was ended is lost, also while that is put off
-    if (this.#ending?.requested) {
+    if (this.#ending?.requested || this.#endGuard?.()) {
       this.#kept.lose(bytes);
       this.#watchFinish();
       return;
@@ -168,7 +170,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     const res = this.#res;
     if (this.#endChecked || !res._header || !res.socket) return;
     this.#endChecked = true;
-    if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
+    if (endsWithConnection(res)) this.#endGuard = guardEnd(res, res.socket, this.#keeper);
   }
 
   /** A response may end without sending anything more, if it has a length for example; Node wants it to have its turn then. */
