@@ -13,8 +13,8 @@ const SILENT = [
   'removeHeader',
   'addTrailers',
   'flushHeaders',
+  // what is corked must come out, so uncork() is Node's
   'cork',
-  'uncork',
   'writeContinue',
   'writeProcessing',
   'writeEarlyHints',

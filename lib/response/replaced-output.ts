@@ -29,14 +29,14 @@ export function replaceOutput(
   const callbacks = kept.replace(bytesOf(refusal), (error) => {
     for (const callback of callbacks) callback?.(error);
     // the client has all that it will get
-    if (!ends) closeConnection(res);
-    else if (!res.writableEnded) setTimeout(() => closeConnection(res), LIMIT_MS).unref();
+    if (!ends) endSocketOf(res);
+    else if (!res.writableEnded) setTimeout(() => !res.writableEnded && endSocketOf(res), LIMIT_MS).unref();
   });
 }
 
 /** The next request would wait for a response that never ends. */
-function closeConnection(res: NodeResponse): void {
-  if (!res.writableFinished && res.socket) endConnection(res.socket);
+function endSocketOf({ socket }: NodeResponse): void {
+  if (socket) endConnection(socket);
 }
 
 /** What the response sends from now on is lost, as on a connection that was destroyed. */

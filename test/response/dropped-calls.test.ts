@@ -10,7 +10,7 @@ import compression from 'compression';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import expressSession from 'express-session';
 import { aplSessionMiddleware, type SessionStore, taint } from '../../lib/index.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, rejectionOf } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
 import { KeptConnection } from '../support/kept-connection.js';
@@ -65,10 +65,11 @@ const AFTERWARDS: Readonly<Record<string, (res: Response, req: Request) => unkno
     source.pipe(res);
     await once(source, 'end');
   },
-  'a pipeline': (res) => pipeline(Readable.from(slowly([SECRET, SECRET, SECRET])), res),
+  'a pipeline': (res) => openPipeline(res, [SECRET, SECRET, SECRET]),
   'a pipeline that fails': async (res) => {
-    const failing = Readable.from(slowly([SECRET, new Error('source')]));
-    expect(await pipeline(failing, res).catch((error: Error) => error.message)).to.equal('source');
+    const failing = openPipeline(res, [SECRET, new Error('source')]);
+    if (canOpenPipeline(res)) expect(await rejectionOf(failing)).to.include({ message: 'source' });
+    else await failing;
   },
   'a producer that waits for drain': async (res) => {
     for (let n = 0; n < 5; n++) if (!res.write(BIG)) await once(res, 'drain');
@@ -81,6 +82,17 @@ const AFTERWARDS: Readonly<Record<string, (res: Response, req: Request) => unkno
     throw new Error('of the handler');
   },
 };
+
+/** From Node 24 on, a pipeline does not begin where the response is over, as if the client had gone. */
+function canOpenPipeline(res: Response): boolean {
+  return !res.closed || Number(process.versions.node.split('.')[0]) < 24;
+}
+
+async function openPipeline(res: Response, parts: readonly (string | Error)[]): Promise<void> {
+  const source = Readable.from(slowly(parts));
+  if (canOpenPipeline(res)) await pipeline(source, res);
+  else expect(await rejectionOf(pipeline(source, res))).to.include({ code: 'ERR_STREAM_UNABLE_TO_PIPE' });
+}
 
 async function* slowly(parts: readonly (string | Error)[]): AsyncGenerator<string> {
   for (const part of parts) {
