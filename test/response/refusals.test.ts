@@ -128,7 +128,7 @@ describe('Refusals', () => {
         security.deny(DENIED);
         if (ending === 'ends') res.end('more');
       });
-      const wire = gated.request(get('/'));
+      const wire = gated.request();
       await gated.store.called();
       await gated.roundTrip();
       expect(wire.received).to.equal('');
