@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
-import { destroyConnection, resetConnection } from './connection.js';
+import { attempt, destroyConnection, resetConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
 import { DroppedCalls } from './dropped-calls.js';
@@ -30,7 +30,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
   readonly #kept: KeptOutput;
   readonly #turn: ResponseTurn;
   /** That of the request, also while the response waits in a pipeline. */
-  readonly #connection: Socket;
+  readonly #connection: Socket | null | undefined;
   #closed = false;
   /** Something was sent since the gate was closed. */
   #holding = false;
@@ -215,7 +215,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
     try {
       step();
     } catch (error) {
-      this.#cut();
+      attempt(() => this.#cut());
       destroyConnection(this.#connection, error as Error);
     }
   }

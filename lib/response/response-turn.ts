@@ -39,7 +39,7 @@ function closeAfter(res: NodeResponse, name: string, value: unknown): NodeRespon
 
 /** Whether a younger request has come on the same connection. */
 function isFollowed({ req }: NodeResponse): boolean {
-  const latest = (req.socket as ServerSocket).parser?.incoming;
+  const latest = (req.socket as ServerSocket | null)?.parser?.incoming;
   return latest !== undefined && latest !== null && latest !== req;
 }
 

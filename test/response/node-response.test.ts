@@ -2,7 +2,8 @@ import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
 import { destroyConnection, endConnection, resetConnection } from '../../lib/response/connection.js';
-import { assertGateable } from '../../lib/response/node-response.js';
+import { DeferredEnd } from '../../lib/response/deferred-end.js';
+import { assertGateable, type NodeResponse } from '../../lib/response/node-response.js';
 import { assertGateableRuntime } from '../../lib/response/runtime-check.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
@@ -163,6 +164,26 @@ describe('The runtime that the gate needs', () => {
     })) {
       it(`G7: end without an error where they ${what}`, () => {
         for (const end of [endConnection, destroyConnection, resetConnection]) end(socket as unknown as Socket);
+      });
+    }
+
+    for (const [what, lacking] of Object.entries({
+      destroy: { destroy() {} },
+      'destroy() and on()': { destroy() {}, on() {} },
+    })) {
+      it(`G7: an end that was put off is performed on one that has ${what} only`, () => {
+        const calls: unknown[][] = [];
+        const socket = Object.assign(lacking, { writable: true, destroy: (...args: unknown[]) => calls.push(args) });
+        const res = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;
+        for (const answered of [true, false]) {
+          const ending = new DeferredEnd(res, socket as unknown as Socket);
+          socket.destroy(new Error('of the app'));
+          expect(calls).to.be.empty;
+          ending.restore();
+          ending.perform(answered);
+          expect(calls.splice(0)).to.have.length(1);
+        }
+        expect(socket).not.to.have.any.keys('end', 'destroySoon');
       });
     }
 
