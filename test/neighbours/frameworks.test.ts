@@ -233,6 +233,20 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
+      it('G2: code that denies after a while, and throws then: the 403, and the connection lives', async () => {
+        const connection = await start(async () => {
+          for (let n = 0; n < 3; n++) await turn();
+          currentSecurity().deny(VIOLATION);
+          throw new Error(SALARY);
+        });
+        const answer = await framework.ask(connection);
+        expect(answer.status).to.equal(403);
+        expect(JSON.parse(answer.text)).to.include({ code: VIOLATION.code, detail: VIOLATION.reason });
+        for (let n = 0; n < 5; n++) await turn();
+        expect((await connection.ask('/next')).text).to.equal('served');
+        expect(connection.connections).to.equal(1);
+      });
+
       it('a PolicyViolation that is thrown is told to the client, without its cause', async () => {
         const connection = await start(() => {
           throw new PolicyViolation(VIOLATION, { cause: new Error(CAUSE) });

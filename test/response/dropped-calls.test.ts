@@ -38,6 +38,7 @@ const AFTERWARDS: Readonly<Record<string, (res: Response, req: Request) => unkno
     expect(res.removeHeader('Content-Type')).to.equal(undefined);
     res.statusCode = 200;
     res.statusMessage = SECRET;
+    expect([res.statusCode, res.statusMessage]).to.deep.equal([403, 'Forbidden']);
     expect(res.writeHead(200, SECRET)).to.equal(res);
     res.flushHeaders();
     res.writeContinue();
