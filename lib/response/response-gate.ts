@@ -240,7 +240,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
   #replace(send: () => unknown): void {
     const res = this.#res;
     const ends = (): boolean => this.#dropped?.ends ?? res.writableEnded;
-    const create = (): NodeResponse => detachedResponse(res, ends() && !res._last);
+    const create = (): NodeResponse => detachedResponse(res, ends() && !res._last && !this.#ending?.requested);
     let later = false;
     // a handler that has ended its response gets what Node has for it, as without the refusal
     if (!res.writableEnded) this.#end(send);

@@ -169,7 +169,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a connection that is closed after each refusal',
     file: gate,
-    from: 'detachedResponse(res, ends() && !res._last)',
+    from: 'detachedResponse(res, ends() && !res._last && !this.#ending?.requested)',
     to: 'detachedResponse(res, false)',
   },
   {
@@ -507,5 +507,11 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: dropped,
     from: 'return this.#ends || this.#res.writableEnded;',
     to: 'return this.#res.writableEnded;',
+  },
+  {
+    name: 'a denial that promises a connection which is about to end',
+    file: gate,
+    from: ' && !this.#ending?.requested);',
+    to: ');',
   },
 ];

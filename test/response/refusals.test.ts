@@ -140,6 +140,20 @@ describe('Refusals', () => {
     });
   }
 
+  it('G2: the denial of an answer whose connection is to end, as Express ends it when a handler throws then, says so', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('answer');
+      res.req.socket.destroy();
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.fail();
+    expect(await wire.closed())
+      .to.match(denialOf('session\\.persist_failed'))
+      .and.include('\r\nConnection: close\r\n');
+  });
+
   const guard = taint('secret');
   const refusals: Readonly<Record<string, (req: Request, res: Response) => void>> = {
     'deny()': (req) => req.security.deny(DENIED),
