@@ -12,9 +12,9 @@ import expressSession from 'express-session';
 import { aplSessionMiddleware, type SessionStore, taint } from '../../lib/index.js';
 import { eventually, rejectionOf } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { ScriptedStore } from '../support/failing-stores.js';
+import { deferred, ScriptedStore } from '../support/failing-stores.js';
 import { KeptConnection } from '../support/kept-connection.js';
-import { type RunningServer, serve } from '../support/raw-http.js';
+import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const DENIED = { code: 'denied', reason: 'for the test' };
 const SECRET = 'salary-4711';
@@ -214,3 +214,60 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
   });
 }
+
+describe('What a denied response does not wait for', () => {
+  let server: RunningServer | undefined;
+  const { 1: express } = EXPRESS_VERSIONS[0] as (typeof EXPRESS_VERSIONS)[number];
+  const LIMIT_MS = 2_000;
+  afterEach(() => server?.close());
+
+  async function start(...handlers: RequestHandler[]): Promise<Wire> {
+    const options = { session: () => 's', store: new ScriptedStore(), logger: { warn() {}, error() {} } };
+    server = await serve(express().use(aplSessionMiddleware(options), ...handlers));
+    const wire = new Wire(server.port);
+    wire.send(get('/'));
+    return wire;
+  }
+
+  it('a wrapper that never ends it: the 403 arrives, and the connection ends, as the next request would hang', async () => {
+    const begin = performance.now();
+    const wire = await start((_req, res, next) => {
+      res.end = ((chunk: string) => {
+        res.write(chunk);
+        return res;
+      }) as typeof res.end;
+      next();
+    }, deny);
+    expect(await wire.closed()).to.match(/^HTTP\/1\.1 403 [\s\S]*"code":"denied"\}$/);
+    expect(wire.ending).to.equal('end');
+    expect(performance.now() - begin).to.be.within(LIMIT_MS - 500, LIMIT_MS + 3_000);
+  });
+
+  it('a source without an end: it is read for a while, and then told that the response is closed', async () => {
+    const begin = performance.now();
+    const closed = deferred<void>();
+    let parts = 0;
+    async function* endless(): AsyncGenerator<string> {
+      for (;;) {
+        await turn();
+        parts += 1;
+        yield SECRET;
+      }
+    }
+    const wire = await start(deny, (_req, res) => {
+      res.once('close', () => closed.resolve());
+      pipeline(Readable.from(endless()), res).catch((error: NodeJS.ErrnoException) => {
+        expect(error.code).to.equal('ERR_STREAM_PREMATURE_CLOSE');
+      });
+    });
+    await wire.until(/"code":"denied"\}$/);
+    const soFar = parts;
+    await closed.promise;
+    expect(parts).to.be.greaterThan(soFar + 10);
+    expect(performance.now() - begin).to.be.within(LIMIT_MS - 500, LIMIT_MS + 3_000);
+    const atEnd = parts;
+    for (let n = 0; n < 20; n++) await turn();
+    expect(parts).to.be.lessThan(atEnd + 3);
+    wire.destroy();
+  });
+});
