@@ -6,7 +6,8 @@ const kPolicyViolation = Symbol.for('express-apl-session.PolicyViolation');
 
 /**
  * A violation to throw, from anywhere behind the middleware. `policyViolationHandler()` turns it into the denial;
- * without that, Express answers 403 in its own way.
+ * without that, Express answers 403 in its own way, and so do Koa and Nest. A server of GraphQL makes an error of it,
+ * whose message is the reason and whose `extensions.code` is the code. None of them sends the cause.
  *
  * `instanceof PolicyViolation` also holds for errors of another copy of this package.
  */
@@ -15,7 +16,7 @@ export class PolicyViolation extends Error implements Violation {
   readonly code: string;
   readonly reason: string;
 
-  /** What Express, and others that answer errors, take the status from. */
+  /** What Express, Koa and others that answer errors take the status from. */
   readonly status = 403;
   readonly statusCode = 403;
 
@@ -28,6 +29,16 @@ export class PolicyViolation extends Error implements Violation {
     super(reason, options);
     this.code = code;
     this.reason = reason;
+  }
+
+  /** Whether the message is for the client. Koa and Nest answer other errors with a 500, or without their message. */
+  get expose(): true {
+    return true;
+  }
+
+  /** What servers of GraphQL put into the error that the client gets; some take the status of the answer from it. */
+  get extensions(): { readonly code: string; readonly http: { readonly status: number } } {
+    return { code: this.code, http: { status: this.status } };
   }
 
   get [kPolicyViolation](): true {

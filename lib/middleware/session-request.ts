@@ -161,8 +161,7 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
     }
     // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
     this.#replaces = true;
-    gate.close();
-    plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res);
+    gate.endBy(() => void plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
   }
 
   async persist(): Promise<void> {

@@ -1,13 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { clearTimeout, nextTick, setTimeout } from '../contract/clock.js';
-import {
-  destroyedError,
-  endingMethodOf,
-  endsWithConnection,
-  type NodeResponse,
-  resetConnection,
-} from './node-response.js';
+import { endConnection, isConnectionError, resetConnection } from './connection.js';
+import { destroyedError, endsWithConnection, type NodeResponse } from './node-response.js';
 import { type Call, type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
 /** How long destruction is put off at most, and how long a complete answer may then take to get out. */
@@ -20,18 +15,20 @@ const NONE: readonly Call[] = Object.freeze([]);
 
 /**
  * Puts off the end of a connection while a response on it is held. Without the hold the bytes would have been handed to
- * the kernel before: Express destroys the socket when a handler throws after it has answered, and `server.close()`
- * destroys those of answered requests.
+ * the kernel before: Express destroys the socket when a handler throws after it has answered, `server.close()` those of
+ * answered requests, and Hono's adapter a response whose error it has answered.
  *
- * A connection that is gone (the client has left, or there is an error) is let go at once, with a reset if its end could
- * be taken for that of the response.
+ * A connection that is gone (the client has left, or there is an error of the connection) is let go at once, with a reset
+ * if its end could be taken for that of the response.
  */
 export class DeferredEnd implements Front {
   readonly #res: NodeResponse;
   readonly #socket: Socket;
   /** Ends of the writable half that were asked for. */
   #ends = NONE;
-  /** Runs if destruction was asked for. */
+  /** The first destruction that was asked for. */
+  #destruction: Call | undefined;
+  /** Runs from then on. */
   #limit: NodeJS.Timeout | undefined;
 
   constructor(res: NodeResponse, socket: Socket) {
@@ -49,7 +46,8 @@ export class DeferredEnd implements Front {
       return socket;
     }
     const [error] = call.args;
-    if (error) return this.#lose(call, error as Error);
+    if (isConnectionError(error)) return this.#lose(call, error);
+    this.#destruction ??= call;
     // what was held is lost then, and the end of the connection must not look like the end of a response
     this.#limit ??= setTimeout(() => this.reset(), LIMIT_MS).unref();
     return socket;
@@ -66,7 +64,7 @@ export class DeferredEnd implements Front {
 
   /** Whether somebody wanted the connection to end. */
   get requested(): boolean {
-    return this.#limit !== undefined || this.#ends.length > 0;
+    return this.#destruction !== undefined || this.#ends.length > 0;
   }
 
   /** Lets every end through again; does not yet perform what was asked for. */
@@ -79,14 +77,17 @@ export class DeferredEnd implements Front {
   perform(answered: boolean): void {
     const socket = this.#socket;
     for (const end of this.#ends) end.proceed();
-    if (this.#limit === undefined) return;
+    const destruction = this.#destruction;
+    if (destruction === undefined) return;
     if (!answered) {
-      socket.destroy();
+      destruction.proceed();
       return;
     }
-    const limit = setTimeout(() => socket.destroy(), LIMIT_MS).unref();
-    socket.once('close', () => clearTimeout(limit));
-    socket[endingMethodOf(socket)]();
+    const limit = setTimeout(() => destruction.proceed(), LIMIT_MS).unref();
+    socket.once?.('close', () => clearTimeout(limit));
+    // who waits for the error of the connection hears of it, but after the answer
+    if (destruction.args[0] !== undefined) socket.once?.('finish', () => destruction.proceed());
+    endConnection(socket);
   }
 
   /** Ends the connection in a way that is no end of a response. */

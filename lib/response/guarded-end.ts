@@ -1,15 +1,20 @@
 import type { Socket } from 'node:net';
+import { destroyConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper, Verdict } from './gate-keeper.js';
 import { type NodeResponse, renderedStatus } from './node-response.js';
 import { occupy } from './response-turn.js';
 import { type Front, shadowMethods, unshadowMethods } from './shadow-methods.js';
 
+/** Tells whether the end of the connection was asked for, and is put off. */
+export type EndGuard = () => boolean;
+
 /**
  * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
  * nothing else is left to be written.
  */
-export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): void {
+export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): EndGuard {
+  let asked = false;
   const front: Front = {
     onCall: (call) => {
       if (!socket.writable || !keeper.mustHold()) return call.proceed();
@@ -17,6 +22,7 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
       const ending = new DeferredEnd(res, socket);
       const answer = ending.onCall(call);
       if (ending.requested) {
+        asked = true;
         keeper.settle({ status: renderedStatus(res), onVerdict: (verdict) => conclude(ending, socket, verdict) });
       }
       return answer;
@@ -24,6 +30,7 @@ export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper):
   };
   shadowMethods(socket, ['destroy', 'end'], front);
   res.once('close', () => unshadowMethods(socket, front));
+  return () => asked;
 }
 
 function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {
@@ -36,6 +43,6 @@ function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {
     ending.perform(true);
   } catch (error) {
     // arguments that no end takes must cost this connection and not the process
-    socket.destroy(error as Error);
+    destroyConnection(socket, error as Error);
   }
 }

@@ -27,12 +27,17 @@ export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
   });
 }
 
-/** Of all headers, only those of the snapshot stay that do not describe a body, with the values they had then. */
+/**
+ * Of all headers, only those of the snapshot stay that do not describe a body, with the values they had then; and a
+ * `Connection: close`, by which a server that shuts down ends its connections.
+ */
 export function restoreHeaders(res: ServerResponse, snapshot: HeaderSnapshot): void {
   const { sendDate } = res;
+  const closes = /\bclose\b/i.test(String(res.getHeader('Connection') ?? ''));
   for (const name of res.getHeaderNames()) res.removeHeader(name);
   res.sendDate = sendDate; // removing a Date header would have switched it off
   for (const { name, value } of snapshot) {
     if (!REPRESENTATION_HEADERS.has(name.toLowerCase())) res.setHeader(name, value);
   }
+  if (closes) res.setHeader('Connection', 'close');
 }

@@ -1,7 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { nextTick } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
-import { unshadowAll } from './shadow-methods.js';
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -20,7 +19,7 @@ export interface PendingOutput {
  * Nothing outside this folder names these members.
  */
 export interface NodeResponse extends ServerResponse<IncomingMessage> {
-  /** The rendered head, once there is one. */
+  /** The rendered head, once there is one. Some serverless runtimes begin with an empty one. */
   _header: string | null;
   /** Whether the head was passed to `_writeRaw`. */
   _headerSent: boolean;
@@ -42,23 +41,88 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
     callback?: WriteCallback,
     size?: number,
   ): boolean;
+  _send(...args: unknown[]): boolean;
   _flush(): void;
+  _flushOutput(...args: unknown[]): unknown;
+  _implicitHeader(): void;
+  /** Another name of `writeHead`. */
+  writeHeader: ServerResponse['writeHead'];
 }
 
 const NODES_OWN = ServerResponse.prototype as NodeResponse;
 
+/** What a response and the streams around it are made of, if they are Node's. */
+interface Candidate extends Partial<Omit<NodeResponse, 'req' | 'socket'>> {
+  readonly req?: { readonly socket?: { destroy?: unknown } | null };
+  readonly socket?: { destroy?: unknown; write?: unknown } | null;
+  /** Every response has it that Node's constructor has made. */
+  readonly _sent100?: boolean;
+}
+
 /**
- * Throws for a response that has no such place, or passes it by: HTTP/2 compatibility responses, mocks, subclasses that
- * send in their own way.
+ * Throws for a response that has no place at which the gate could hold it, or passes it by: HTTP/2 compatibility
+ * responses, mocks, subclasses that copy or send what is written in their own way, and responses whose connection could
+ * not be cut. Asked for every request, as a test tool changes the prototypes of an app whenever it likes.
  * @throws AplSessionError `runtime.unsupported`
  */
-export function assertGateable(res: object): void {
-  const { _writeRaw, _onPendingData } = res as Partial<NodeResponse>;
-  if (_writeRaw === NODES_OWN._writeRaw && typeof _onPendingData === 'function') return;
+export function assertGateable(response: object): void {
+  const res = response as Candidate;
+  if (!isNodes(res)) {
+    throw new AplSessionError(
+      'runtime.unsupported',
+      'This response cannot be held back: it is no HTTP/1 ServerResponse of Node, or has an output of its own. HTTP/2 and mock responses (light-my-request, for example) are not supported; test over a real connection.',
+    );
+  }
+  if (typeof res.req?.socket?.destroy === 'function' && isConnected(res)) return;
   throw new AplSessionError(
     'runtime.unsupported',
-    'This response cannot be held back: it is no HTTP/1 ServerResponse of Node. HTTP/2 and mock responses are not supported.',
+    'This response cannot be held back: its connection cannot be destroyed, so it could not be cut. Test over a real connection.',
   );
+}
+
+function isNodes(res: Candidate): boolean {
+  if (res._writeRaw !== NODES_OWN._writeRaw || typeof res._onPendingData !== 'function') return false;
+  if (res._send !== NODES_OWN._send || typeof res._sent100 !== 'boolean') return false;
+  return hasNodesMethods(Object.getPrototypeOf(res) as NodeResponse) || !hasForeignPrototype(res);
+}
+
+/** A response that waits in a pipeline has no socket yet. */
+function isConnected({ socket }: Candidate): boolean {
+  return !socket || (typeof socket.destroy === 'function' && typeof socket.write === 'function');
+}
+
+/** Spelled out because it runs for every request. */
+function hasNodesMethods(prototype: NodeResponse): boolean {
+  return (
+    prototype.write === NODES_OWN.write &&
+    prototype.end === NODES_OWN.end &&
+    prototype.writeHead === NODES_OWN.writeHead &&
+    prototype._send === NODES_OWN._send &&
+    prototype._flush === NODES_OWN._flush &&
+    prototype._flushOutput === NODES_OWN._flushOutput &&
+    prototype._implicitHeader === NODES_OWN._implicitHeader &&
+    prototype.flushHeaders === NODES_OWN.flushHeaders &&
+    prototype.writeHeader === NODES_OWN.writeHeader &&
+    prototype.writeContinue === NODES_OWN.writeContinue &&
+    prototype.writeProcessing === NODES_OWN.writeProcessing &&
+    prototype.writeEarlyHints === NODES_OWN.writeEarlyHints &&
+    prototype.addTrailers === NODES_OWN.addTrailers
+  );
+}
+
+/**
+ * Whether a prototype between the app's and Node's sends in its own way. What an app puts on its own prototype, or on one
+ * response, wraps Node's methods, and that is legal.
+ */
+function hasForeignPrototype(res: Candidate): boolean {
+  let prototype = Object.getPrototypeOf(res) as NodeResponse | null;
+  while (prototype && isOfExpress(prototype)) prototype = Object.getPrototypeOf(prototype) as NodeResponse | null;
+  return prototype === null || !hasNodesMethods(prototype);
+}
+
+/** `app.response`, or `express.response`. */
+function isOfExpress(prototype: object): boolean {
+  return Object.hasOwn(prototype, 'app') || Object.hasOwn(prototype, 'sendStatus');
 }
 
 /**
@@ -67,7 +131,7 @@ export function assertGateable(res: object): void {
  */
 export function renderedStatus(res: ServerResponse): number | undefined {
   const head = (res as NodeResponse)._header;
-  return head === null ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+  return head === null || head === '' ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
 }
 
 /** Whether a body without Content-Length and chunks follows, which only the end of the connection ends. */
@@ -77,16 +141,24 @@ export function endsWithConnection(res: ServerResponse): boolean {
   return !/^content-length:/im.test(_header ?? '');
 }
 
+/** Sets headers of a response, whose own methods may do nothing any more. */
+export type HeaderWriter = Pick<NodeResponse, 'setHeader' | 'removeHeader'>;
+
 /** Makes `res` tell its observers (access logs, for example) what was sent in its place. */
-export function impersonate(res: NodeResponse, sent: NodeResponse): void {
+export function impersonate(res: NodeResponse, sent: NodeResponse, headers: HeaderWriter): void {
   res._header = null;
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  for (const name of sent.getRawHeaderNames()) res.setHeader(name, sent.getHeader(name) ?? '');
-  res.statusCode = sent.statusCode;
-  res.statusMessage = sent.statusMessage;
+  for (const name of res.getHeaderNames()) headers.removeHeader(name);
+  for (const name of sent.getRawHeaderNames()) headers.setHeader(name, sent.getHeader(name) ?? '');
+  fixValue(res, 'statusCode', sent.statusCode);
+  fixValue(res, 'statusMessage', sent.statusMessage);
   res._header = sent._header;
   res._headerSent = true;
   res._last = sent._last;
+}
+
+/** Gives a response a value that nobody can change by assigning another. Assigning does not throw. */
+export function fixValue<K extends keyof NodeResponse>(res: NodeResponse, name: K, value: NodeResponse[K]): void {
+  Reflect.defineProperty(res, name, { get: () => value, set() {}, configurable: true, enumerable: true });
 }
 
 /** What those hear who wait for something that will not happen any more. */
@@ -94,23 +166,10 @@ export function destroyedError(): Error {
   return Object.assign(new Error('The response was destroyed before this was sent.'), { code: 'ERR_STREAM_DESTROYED' });
 }
 
-/** By which method Node ends a connection after its last response. Streams that only look like sockets have one less. */
-export function endingMethodOf(socket: Socket): 'destroySoon' | 'end' {
-  return typeof socket.destroySoon === 'function' ? 'destroySoon' : 'end';
-}
-
-/**
- * Ends a connection in a way that cannot be taken for the end of a response: with a reset, where there is TCP below.
- * A TLS socket is reset below the encryption, as its own end would be a clean one for some clients.
- */
-export function resetConnection(socket: Socket, error?: Error): void {
-  const { _parent } = socket as Socket & { _parent?: Socket };
-  // nobody is to put this off
-  unshadowAll(socket);
-  try {
-    (_parent ?? socket).resetAndDestroy();
-  } catch {
-    // Unix sockets and streams that only look like sockets have no reset
-  }
-  socket.destroy(error);
+/** What is cut on a stream that only looks like a socket ends by nobody else. */
+export function loseConnection(res: NodeResponse): void {
+  nextTick(() => {
+    if (res.listenerCount('error') > 0) res.emit('error', destroyedError());
+    if (!res.closed) res.emit('close');
+  });
 }

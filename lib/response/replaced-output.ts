@@ -1,22 +1,42 @@
+import { setTimeout } from '../contract/clock.js';
+import { endConnection } from './connection.js';
 import { bytesOf } from './detached-response.js';
+import type { DroppedCalls } from './dropped-calls.js';
 import type { KeptOutput } from './kept-output.js';
-import { endingMethodOf, impersonate, type NodeResponse } from './node-response.js';
+import { impersonate, type NodeResponse } from './node-response.js';
 
-/** Puts a refusal in the place of everything that was kept. What the response sends from now on is dropped. */
-export function replaceOutput(res: NodeResponse, kept: KeptOutput, refusal: NodeResponse): void {
-  const ended = res.writableEnded;
+/** How long wrappers may take to end a response whose refusal was sent. */
+const LIMIT_MS = 2_000;
+
+/**
+ * Puts a refusal in the place of everything that was kept. What the response sends from now on is dropped.
+ * @param dropped what the handler does, if that is dropped
+ */
+export function replaceOutput(
+  res: NodeResponse,
+  kept: KeptOutput,
+  refusal: NodeResponse,
+  dropped: DroppedCalls | undefined,
+): void {
+  const ends = dropped?.ends ?? res.writableEnded;
   // to whom it matters that something was sent, it is when the refusal is
   res._writeRaw = (_data, encoding, callback) => {
     const onPassed = typeof encoding === 'function' ? encoding : callback;
     if (onPassed) kept.callAfter(onPassed);
-    return false;
+    return true;
   };
-  impersonate(res, refusal);
+  impersonate(res, refusal, dropped?.headers ?? res);
   const callbacks = kept.replace(bytesOf(refusal), (error) => {
     for (const callback of callbacks) callback?.(error);
-    // the handler may never end its response, but the client has all that it will get
-    if (!ended && res.socket) res.socket[endingMethodOf(res.socket)]();
+    // the client has all that it will get
+    if (!ends) endSocketOf(res);
+    else if (!res.writableEnded) setTimeout(() => !res.writableEnded && endSocketOf(res), LIMIT_MS).unref();
   });
+}
+
+/** The next request would wait for a response that never ends. */
+function endSocketOf({ socket }: NodeResponse): void {
+  if (socket) endConnection(socket);
 }
 
 /** What the response sends from now on is lost, as on a connection that was destroyed. */

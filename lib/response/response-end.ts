@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 /** Whether nothing that is sent from now on can reach the client. */
 export function isOver(res: ServerResponse): boolean {
-  return res.closed || res.req.socket.destroyed;
+  return res.closed || res.req.socket?.destroyed === true;
 }
 
 const kWaiting = Symbol('express-apl-session.waiting');
@@ -13,7 +13,7 @@ type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
 export function onceOver(res: ServerResponse, callback: () => void): void {
   // `once` would wrap the callback twice, for each held response; an end comes once anyway
   res.on('close', callback);
-  if (res.socket) return;
+  if (res.socket || !res.req.socket) return;
   // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection
   const waiting = waitingOn(res.req.socket);
   waiting.add(callback);

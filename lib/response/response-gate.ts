@@ -1,11 +1,15 @@
+import type { Socket } from 'node:net';
 import { microtask } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
+import { attempt, destroyConnection, resetConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
 import { detachedResponse } from './detached-response.js';
+import { DroppedCalls } from './dropped-calls.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
-import { guardEnd } from './guarded-end.js';
+import { type EndGuard, guardEnd } from './guarded-end.js';
 import { KeptOutput } from './kept-output.js';
-import { endsWithConnection, type NodeResponse, renderedStatus, resetConnection } from './node-response.js';
+import { endsWithConnection, loseConnection, type NodeResponse, renderedStatus } from './node-response.js';
+import { sourcesOf } from './open-pipes.js';
 import { loseOutput, replaceOutput } from './replaced-output.js';
 import { ResponseTurn, type TurnListener } from './response-turn.js';
 
@@ -25,6 +29,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
   readonly #keeper: GateKeeper;
   readonly #kept: KeptOutput;
   readonly #turn: ResponseTurn;
+  /** That of the request, also while the response waits in a pipeline. */
+  readonly #connection: Socket | null | undefined;
   #closed = false;
   /** Something was sent since the gate was closed. */
   #holding = false;
@@ -35,10 +41,15 @@ export class ResponseGate implements VerdictListener, TurnListener {
   #endChecked = false;
   #finishWatched = false;
   #ending: DeferredEnd | undefined;
+  /** Stands before the end of a connection that is the end of the response. */
+  #endGuard: EndGuard | undefined;
+  /** What the handler still does, once the response is refused. */
+  #dropped: DroppedCalls | undefined;
 
   private constructor(res: GatedResponse, keeper: GateKeeper) {
     this.#res = res;
     this.#keeper = keeper;
+    this.#connection = res.req.socket;
     this.#kept = new KeptOutput(res);
     const onPendingData: GatedResponse['_onPendingData'] = (delta) => {
       if (this.#closed && delta >= 0) this.#onKept(delta);
@@ -92,22 +103,54 @@ export class ResponseGate implements VerdictListener, TurnListener {
   }
 
   /**
-   * Replaces the response by a refusal if its head has not left, else cuts the connection. Whatever the handlers send
-   * after that is dropped.
+   * Ends the response by what `send` sends, for all who wrap it. What they make of that is held; what handlers do after it
+   * is dropped. Does not throw.
+   */
+  endBy(send: () => void): void {
+    this.close();
+    this.#end(send);
+  }
+
+  /** @param send ends the response, unless it returns `false` */
+  #end(send: () => unknown): void {
+    const res = this.#res;
+    let ends: unknown;
+    try {
+      if (!this.#dropped) ends = send();
+    } catch {
+      // a listener on the head has thrown, so the response ends without it
+      this.#guarded(() => res.end());
+    }
+    this.#drop(ends !== false);
+  }
+
+  #drop(ends: boolean): void {
+    this.#dropped ??= new DroppedCalls(this.#res, ends);
+  }
+
+  /**
+   * Replaces the response by a refusal if its head has not left, and ends it then, else cuts the connection. Whatever the
+   * handlers do to it after that is dropped.
    */
   refuse(): void {
+    // who is still piping can only be told to stop by the end of the connection
+    this.#refuse(() => sourcesOf(this.#res) === 0 && this.#res.end());
+    this.#drop(false);
+  }
+
+  #refuse(send: () => unknown): void {
     if (this.#refused) return;
     this.close();
     this.#refused = true;
     const abandoned = this.#ending?.requested && !this.#res.writableEnded;
     if (this.#headOut || abandoned) this.#cut();
-    else this.#replace();
+    else this.#replace(send);
     if (!this.#holding) this.#proceed();
   }
 
   #onKept(bytes: number): void {
     // what is sent after the connection was ended is lost, also while that is put off
-    if (this.#ending?.requested) {
+    if (this.#ending?.requested || this.#endGuard?.()) {
       this.#kept.lose(bytes);
       this.#watchFinish();
       return;
@@ -131,9 +174,9 @@ export class ResponseGate implements VerdictListener, TurnListener {
   /** Once the head is made, and the response has its turn, it is known how it ends. */
   #guardEnd(): void {
     const res = this.#res;
-    if (this.#endChecked || res._header === null || !res.socket) return;
+    if (this.#endChecked || !res._header || !res.socket) return;
     this.#endChecked = true;
-    if (endsWithConnection(res)) guardEnd(res, res.socket, this.#keeper);
+    if (endsWithConnection(res)) this.#endGuard = guardEnd(res, res.socket, this.#keeper);
   }
 
   /** A response may end without sending anything more, if it has a length for example; Node wants it to have its turn then. */
@@ -162,7 +205,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   onVerdict(verdict: Verdict): void {
     this.#guarded(() => {
-      if (verdict === 'refuse') this.refuse();
+      if (verdict === 'refuse') this.#refuse(() => false);
       this.#proceed();
     });
   }
@@ -178,8 +221,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
     try {
       step();
     } catch (error) {
-      this.#cut();
-      this.#res.req.socket.destroy(error as Error);
+      attempt(() => this.#cut());
+      destroyConnection(this.#connection, error as Error);
     }
   }
 
@@ -200,17 +243,21 @@ export class ResponseGate implements VerdictListener, TurnListener {
   }
 
   /** Has the refusal made, and holds the response until it is there. */
-  #replace(): void {
+  #replace(send: () => unknown): void {
     const res = this.#res;
-    const create = (): NodeResponse => detachedResponse(res, res.writableEnded && !res._last);
+    const ends = (): boolean => this.#dropped?.ends ?? res.writableEnded;
+    const create = (): NodeResponse => detachedResponse(res, ends() && !res._last && !this.#ending?.requested);
     let later = false;
+    // a handler that has ended its response gets what Node has for it, as without the refusal
+    if (!res.writableEnded) this.#end(send);
     this.#rendering = true;
     this.#keeper.answerRefusal(create, (refusal) => {
       this.#rendering = false;
-      if (!later) replaceOutput(res, this.#kept, refusal);
+      const step = (): void => replaceOutput(res, this.#kept, refusal, this.#dropped);
+      if (!later) step();
       else {
         this.#guarded(() => {
-          replaceOutput(res, this.#kept, refusal);
+          step();
           this.#proceed();
         });
       }
@@ -227,11 +274,13 @@ export class ResponseGate implements VerdictListener, TurnListener {
     const { socket } = this.#res;
     this.#refused = true;
     loseOutput(this.#res);
+    if (!this.#res.writableEnded) this.#drop(false);
     const ending = this.#letGo();
     this.#kept.drop();
     if (!socket || socket.destroyed) return;
     if (endsWithConnection(this.#res)) resetConnection(socket);
-    else socket.destroy();
+    else destroyConnection(socket);
     ending?.abandon();
+    if (!socket.destroyed) loseConnection(this.#res);
   }
 }

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
-import type { NodeResponse } from './node-response.js';
+import { assertGateable, type NodeResponse } from './node-response.js';
 import { ResponseTurn } from './response-turn.js';
 
 const DOORS: ReadonlyArray<(res: ServerResponse) => unknown> = [
@@ -45,13 +45,13 @@ function isGateable(send: (res: ServerResponse) => unknown): boolean {
   };
   const req = Object.assign(new IncomingMessage(socket), { httpVersionMajor: 1, httpVersionMinor: 1 });
   const res = new ServerResponse(req) as NodeResponse;
-  if (typeof res._flush !== 'function' || typeof res._onPendingData !== 'function') return false;
+  if (typeof res._flush !== 'function' || !isKnown(res)) return false;
   let told = 0;
   res._onPendingData = () => {
     told += 1;
   };
   res.assignSocket(socket);
-  const turn = new ResponseTurn(res, { onTurn() {} });
+  const turn = new ResponseTurn(res, { headOut: false, onTurn() {} });
   turn.suspend();
   send(res);
   const kept = res.outputData.length;
@@ -59,4 +59,14 @@ function isGateable(send: (res: ServerResponse) => unknown): boolean {
   turn.resume();
   res._flush();
   return held && written === kept;
+}
+
+/** Whether responses have what each of them is asked for later. */
+function isKnown(res: ServerResponse): boolean {
+  try {
+    assertGateable(res);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -37,6 +37,8 @@ export function shadowMethods<T extends object>(object: T, methods: ReadonlyArra
   const fronted = holder[kFronted];
   for (const method of methods) {
     const shadow = fronted.shadows[method];
+    // what stands for a socket may lack one, and must not seem to have it
+    if (typeof object[method] !== 'function') continue;
     // somebody may have put back what they found before us
     if (!shadow || (fronted.fronts.length === 0 && object[method] !== shadow)) shadowMethod(object, method, fronted);
   }

@@ -12,6 +12,8 @@ const node = 'lib/response/node-response.ts';
 const destroy = 'lib/response/deferred-end.ts';
 const end = 'lib/response/guarded-end.ts';
 const turn = 'lib/response/response-turn.ts';
+const connection = 'lib/response/connection.ts';
+const dropped = 'lib/response/dropped-calls.ts';
 const replaced = 'lib/response/replaced-output.ts';
 const constructorEnd = 'res._onPendingData = onPendingData;';
 const taken = 'for (const piece of taken) if';
@@ -155,7 +157,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a clean end instead of a cut',
     file: gate,
-    from: 'else socket.destroy();',
+    from: 'else destroyConnection(socket);',
     to: "else socket.end('0\\r\\n\\r\\n');",
   },
   {
@@ -167,7 +169,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a connection that is closed after each refusal',
     file: gate,
-    from: 'detachedResponse(res, res.writableEnded && !res._last)',
+    from: 'detachedResponse(res, ends() && !res._last && !this.#ending?.requested)',
     to: 'detachedResponse(res, false)',
   },
   {
@@ -197,7 +199,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a count that is lost in a flush',
     file: gate,
-    from: 'queueMicrotask(() => this.#kept.recountAfterFlush());',
+    from: 'microtask(() => this.#kept.recountAfterFlush());',
     to: '{}',
   },
   {
@@ -275,7 +277,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'callbacks that never settle after an abort',
     file: kept,
-    from: 'if (piece.callback && !isFinish(piece, res._header)) process.nextTick(piece.callback, destroyedError());',
+    from: 'if (piece.callback && !isFinish(piece, res._header)) nextTick(piece.callback, destroyedError());',
     to: 'void piece;',
   },
   {
@@ -334,15 +336,15 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a reset of the encrypted side',
-    file: node,
+    file: connection,
     from: '(_parent ?? socket).resetAndDestroy',
     to: 'socket.resetAndDestroy',
   },
   {
     name: 'a reset where there is none',
-    file: node,
-    from: '} catch {\n    // Unix sockets',
-    to: '} finally {\n    // Unix sockets',
+    file: connection,
+    from: 'attempt(() => (_parent ?? socket).resetAndDestroy());',
+    to: '(_parent ?? socket).resetAndDestroy();',
   },
   {
     name: 'a destruction that is put off for ever',
@@ -353,7 +355,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an answer that may take for ever to get out',
     file: destroy,
-    from: 'setTimeout(() => socket.destroy(), LIMIT_MS)',
+    from: 'setTimeout(() => destruction.proceed(), LIMIT_MS)',
     to: 'setTimeout(() => {}, LIMIT_MS)',
   },
   {
@@ -377,8 +379,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a clean end by an error',
     file: destroy,
-    from: 'if (error) return this.#lose(call, error as Error);',
-    to: 'if (error) return call.proceed();',
+    from: 'if (isConnectionError(error)) return this.#lose(call, error);',
+    to: 'if (isConnectionError(error)) return call.proceed();',
   },
   {
     name: 'an end of the connection during the hold',
@@ -425,13 +427,13 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a put-off end whose throw nobody catches',
     file: end,
-    from: 'socket.destroy(error as Error);',
+    from: 'destroyConnection(socket, error as Error);',
     to: 'throw error;',
   },
   {
     name: 'ends of a connection that was cut, of which nobody hears',
     file: destroy,
-    from: 'process.nextTick(arg as () => void, destroyedError());',
+    from: 'nextTick(arg as () => void, destroyedError());',
     to: 'void arg;',
   },
   {
@@ -445,5 +447,71 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: kept,
     from: "return data === '' || data === header",
     to: 'return data !== null || data === header',
+  },
+  {
+    name: 'an answer that is lost by an error of its app',
+    file: destroy,
+    from: 'if (isConnectionError(error)) return this.#lose(call, error);',
+    to: 'if (error) return this.#lose(call, error as Error);',
+  },
+  {
+    name: 'an error of the app of which nobody hears',
+    file: destroy,
+    from: "socket.once?.('finish', () => destruction.proceed());",
+    to: '{}',
+  },
+  {
+    name: 'headers that throw after a denial',
+    file: dropped,
+    from: 'for (const name of CHAINING) replace(',
+    to: 'for (const name of CHAINING.slice(9)) replace(',
+  },
+  {
+    name: 'an end that throws after a denial',
+    file: dropped,
+    from: "replace(res, 'end', (...args) => this.#onEnd(args));",
+    to: '',
+  },
+  {
+    name: 'a status that handlers change after a denial',
+    file: dropped,
+    from: "fixValue(res, 'statusCode', res.statusCode);",
+    to: '',
+  },
+  {
+    name: 'a producer that waits for ever after a denial',
+    file: dropped,
+    from: "if (res.listenerCount('drain') > 0) nextTick(() => res.emit('drain'));",
+    to: '',
+  },
+  {
+    name: 'a pipe that a denial cuts off',
+    file: dropped,
+    from: "if (event === 'finish') return this.#pipes.survive(emit);",
+    to: '',
+  },
+  {
+    name: 'a close that comes before the end of a pipe',
+    file: dropped,
+    from: "if (event === 'close' && this.#pipes.any) {",
+    to: "if (event === 'never') {",
+  },
+  {
+    name: 'a connection that is lost by way of a denied request',
+    file: dropped,
+    from: "Reflect.set(req, 'socket', kept);",
+    to: '',
+  },
+  {
+    name: 'a denial whose connection a late wrapper costs',
+    file: dropped,
+    from: 'return this.#ends || this.#res.writableEnded;',
+    to: 'return this.#res.writableEnded;',
+  },
+  {
+    name: 'a denial that promises a connection which is about to end',
+    file: gate,
+    from: ' && !this.#ending?.requested);',
+    to: ');',
   },
 ];

@@ -254,6 +254,14 @@ describe('PolicyViolation', () => {
     expect(Object.keys(error)).to.have.members(['name', 'code', 'reason', 'status', 'statusCode']);
   });
 
+  it('tells others that its message is public, and what an error of GraphQL is to have', () => {
+    for (const error of [new PolicyViolation(VIOLATION, { cause: CAUSE }), new OtherPolicyViolation(VIOLATION)]) {
+      expect(error.expose).to.equal(true);
+      expect(error.extensions).to.deep.equal({ code: VIOLATION.code, http: { status: 403 } });
+      expect(error.extensions, 'that one of them changes is not the next one’s').not.to.equal(error.extensions);
+    }
+  });
+
   it('copies of the package know each other’s', () => {
     expect(OtherPolicyViolation).to.not.equal(PolicyViolation);
     expect(new OtherPolicyViolation(VIOLATION)).to.be.instanceOf(PolicyViolation);

@@ -33,7 +33,8 @@ describe('What comes between while a response is held', () => {
     const losses: Readonly<Record<string, (socket: Socket) => void>> = {
       'the client closes its half': () => wire.socket.end(),
       'the client sends what is no request': () => wire.send('\x01\r\n\r\n'),
-      'the socket is destroyed with an error': (socket) => socket.destroy(new Error('lost')),
+      'the connection is reset': (socket) =>
+        socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })),
     };
     for (const [loss, lose] of Object.entries(losses)) {
       it(`G2: ${loss}: a reset, which nobody takes for the end of the response`, async () => {
@@ -49,6 +50,7 @@ describe('What comes between while a response is held', () => {
     const ends: Readonly<Record<string, (socket: Socket) => void>> = {
       'socket.end()': (socket) => socket.end(),
       'socket.destroySoon()': (socket) => socket.destroySoon(),
+      'socket.destroy() with an error of the app': (socket) => socket.destroy(new Error('of the app')),
     };
     for (const [call, end] of Object.entries(ends)) {
       it(`G8: ${call} waits for the append that succeeds, and all arrives`, async () => {
@@ -212,6 +214,25 @@ describe('What comes between while a response is held', () => {
     for (let n = 0; n < 50 && told.length === 0; n++) await gated.roundTrip();
     expect(told).to.deep.equal(['ERR_STREAM_DESTROYED']);
   });
+
+  for (const [call, end] of Object.entries({
+    'res.destroy()': (res: ServerResponse) => res.destroy(),
+    'socket.destroy()': (res: ServerResponse) => res.req.socket.destroy(),
+    'socket.end()': (res: ServerResponse) => res.req.socket.end(),
+  })) {
+    it(`P62: a head that is flushed after ${call}, before which nothing was held, is lost as it would be without a hold`, async () => {
+      gated = await new GatedServer().start((res, { labels }) => {
+        res.writeHead(200);
+        labels.add('secret');
+        end(res);
+        res.flushHeaders();
+      });
+      const wire = gated.request(HTTP_1_0);
+      await gated.store.called();
+      gated.store.succeed();
+      expect(await wire.closed()).to.equal('');
+    });
+  }
 
   it('P62: what is sent after socket.end() is lost, as it would be without a hold', async () => {
     gated = await new GatedServer().start((res, { labels }) => {

@@ -1,7 +1,9 @@
 import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
-import { assertGateable } from '../../lib/response/node-response.js';
+import { destroyConnection, endConnection, resetConnection } from '../../lib/response/connection.js';
+import { DeferredEnd } from '../../lib/response/deferred-end.js';
+import { assertGateable, type NodeResponse } from '../../lib/response/node-response.js';
 import { assertGateableRuntime } from '../../lib/response/runtime-check.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
@@ -71,4 +73,129 @@ describe('The runtime that the gate needs', () => {
     expect(codeOf(() => assertGateable(new ServerResponse(request)))).to.equal(undefined);
     expect(codeOf(() => assertGateable(new OwnWay(request)))).to.equal('runtime.unsupported');
   });
+
+  describe('a response of a server', () => {
+    const connected = (prototype?: object): ServerResponse => {
+      const res = new ServerResponse(new IncomingMessage(new Socket()));
+      if (prototype) Object.setPrototypeOf(res, prototype);
+      res.assignSocket(new Socket());
+      return res;
+    };
+
+    for (const door of [
+      'write',
+      'end',
+      'writeHead',
+      '_send',
+      '_flush',
+      '_flushOutput',
+      '_implicitHeader',
+      'flushHeaders',
+      'writeHeader',
+      'writeContinue',
+      'writeProcessing',
+      'writeEarlyHints',
+      'addTrailers',
+    ]) {
+      it(`G1: is refused whose prototype has a ${door}() of its own below the app's`, () => {
+        class OwnWay extends ServerResponse {}
+        Object.defineProperty(OwnWay.prototype, door, { value: () => {} });
+        for (const prototype of [OwnWay.prototype, appPrototypeOn(OwnWay.prototype)]) {
+          expect(codeOf(() => assertGateable(connected(prototype)))).to.equal('runtime.unsupported');
+        }
+      });
+    }
+
+    it('G1: is refused as soon as somebody puts such a prototype below those of an app that was served before', () => {
+      const app = appPrototypeOn(ServerResponse.prototype);
+      const res = connected(app);
+      expect(codeOf(() => assertGateable(res))).to.equal(undefined);
+      const { prototype } = class extends ServerResponse {
+        override write(): boolean {
+          return true;
+        }
+      };
+      Object.setPrototypeOf(Object.getPrototypeOf(app), prototype);
+      expect(codeOf(() => assertGateable(res))).to.equal('runtime.unsupported');
+    });
+
+    it('G8: is accepted where wrappers are its own properties, or those of the app’s prototype', () => {
+      const app = appPrototypeOn(ServerResponse.prototype);
+      const { write, end } = ServerResponse.prototype;
+      Object.assign(app, { write });
+      const res = Object.assign(connected(app), { end: (...args: Parameters<typeof end>) => end.apply(res, args) });
+      expect(codeOf(() => assertGateable(res))).to.equal(undefined);
+      Object.assign(app, { write: (...args: Parameters<typeof write>) => write.apply(res, args) });
+      expect(codeOf(() => assertGateable(res))).to.equal(undefined);
+    });
+
+    it('G1: is refused that Node’s constructor has not made', () => {
+      const res = new OutgoingMessage();
+      Object.setPrototypeOf(Object.assign(res, { req: new IncomingMessage(new Socket()) }), ServerResponse.prototype);
+      expect(codeOf(() => assertGateable(res))).to.equal('runtime.unsupported');
+    });
+
+    it('G2: is refused if its connection cannot be cut', () => {
+      for (const socket of [null, undefined, {}, { destroy: true }]) {
+        const [ofRequest, ofResponse] = [connected(), connected()];
+        Object.assign(ofRequest.req, { socket });
+        expect(
+          codeOf(() => assertGateable(ofRequest)),
+          'the request’s',
+        ).to.equal('runtime.unsupported');
+        if (!socket) continue;
+        Object.assign(ofResponse, { socket });
+        expect(
+          codeOf(() => assertGateable(ofResponse)),
+          'the response’s',
+        ).to.equal('runtime.unsupported');
+      }
+    });
+  });
+
+  describe('connections that lack what a socket has', () => {
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    for (const [what, socket] of Object.entries({
+      'have nothing': {},
+      'cannot be reset': { destroy() {} },
+      throw: { destroy: broken, destroySoon: broken, end: broken, resetAndDestroy: broken },
+    })) {
+      it(`G7: end without an error where they ${what}`, () => {
+        for (const end of [endConnection, destroyConnection, resetConnection]) end(socket as unknown as Socket);
+      });
+    }
+
+    for (const [what, lacking] of Object.entries({
+      destroy: { destroy() {} },
+      'destroy() and on()': { destroy() {}, on() {} },
+    })) {
+      it(`G7: an end that was put off is performed on one that has ${what} only`, () => {
+        const calls: unknown[][] = [];
+        const socket = Object.assign(lacking, { writable: true, destroy: (...args: unknown[]) => calls.push(args) });
+        const res = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;
+        for (const answered of [true, false]) {
+          const ending = new DeferredEnd(res, socket as unknown as Socket);
+          socket.destroy(new Error('of the app'));
+          expect(calls).to.be.empty;
+          ending.restore();
+          ending.perform(answered);
+          expect(calls.splice(0)).to.have.length(1);
+        }
+        expect(socket).not.to.have.any.keys('end', 'destroySoon');
+      });
+    }
+
+    it('G7: that are none at all end without an error', () => {
+      destroyConnection(null);
+      destroyConnection(undefined);
+    });
+  });
 });
+
+/** A chain of prototypes as an Express app has it. */
+function appPrototypeOn(prototype: object): object {
+  const express = Object.assign(Object.create(prototype), { sendStatus() {} });
+  return Object.assign(Object.create(express), { app: {} });
+}

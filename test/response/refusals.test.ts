@@ -128,7 +128,7 @@ describe('Refusals', () => {
         security.deny(DENIED);
         if (ending === 'ends') res.end('more');
       });
-      const wire = gated.request(get('/'));
+      const wire = gated.request();
       await gated.store.called();
       await gated.roundTrip();
       expect(wire.received).to.equal('');
@@ -139,6 +139,20 @@ describe('Refusals', () => {
       expect(wire.ending).to.equal('end');
     });
   }
+
+  it('G2: the denial of an answer whose connection is to end, as Express ends it when a handler throws then, says so', async () => {
+    gated = await new GatedServer().start((res, { labels }) => {
+      labels.add('secret');
+      res.end('answer');
+      res.req.socket.destroy();
+    });
+    const wire = gated.request(get('/'));
+    await gated.store.called();
+    gated.store.fail();
+    expect(await wire.closed())
+      .to.match(denialOf('session\\.persist_failed'))
+      .and.include('\r\nConnection: close\r\n');
+  });
 
   const guard = taint('secret');
   const refusals: Readonly<Record<string, (req: Request, res: Response) => void>> = {

@@ -50,12 +50,13 @@ export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req:
 /**
  * A session of its own for each request: a label of one request holds the responses of all requests of its session. What
  * stands for the request is its list of headers, which other objects of the same request share.
+ * @param prefix another one for each app, where apps share a store
  */
-export function sessionPerRequest(): (req: IncomingMessage) => string {
+export function sessionPerRequest(prefix = 's'): (req: IncomingMessage) => string {
   const ids = new WeakMap<object, string>();
   let count = 0;
   return ({ rawHeaders }) => {
-    const id = ids.get(rawHeaders) ?? `s${++count}`;
+    const id = ids.get(rawHeaders) ?? `${prefix}${++count}`;
     ids.set(rawHeaders, id);
     return id;
   };
