@@ -10,6 +10,8 @@ export interface ClientOptions {
   readonly sentinelTLS?: unknown;
   readonly sentinels?: unknown;
   readonly natMap?: unknown;
+  /** Of IP: 4 or 6. */
+  readonly family?: unknown;
 }
 
 /** What makes the sockets of a client. */

@@ -60,6 +60,11 @@ export class ValkeyConnection implements ValkeyLink {
     throw failed();
   }
 
+  /** Why there is no connection, if that is known. */
+  get failure(): ConnectionFailure | undefined {
+    return this.#failure;
+  }
+
   /** Begins to connect, unless that was begun. */
   start(): void {
     if (this.#state === 'idle') void this.#connect();

@@ -19,6 +19,19 @@ export function isPassing(error: unknown): boolean {
   return replies.length === 0 || replies.some((text) => PASSING.test(text));
 }
 
+/** Where a server of a cluster sends a call; `later` means that the cluster is not ready for it. */
+export type Redirect = { readonly kind: 'moved' | 'ask'; readonly address: string } | { readonly kind: 'later' };
+
+/** The redirect that a call was refused with, if it was. */
+export function redirectIn(error: unknown): Redirect | undefined {
+  for (const text of repliesIn(error)) {
+    const [, word, address] = /^(MOVED|ASK) \d+ (\S+)/.exec(text) ?? [];
+    if (word && address) return { kind: word === 'ASK' ? 'ask' : 'moved', address };
+    if (/^(CLUSTERDOWN|TRYAGAIN)\b/.test(text)) return { kind: 'later' };
+  }
+  return undefined;
+}
+
 /** What the server answered; for a transaction it discarded, what it said of each command. Empty if it did not answer. */
 function repliesIn(error: unknown): string[] {
   const { name, message, previousErrors = [] } = error as Error & { previousErrors?: readonly Error[] };
