@@ -1,7 +1,7 @@
+import type { Reply } from './resp-parser.js';
 import { demotionError } from './valkey-faults.js';
-import { roleIn } from './valkey-greeting.js';
-import { requestOf } from './valkey-request.js';
-import type { ValkeyWire } from './valkey-wire.js';
+import { requestOf, type ValkeyRequest } from './valkey-request.js';
+import { roleIn } from './valkey-role.js';
 
 interface Question {
   readonly answer: Promise<void>;
@@ -22,7 +22,7 @@ export class RoleCheck {
   }
 
   /** Asks, if anybody waits. */
-  ask(wire: Pick<ValkeyWire, 'ask'>): void {
+  ask(wire: { ask(request: ValkeyRequest): Promise<readonly Reply[]> }): void {
     const question = this.#question;
     if (!question) return;
     this.#question = undefined;

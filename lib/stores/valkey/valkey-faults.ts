@@ -1,5 +1,5 @@
 import { AplSessionError, type AplSessionErrorCode } from '../../contract/errors.js';
-import { ErrorReply, type Reply } from './resp-parser.js';
+import { ErrorReply, type Reply, StatusReply } from './resp-parser.js';
 
 const DEMOTED = /^(READONLY|REDIRECT)\b/;
 const PASSING = /^(READONLY|REDIRECT|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
@@ -58,8 +58,9 @@ export function countsIn(replies: readonly Reply[]): readonly Reply[] {
   const executed = replies.at(-1);
   const said = replies.slice(0, -1).flatMap((reply) => (reply instanceof ErrorReply ? [reply.text] : []));
   if (executed instanceof ErrorReply) throw replyError(executed.text, said);
-  // what was refused when it was queued was never executed
-  if (said.length > 0 || !Array.isArray(executed)) throw replyError(said[0] ?? 'The transaction was discarded.');
+  // what was refused, or executed on its own, is no transaction
+  const isWhole = replies.slice(0, -1).every((reply) => reply instanceof StatusReply);
+  if (!isWhole || !Array.isArray(executed)) throw replyError(said[0] ?? 'ERR The transaction was discarded.');
   for (const reply of executed) resultOf(reply);
   return executed;
 }

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { ErrorReply, type Reply } from './resp-parser.js';
 import { replyError } from './valkey-faults.js';
 import { requestOf } from './valkey-request.js';
+import { roleIn, type ValkeyRole } from './valkey-role.js';
 import type { ValkeyWire } from './valkey-wire.js';
-
-export type ValkeyRole = 'primary' | 'replica' | 'unknown';
 
 /** As whom to log in, and which database to use. */
 export interface ValkeyLogin {
@@ -82,11 +81,4 @@ function helloWords({ username = 'default', password }: ValkeyLogin): string[] {
 function authWords({ username, password }: ValkeyLogin): string[] {
   if (password === undefined) return [];
   return username === undefined ? ['auth', password] : ['auth', username, password];
-}
-
-/** The reply to `HELLO` is a list of names and values. */
-export function roleIn(reply: Reply | undefined): ValkeyRole {
-  const role = Array.isArray(reply) ? reply[reply.indexOf('role') + 1] : undefined;
-  if (role === 'master' || role === 'primary') return 'primary';
-  return role === 'replica' || role === 'slave' ? 'replica' : 'unknown';
 }

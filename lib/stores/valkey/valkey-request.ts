@@ -23,14 +23,13 @@ const isSet = (reply: Reply): boolean => Array.isArray(reply) && reply.every((it
 const isCount = (reply: Reply): boolean => typeof reply === 'number' && reply >= 0;
 const isPair = (reply: Reply): boolean =>
   Array.isArray(reply) && reply.length === 2 && reply.every((item) => isCount(item) || item instanceof ErrorReply);
-const isStatus =
-  (text: string) =>
-  (reply: Reply): boolean =>
-    reply instanceof StatusReply && reply.text === text;
+const isOk = (reply: Reply): boolean => reply instanceof StatusReply && reply.text === 'OK';
+/** Without the right to MULTI the command behind it is executed at once. */
+const isQueued = (reply: Reply): boolean => (reply instanceof StatusReply && reply.text === 'QUEUED') || isCount(reply);
 
 const ONE_SET = [isSet];
 const ONE_COUNT = [isCount];
-const TRANSACTION = [isStatus('OK'), isStatus('QUEUED'), isStatus('QUEUED'), isPair];
+const TRANSACTION = [isOk, isQueued, isQueued, isPair];
 
 export function loadRequest(key: string): ValkeyRequest {
   return { text: `*2\r\n$8\r\nsmembers\r\n${bulkText(key)}`, replies: ONE_SET };
