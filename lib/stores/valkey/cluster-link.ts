@@ -17,7 +17,6 @@ import type { ValkeyAsker } from './valkey-wire.js';
 const WHERE_ARE_SLOTS = requestOf(['cluster', 'slots']);
 /** How long the map is believed while a primary has no connection. */
 const TROUBLED_MAP_MS = 200;
-const TRY_AGAIN_MS = 25;
 
 export interface ClusterTimeouts {
   readonly connectTimeoutMs: number;
@@ -78,7 +77,7 @@ export class ClusterLink implements ValkeyLink {
     if (!redirect || key === undefined) return undefined;
     if (redirect.kind === 'later') {
       this.#refreshSoon(0);
-      return { pauseMs: TRY_AGAIN_MS, wire: () => this.wire(key) };
+      return { isQuick: false, wire: () => this.wire(key) };
     }
     const told = addressIn(redirect.address, this.#ownerOf(key)?.address);
     if (!told) return undefined;
@@ -86,11 +85,11 @@ export class ClusterLink implements ValkeyLink {
     const { connection } = this.#nodeAt(address);
     if (redirect.kind === 'ask') {
       this.#guests.add(nameOf(address));
-      return { pauseMs: 0, wire: async () => askingFirst(await connection.wire()) };
+      return { isQuick: true, wire: async () => askingFirst(await connection.wire()) };
     }
     this.#map?.move(slotOf(key), address);
     this.#refreshSoon(0);
-    return { pauseMs: 0, wire: () => connection.wire() };
+    return { isQuick: true, wire: () => connection.wire() };
   }
 
   close(): void {

@@ -15,7 +15,8 @@ export interface ValkeyLink {
 }
 
 export interface Detour {
-  readonly pauseMs: number;
+  /** Whether it is known where the call goes, so that it need not wait. */
+  readonly isQuick: boolean;
   wire(): Promise<ValkeyAsker>;
 }
 
