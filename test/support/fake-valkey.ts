@@ -13,9 +13,9 @@ export type Ignore = (command: string) => boolean;
  */
 export class FakeValkey {
   readonly sets = new Map<string, Set<string>>();
-  /** The first commands of all connections, in lower case. */
-  readonly received: string[] = [];
   connections = 0;
+  /** How many bytes it was sent. */
+  bytes = 0;
   bend: Bend = (_, reply) => reply;
   ignore: Ignore = () => false;
   readonly #sockets = new Set<Socket>();
@@ -71,10 +71,10 @@ export class FakeValkey {
     };
     socket.setEncoding('latin1').on('data', (data) => {
       text += data;
+      this.bytes += data.length;
       for (let read = readCommand(text); read; read = readCommand(text)) {
         text = text.slice(read.end);
         const command = (read.words[0] ?? '').toLowerCase();
-        this.received.push(command);
         if (this.ignore(command)) continue;
         const sent = this.bend(command, answer(read.words));
         if (sent !== '') socket.write(sent);
