@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import ioredis6 from 'ioredis';
 import ioredis5 from 'ioredis5';
@@ -198,6 +199,41 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
   afterEach(async () => {
     await Promise.all(open.splice(0).map((store) => store.close()));
     await server().admin.call('ACL', 'DELUSER', 'few');
+  });
+
+  for (const blockedMs of [700, 3_000]) {
+    it(`calls whose answers lay in the socket while the process was blocked for ${blockedMs} ms are answered`, async () => {
+      const store = storeWith();
+      await store.appendLabels('s', ['a']);
+      const before = await server().admin.info('stats');
+      const calls = Array.from({ length: 50 }, () => store.loadLabels('s'));
+      // once before they are sent, and once after
+      for (const pause of [0, 1]) {
+        if (pause) await new Promise((resolve) => setImmediate(resolve));
+        for (const until = performance.now() + blockedMs / 2; performance.now() < until; );
+      }
+      for (const labels of await Promise.all(calls)) expect(labels).to.deep.equal(['a']);
+      const connections = (text: string): string | undefined => /total_connections_received:(\d+)/.exec(text)?.[1];
+      expect(connections(await server().admin.info('stats'))).to.equal(connections(before));
+    });
+  }
+
+  it('TCP asks after some seconds of silence whether the server is there', async function () {
+    if (process.platform !== 'linux') return this.skip();
+    const store = storeWith();
+    await store.loadLabels('s');
+    await eventually(() => {
+      // columns of proc(5): local and remote address, state 1 (established), queues, then the timer: 2 is keep-alive
+      const port = server().port.toString(16).toUpperCase().padStart(4, '0');
+      const ours = readFileSync('/proc/net/tcp', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`:${port} 01 `));
+      const timers = ours.map((line) => /:\w+ 01 \w+:\w+ (\w+):(\w+)/.exec(line));
+      const seconds = timers.flatMap((timer) =>
+        timer?.[1] === '02' ? [Number.parseInt(timer[2] ?? '', 16) / 100] : [],
+      );
+      expect(seconds.some((left) => left <= 5.5)).to.equal(true);
+    });
   });
 
   it('each call has one probe, an ECHO', async () => {
