@@ -20,9 +20,11 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
- * Connects at the first call. A load is one round trip; an append is one atomic union in one round trip.
+ * Connects at the first call, on connections that nobody else has. A load is one round trip; an append is one atomic
+ * union in one round trip. A reply counts only once a probe behind it was answered, which proves that it belongs here.
  *
- * The first connection asks once whether the server is fit to keep labels; see {@link ValkeySessionStore.check}.
+ * Each connection asks once whether the server is fit to keep labels, and raises what is new since the one before; see
+ * {@link ValkeySessionStore.check}.
  *
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
  * `store.tls_failed`, `store.certificate_*` (no connection, and why), `store.not_permitted` (the ACL), `store.timeout`
