@@ -5,11 +5,12 @@ import { askingFirst } from './cluster-asking.js';
 import { ClusterMap } from './cluster-map.js';
 import { addressIn, type ClusterSettings, clusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
 import { slotOf } from './cluster-slot.js';
-import { type ConnectionFailure, noConnection } from './connection-failure.js';
+import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
 import { ConnectionWaiters } from './connection-waiters.js';
+import { ErrorReply, type Reply } from './resp-parser.js';
 import type { ClusterClient } from './valkey-client.js';
 import { closed, ValkeyConnection } from './valkey-connection.js';
-import { redirectIn } from './valkey-faults.js';
+import { redirectIn, replyError } from './valkey-faults.js';
 import type { Detour, OnConnected, ValkeyLink } from './valkey-link.js';
 import { requestOf } from './valkey-request.js';
 import type { ValkeyAsker } from './valkey-wire.js';
@@ -42,6 +43,8 @@ export class ClusterLink implements ValkeyLink {
   /** Nodes that have no slot in the map, but were named by a redirect. */
   readonly #guests = new Set<string>();
   #map: ClusterMap | undefined;
+  /** Why the last node that was asked for the map told none. */
+  #refusal: ConnectionFailure | undefined;
   #state: 'idle' | 'asking' | 'settled' | 'closed' = 'idle';
   #again: NodeJS.Timeout | undefined;
 
@@ -108,7 +111,7 @@ export class ClusterLink implements ValkeyLink {
   #failureFor(key: string | undefined): ConnectionFailure | undefined {
     const owner = this.#ownerOf(key);
     const nodes = owner ? [owner] : [...this.#nodes.values()];
-    return nodes.find(({ connection }) => connection.failure)?.connection.failure;
+    return nodes.find(({ connection }) => connection.failure)?.connection.failure ?? this.#refusal;
   }
 
   #readyNodes(): Node[] {
@@ -143,9 +146,10 @@ export class ClusterLink implements ValkeyLink {
   async #refresh(): Promise<void> {
     this.#state = 'asking';
     const asking = this.#readyNodes().map(async ({ address, connection }) => {
-      const replies = await connection.wireNow()?.ask(WHERE_ARE_SLOTS);
-      const map = ClusterMap.from(replies?.[0], address, this.#settings.reachable);
-      return map ?? Promise.reject(new Error('The node knows no slots.'));
+      const [reply] = (await connection.wireNow()?.ask(WHERE_ARE_SLOTS)) ?? [];
+      const map = ClusterMap.from(reply, address, this.#settings.reachable);
+      this.#refusal = map ? undefined : refusalIn(reply);
+      return map ?? Promise.reject(new Error('The node told no slots.'));
     });
     const noAnswer = (): Error => new Error('No node of the cluster told its slots in time.');
     const map = await withDeadline(() => Promise.any(asking), this.#timeouts.commandTimeoutMs, noAnswer).catch(
@@ -188,4 +192,10 @@ export class ClusterLink implements ValkeyLink {
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
+}
+
+/** Why a node told no map of the slots. */
+function refusalIn(reply: Reply | undefined): ConnectionFailure {
+  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? replyError(reply.text) : undefined);
+  return code === 'store.unavailable' ? { code, reason: 'no node told the slots of the cluster' } : { code, reason };
 }

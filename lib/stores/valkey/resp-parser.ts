@@ -31,7 +31,6 @@ const NOTHING = Buffer.alloc(0);
 const MAX_LINE_BYTES = 65_536;
 /** The longest bulk string that Valkey itself takes by default. */
 const MAX_BULK_BYTES = 536_870_912;
-const MAX_ITEMS = 1_048_576;
 const MAX_DEPTH = 8;
 
 /**
@@ -120,7 +119,7 @@ export class RespParser {
       this.#take(length === 0 ? [] : null, end + 2);
       return;
     }
-    if (length > MAX_ITEMS || this.#frames.length === MAX_DEPTH) throw malformed();
+    if (this.#frames.length === MAX_DEPTH) throw malformed();
     this.#frames.push({ items: [], missing: length });
     this.#at = end + 2;
     this.#neededBytes = 1;

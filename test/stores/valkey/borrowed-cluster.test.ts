@@ -253,6 +253,25 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     for (const session of sessions) expect(await store.loadLabels(session)).to.deep.equal(['a']);
   });
 
+  it('a user who may not ask for the slots is told so', async () => {
+    await settled();
+    const login = { username: 'few', password: 'pass' };
+    await node(1).admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>pass', '~taint:v1:*', '+smembers', '+sadd');
+    try {
+      const store = storeWith(
+        ioredis6.Cluster as unknown as ClusterClass,
+        {},
+        { lazyConnect: true, redisOptions: login },
+      );
+      await eventually(async () => {
+        const error = await rejectionOf(store.loadLabels(sessions[0]));
+        expect(error).to.have.property('code', 'store.not_permitted');
+      });
+    } finally {
+      await node(1).admin.call('ACL', 'DELUSER', 'few');
+    }
+  });
+
   it('a replica as the only startup node is enough', async () => {
     await settled();
     const { successor } = await pair();
