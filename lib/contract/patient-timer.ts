@@ -4,9 +4,9 @@ import { clearImmediate, clearTimeout, now, setImmediate, setTimeout } from './c
 const LATE_MS = 10;
 
 /**
- * A timer for the verdict that somebody else was too slow. A process that blocks its own event loop finds the timer
+ * A timer for the verdict that another process was too slow. A process that blocks its own event loop finds the timer
  * over before it has read the answers that came meanwhile, and what it had to send left late. So a timer that is late
- * gives the others as much time again, once, and every verdict comes after a look at the sockets.
+ * gives the other as much time again, once, and every verdict comes after a look at the sockets.
  * It never keeps the process alive.
  */
 export class PatientTimer {
@@ -28,7 +28,7 @@ export class PatientTimer {
     return this.#state !== 'stopped';
   }
 
-  /** Counts from now, whatever was counted before. */
+  /** Begins to count, also if it was counting. */
   start(ms: number): void {
     this.stop();
     this.#wait(ms, 'counting');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
-/** Makes of a reply what is sent; an empty text is no reply. */
+/** Changes a reply before it is sent; an empty text means that none is sent. */
 export type Bend = (command: string, reply: string) => string;
 
 /** A command that is neither executed nor answered. */

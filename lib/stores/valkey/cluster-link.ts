@@ -2,15 +2,14 @@ import { clearTimeout, now, setTimeout } from '../../contract/clock.js';
 import { withDeadline } from '../../contract/deadline.js';
 import type { AplSessionError } from '../../contract/errors.js';
 import { askingFirst } from './cluster-asking.js';
-import { ClusterMap } from './cluster-map.js';
+import { ClusterMap, refusalIn } from './cluster-map.js';
 import { addressIn, type ClusterSettings, clusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
 import { slotOf } from './cluster-slot.js';
-import { type ConnectionFailure, connectionFailureOf, noConnection } from './connection-failure.js';
+import { type ConnectionFailure, noConnection } from './connection-failure.js';
 import { ConnectionWaiters } from './connection-waiters.js';
-import { ErrorReply, type Reply } from './resp-parser.js';
 import type { ClusterClient } from './valkey-client.js';
 import { closed, ValkeyConnection } from './valkey-connection.js';
-import { redirectIn, replyError } from './valkey-faults.js';
+import { redirectIn } from './valkey-faults.js';
 import type { Detour, OnConnected, ValkeyLink } from './valkey-link.js';
 import { requestOf } from './valkey-request.js';
 import type { ValkeyAsker } from './valkey-wire.js';
@@ -42,6 +41,7 @@ export class ClusterLink implements ValkeyLink {
   readonly #waiters = new ConnectionWaiters();
   /** Nodes that have no slot in the map, but were named by a redirect. */
   readonly #guests = new Set<string>();
+  readonly #announced = new WeakSet<ValkeyAsker>();
   #map: ClusterMap | undefined;
   /** Why the last node that was asked for the map told none. */
   #refusal: ConnectionFailure | undefined;
@@ -55,7 +55,10 @@ export class ClusterLink implements ValkeyLink {
   }
 
   wireNow(key: string | undefined): ValkeyAsker | undefined {
-    if (key === undefined) return this.#readyNodes()[0]?.connection.wireNow();
+    if (key === undefined)
+      return this.#readyNodes()
+        .find((node) => this.#isPrimary(node))
+        ?.connection.wireNow();
     const name = this.#map?.primaryOf(slotOf(key));
     return name === undefined ? undefined : this.#nodes.get(name)?.connection.wireNow();
   }
@@ -77,7 +80,7 @@ export class ClusterLink implements ValkeyLink {
 
   detour(error: unknown, key: string | undefined): Detour | undefined {
     const redirect = redirectIn(error);
-    if (!redirect || key === undefined) return undefined;
+    if (!redirect || key === undefined || this.#isClosed()) return undefined;
     if (redirect.kind === 'later') {
       this.#refreshSoon(0);
       return { isQuick: false, wire: () => this.wire(key) };
@@ -123,8 +126,8 @@ export class ClusterLink implements ValkeyLink {
     const known = this.#nodes.get(name);
     if (known) return known;
     const connection = new ValkeyConnection(this.#settings.source(address), this.#timeouts.connectTimeoutMs, {
-      onConnected: (wire) => {
-        this.#onConnected(wire, name);
+      onConnected: () => {
+        this.#announcePrimaries();
         if (this.#map) this.#waiters.resolveAll();
         else this.#refreshSoon(0);
       },
@@ -134,6 +137,20 @@ export class ClusterLink implements ValkeyLink {
     this.#nodes.set(name, node);
     connection.start();
     return node;
+  }
+
+  #isPrimary({ address }: Node): boolean {
+    return this.#map?.primaries.has(nameOf(address)) ?? false;
+  }
+
+  /** A replica is connected to for the map alone. */
+  #announcePrimaries(): void {
+    for (const node of this.#readyNodes()) {
+      const wire = node.connection.wireNow();
+      if (!wire || this.#announced.has(wire) || !this.#isPrimary(node)) continue;
+      this.#announced.add(wire);
+      this.#onConnected(wire, nameOf(node.address));
+    }
   }
 
   #refreshSoon(ms: number): void {
@@ -159,6 +176,7 @@ export class ClusterLink implements ValkeyLink {
     this.#state = 'settled';
     this.#map = map ?? this.#map;
     this.#openWanted();
+    this.#announcePrimaries();
     if (map) this.#waiters.resolveAll();
     if (this.#isTroubled()) this.#refreshSoon(TROUBLED_MAP_MS);
   }
@@ -192,10 +210,4 @@ export class ClusterLink implements ValkeyLink {
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
-}
-
-/** Why a node told no map of the slots. */
-function refusalIn(reply: Reply | undefined): ConnectionFailure {
-  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? replyError(reply.text) : undefined);
-  return code === 'store.unavailable' ? { code, reason: 'no node told the slots of the cluster' } : { code, reason };
 }

@@ -1,5 +1,7 @@
 import { type ClusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
-import type { Reply } from './resp-parser.js';
+import { type ConnectionFailure, connectionFailureOf } from './connection-failure.js';
+import { ErrorReply, type Reply } from './resp-parser.js';
+import { replyError } from './valkey-faults.js';
 
 const SLOTS = 16_384;
 
@@ -50,4 +52,10 @@ function addressOf(node: Reply, asked: NodeAddress): NodeAddress[] {
   // '?' is what Valkey says for a host name that it was not told
   if (host === '?' || typeof port !== 'number' || port <= 0) return [];
   return [{ host: typeof host === 'string' && host !== '' ? host : asked.host, port }];
+}
+
+/** Why a node told no map of the slots. */
+export function refusalIn(reply: Reply | undefined): ConnectionFailure {
+  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? replyError(reply.text) : undefined);
+  return code === 'store.unavailable' ? { code, reason: 'no node told the slots of the cluster' } : { code, reason };
 }

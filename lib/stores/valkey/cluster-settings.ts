@@ -72,7 +72,7 @@ function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } 
   }
   const text = String(node);
   const address = text.includes('://') ? text : `redis://${text}`;
-  if (!URL.canParse(address)) throw invalidClient('has a startup node that is no address');
+  if (!URL.canParse(address)) throw invalidClient('has a startup node without an address');
   const url = new URL(address);
   const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
   return { host: url.hostname || DEFAULT.host, port: Number(url.port) || DEFAULT.port, login: { username, password } };
@@ -81,9 +81,16 @@ function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } 
 function natMapper(natMap: unknown): ClusterSettings['reachable'] {
   return (address) => {
     const name = nameOf(address);
-    const mapped: unknown =
-      typeof natMap === 'function' ? natMap(name) : (natMap as Record<string, unknown> | null | undefined)?.[name];
-    const { host, port } = (mapped ?? {}) as { host?: unknown; port?: unknown };
+    const { host, port } = (mapped(natMap, name) ?? {}) as { host?: unknown; port?: unknown };
     return typeof host === 'string' && host !== '' && Number(port) > 0 ? { host, port: Number(port) } : address;
   };
+}
+
+function mapped(natMap: unknown, name: string): unknown {
+  try {
+    return typeof natMap === 'function' ? natMap(name) : (natMap as Record<string, unknown> | undefined)?.[name];
+  } catch {
+    // the caller's own function; without its answer the node is where the others say
+    return undefined;
+  }
 }

@@ -7,7 +7,7 @@ export class StatusReply {
   }
 }
 
-/** `-text`: an error. It is no `Error`, because making one of those for an answer that is expected would cost too much. */
+/** `-text`: an error. Not an `Error` of the language, which would cost too much where the answer is expected. */
 export class ErrorReply {
   readonly text: string;
 
@@ -34,8 +34,8 @@ const MAX_BULK_BYTES = 536_870_912;
 const MAX_DEPTH = 8;
 
 /**
- * Reads RESP2, the only protocol that the store asks for: five types, each strictly. Whatever else arrives, a type of
- * RESP3 included, ends the connection: the place of a reply that cannot be read is not known.
+ * Reads RESP2, the only protocol that the store asks for: five types, each strictly. Anything else, a type of
+ * RESP3 too, ends the connection: the place of a reply that cannot be read is not known.
  */
 export class RespParser {
   readonly #onReply: (reply: Reply) => void;
@@ -58,7 +58,7 @@ export class RespParser {
     this.#stopped = true;
   }
 
-  /** @throws Error for what is no RESP2; it holds nothing of what was read */
+  /** @throws Error for bytes that do not fit RESP2; its message does not repeat them */
   write(bytes: Buffer): void {
     this.#heldBytes += bytes.length;
     this.#parts.push(bytes);
@@ -157,5 +157,5 @@ export class RespParser {
 }
 
 function malformed(): Error {
-  return new Error('What the server sent is no RESP2.');
+  return new Error('The server did not answer in RESP2.');
 }

@@ -15,13 +15,13 @@ const WHO_ARE_YOU = requestOf(['hello']);
 export class RoleCheck {
   #question: Question | undefined;
 
-  /** Rejects if the server is no primary after the reads before the next `ask`. */
+  /** Rejects unless the server is a primary after the reads before the next `ask`. */
   wait(): Promise<void> {
     this.#question ??= newQuestion();
     return this.#question.answer;
   }
 
-  /** Asks, if anybody waits. */
+  /** Asks, if a read waits. */
   ask(wire: { ask(request: ValkeyRequest): Promise<readonly Reply[]> }): void {
     const question = this.#question;
     if (!question) return;

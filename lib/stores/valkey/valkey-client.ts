@@ -93,7 +93,7 @@ function assertVerified(name: string, tls: unknown): void {
   const { rejectUnauthorized, checkServerIdentity } = (tls ?? {}) as Record<string, unknown>;
   if (rejectUnauthorized !== undefined && rejectUnauthorized !== true) {
     throw invalidClient(
-      `has ${name}.rejectUnauthorized: false, so anybody could answer in place of Valkey; give ${name}.ca the authority of its certificate`,
+      `has ${name}.rejectUnauthorized: false, so any server could answer in place of Valkey; give ${name}.ca the authority of its certificate`,
     );
   }
   if (checkServerIdentity !== undefined) {

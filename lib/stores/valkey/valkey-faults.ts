@@ -58,7 +58,7 @@ export function countsIn(replies: readonly Reply[]): readonly Reply[] {
   const executed = replies.at(-1);
   const said = replies.slice(0, -1).flatMap((reply) => (reply instanceof ErrorReply ? [reply.text] : []));
   if (executed instanceof ErrorReply) throw replyError(executed.text, said);
-  // what was refused, or executed on its own, is no transaction
+  // a command that was refused, or executed on its own, is not part of a transaction
   const isWhole = replies.slice(0, -1).every((reply) => reply instanceof StatusReply);
   if (!isWhole || !Array.isArray(executed)) throw replyError(said[0] ?? 'ERR The transaction was discarded.');
   for (const reply of executed) resultOf(reply);

@@ -20,7 +20,7 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
- * Connects at the first call, on connections that nobody else has. A load is one round trip; an append is one atomic
+ * Connects at the first call, on connections of its own. A load is one round trip; an append is one atomic
  * union in one round trip. A reply counts only once a probe behind it was answered, which proves that it belongs here.
  *
  * Each connection asks once whether the server is fit to keep labels, and raises what is new since the one before; see

@@ -6,7 +6,7 @@ export interface Dialled {
   /** The socket, connected or connecting. */
   readonly socket: Promise<Socket>;
 
-  /** Ends whatever was opened for it, the socket included. May be called more than once. */
+  /** Ends all that was opened for it, the socket included. May be called more than once. */
   release(): void;
 }
 

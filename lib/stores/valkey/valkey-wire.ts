@@ -28,9 +28,9 @@ export type OnLost = (error: unknown) => void;
 export type ValkeyAsker = Pick<ValkeyWire, 'ask' | 'askUnproven' | 'stillPrimary' | 'giveUp'>;
 
 /**
- * A connection that nobody else writes to. Replies have no address in RESP: the first belongs to the first command, and
+ * A connection that only the store writes to. Replies have no address in RESP: the first belongs to the first command, and
  * one too many or too few would give each session the labels of another. So behind each request goes a probe that only
- * its own place can answer, and nothing is released before that answer has come. Whatever else comes ends the
+ * its own place can answer, and nothing is released before that answer has come. Any other answer ends the
  * connection, with all that waits on it.
  */
 export class ValkeyWire {

@@ -218,14 +218,14 @@ for (const [name, ClientClass] of CLIENTS) {
           await move();
           for (let load = 0; load < 3; load += 1) expect(await store.loadLabels('s')).to.deep.equal(['before']);
           await store.appendLabels('s', ['after']);
-          // the next connection is no other one
+          // the next connection is the same
           await server().admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
           await eventually(async () => expect(await store.loadLabels('s')).to.have.members(['before', 'after']));
           expect(await server().admin.scard(`taint:v1:${sha256Hex('s')}`)).to.equal(2);
         });
       }
 
-      it('a password that the app gives the client is that of the next connection', async () => {
+      it('a password that the app gives the client is used for the next connection', async () => {
         await server().admin.call('ACL', 'SETUSER', 'rotating', 'reset', 'on', '>first', '~*', '+@all');
         start({ username: 'rotating', password: 'first' });
         await store.appendLabels('s', ['a']);
@@ -274,7 +274,7 @@ for (const [name, ClientClass] of CLIENTS) {
         options: { sentinels: [{ host: '127.0.0.1', port: 26_379 }], name: 'labels' },
       },
       { what: 'that trusts any certificate', options: { tls: { rejectUnauthorized: false } } },
-      { what: 'that trusts what is no boolean', options: { tls: { rejectUnauthorized: 0 } } },
+      { what: 'that trusts by a number', options: { tls: { rejectUnauthorized: 0 } } },
       { what: 'that checks names itself', options: { tls: { checkServerIdentity: () => undefined } } },
       { what: 'that trusts any Sentinel', options: { sentinelTLS: { rejectUnauthorized: false } } },
     ]) {

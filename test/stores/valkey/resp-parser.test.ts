@@ -78,7 +78,7 @@ describe('RespParser', () => {
     `+${'a'.repeat(70_000)}`,
   ]) {
     it(`refuses ${JSON.stringify(text.slice(0, 30))}, and does not repeat it`, () => {
-      expect(() => parsed([Buffer.from(text)])).to.throw(/^What the server sent is no RESP2\.$/);
+      expect(() => parsed([Buffer.from(text)])).to.throw(/^The server did not answer in RESP2\.$/);
     });
   }
 

@@ -41,7 +41,7 @@ describeWithSecureValkey('NODE_TLS_REJECT_UNAUTHORIZED=0 switches off no check o
     expect(await outcomes(new CertificateAuthority('Another').cert)).to.deep.equal(refused);
   });
 
-  it('that of the right one is accepted', async function () {
+  it('a certificate of the right authority is accepted', async function () {
     this.timeout(20_000);
     expect(await outcomes(server().authority.cert)).to.deep.equal(Array.from({ length: 4 }, () => 'loaded'));
   });

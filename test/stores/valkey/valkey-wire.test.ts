@@ -142,7 +142,7 @@ describe('a wire: replies that are out of step, under load', () => {
     }
   }
 
-  it('G5: an append that the server never got is not acknowledged, whatever its neighbours are answered', async () => {
+  it('G5: an append that the server never got is not acknowledged, and neither are its neighbours', async () => {
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}`, retry: false, commandTimeoutMs: 200 });
     await store.loadLabels('s0');
     let ignored = false;
@@ -162,7 +162,7 @@ describe('a wire: replies that are out of step, under load', () => {
     ['an error', '-ERR\r\n'],
     ['bytes that are no RESP', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ] as const) {
-    it(`${what} that nobody asked for gives the connection up, and costs no call`, async () => {
+    it(`${what} that was not asked for gives the connection up, and costs no call`, async () => {
       const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}`, connectTimeoutMs: 1_000 });
       await store.loadLabels('s0');
       fake.say(text);
@@ -174,7 +174,7 @@ describe('a wire: replies that are out of step, under load', () => {
     });
   }
 
-  it('a set that holds what is no string fails closed', async () => {
+  it('a set that holds a number fails closed', async () => {
     fake.bend = (command, reply) => (command === 'smembers' ? array([bulk('L'), ':1\r\n']) : reply);
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
     expect(await rejectionOf(store.loadLabels('s0'))).to.have.property('code', 'store.unavailable');
