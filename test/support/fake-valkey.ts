@@ -97,6 +97,9 @@ export class FakeValkey {
         return set ? ':1\r\n' : ':0\r\n';
       case 'echo':
         return bulk(key);
+      case 'cluster':
+        // it has all slots
+        return array([array([':0\r\n', ':16383\r\n', array([bulk('127.0.0.1'), `:${this.port}\r\n`])])]);
       case 'info':
       case 'config':
         return '-NOPERM The user has no permissions to run the command\r\n';

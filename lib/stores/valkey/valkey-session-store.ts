@@ -86,6 +86,7 @@ export class ValkeySessionStore implements SessionStore {
    */
   async check(): Promise<readonly StoreFinding[]> {
     const { findings, alarms } = await this.#caller.call({ name: 'check', command: checkServer });
+    this.#remember('', alarms);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
   }
@@ -127,11 +128,15 @@ export class ValkeySessionStore implements SessionStore {
   /** A connection stays quiet about what the one before it, or another server of a cluster, has found too. */
   #raiseNews(alarms: readonly SelfCheckAlarm[], server: string): void {
     const known = new Set([...this.#warnings.values()].flat());
+    this.#remember(server, alarms);
+    for (const alarm of alarms) if (!known.has(alarm.error)) this.#raise(alarm);
+  }
+
+  #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
     this.#warnings.set(
       server,
       alarms.map(({ error }) => error),
     );
-    for (const alarm of alarms) if (!known.has(alarm.error)) this.#raise(alarm);
   }
 
   #raiseRefreshFailure(error: string): void {

@@ -185,6 +185,16 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     ]);
   });
 
+  it('what check() has raised is not raised again by the next connection', async () => {
+    proxy.latencyMs = 1;
+    const { store, alarms } = storeWith({ endpoint: proxy.url });
+    await store.loadLabels('s');
+    await configure({ appendonly: 'no' });
+    await store.check();
+    await reconnect(store);
+    expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_store_not_durable']);
+  });
+
   it('adds nothing to requests, and leaves with the first command: no round trip of its own', async () => {
     const { store } = storeWith({ endpoint: proxy.url });
     await store.loadLabels('s');

@@ -19,11 +19,20 @@ const withClient =
     const client = new Client({ port, host: '127.0.0.1', lazyConnect: true });
     return { options: { client }, end: () => client.disconnect() };
   };
+const withCluster =
+  (Cluster: typeof ioredis6.Cluster): Connect =>
+  (port) => {
+    const client = new Cluster([{ port, host: '127.0.0.1' }], { lazyConnect: true });
+    return { options: { client }, end: () => client.disconnect() };
+  };
 const CONNECTIONS: ReadonlyArray<readonly [name: string, connect: Connect]> = [
   ['an endpoint', (port) => ({ options: { endpoint: `127.0.0.1:${port}` }, end() {} })],
   ['a client of ioredis 6', withClient(ioredis6.default)],
   ['a client of ioredis 5', withClient(ioredis5.default)],
   ['a client of iovalkey', withClient(iovalkey.default)],
+  ['a cluster client of ioredis 6', withCluster(ioredis6.Cluster)],
+  ['a cluster client of ioredis 5', withCluster(ioredis5.Cluster as unknown as typeof ioredis6.Cluster)],
+  ['a cluster client of iovalkey', withCluster(iovalkey.Cluster as unknown as typeof ioredis6.Cluster)],
 ];
 
 /** What is sent in the place of one reply. A late reply comes behind the next one. */
@@ -96,7 +105,7 @@ describe('a wire: replies that are out of step, under load', () => {
             ...where,
             ...options,
             connectTimeoutMs: 1_000,
-            commandTimeoutMs: 200,
+            commandTimeoutMs: 100,
           });
           const seen = { loads: 0, appends: 0, faults: 0, lastFaultMs: 0, lastFailureMs: 0 };
           const wrong: string[] = [];
