@@ -7,6 +7,7 @@ import { addressIn, type ClusterSettings, clusterSettings, type NodeAddress, nam
 import { slotOf } from './cluster-slot.js';
 import { type ConnectionFailure, noConnection } from './connection-failure.js';
 import { ConnectionWaiters } from './connection-waiters.js';
+import type { Reply } from './resp-parser.js';
 import type { ClusterClient } from './valkey-client.js';
 import { closed, ValkeyConnection } from './valkey-connection.js';
 import { redirectIn } from './valkey-faults.js';
@@ -162,16 +163,8 @@ export class ClusterLink implements ValkeyLink {
   /** Takes the map of the first node that tells one. */
   async #refresh(): Promise<void> {
     this.#state = 'asking';
-    const asking = this.#readyNodes().map(async ({ address, connection }) => {
-      const [reply] = (await connection.wireNow()?.ask(WHERE_ARE_SLOTS)) ?? [];
-      const map = ClusterMap.from(reply, address, this.#settings.reachable);
-      this.#refusal = map ? undefined : refusalIn(reply);
-      return map ?? Promise.reject(new Error('The node told no slots.'));
-    });
-    const noAnswer = (): Error => new Error('No node of the cluster told its slots in time.');
-    const map = await withDeadline(() => Promise.any(asking), this.#timeouts.commandTimeoutMs, noAnswer).catch(
-      () => undefined,
-    );
+    const asking = this.#readyNodes().map((node) => this.#askForMap(node));
+    const map = await Promise.any(asking).catch(() => undefined);
     if (this.#isClosed()) return;
     this.#state = 'settled';
     this.#map = map ?? this.#map;
@@ -179,6 +172,21 @@ export class ClusterLink implements ValkeyLink {
     this.#announcePrimaries();
     if (map) this.#waiters.resolveAll();
     if (this.#isTroubled()) this.#refreshSoon(TROUBLED_MAP_MS);
+  }
+
+  /** A node that is silent is left, as if a call had found that. */
+  async #askForMap({ address, connection }: Node): Promise<ClusterMap> {
+    const wire = connection.wireNow();
+    const silent = (): Error => {
+      wire?.giveUp('The server did not answer in time.');
+      return new Error('The node did not answer in time.');
+    };
+    const asking = async (): Promise<readonly Reply[]> => (await wire?.ask(WHERE_ARE_SLOTS)) ?? [];
+    const [reply] = await withDeadline(asking, this.#timeouts.commandTimeoutMs, silent);
+    const map = ClusterMap.from(reply, address, this.#settings.reachable);
+    this.#refusal = map ? undefined : refusalIn(reply);
+    if (!map) throw new Error('The node told no slots.');
+    return map;
   }
 
   #isTroubled(): boolean {
