@@ -31,6 +31,7 @@ export function clientSource(client: SingleClient): ValkeySource {
     scripts: undefined,
     himportFieldsets: undefined,
   });
+  // each copy makes its sockets with a connector of its own
   if (!isConnector(template.connector)) throw invalidClient('has no connector that the store could use');
   return {
     acceptsReplica: false,

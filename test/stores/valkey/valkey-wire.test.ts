@@ -183,6 +183,28 @@ describe('a wire: replies that are out of step, under load', () => {
     });
   }
 
+  it('a server that does not know HELLO, as a proxy may, is logged in to with AUTH', async () => {
+    const commands: string[] = [];
+    fake.bend = (command, reply) => {
+      commands.push(command);
+      return command === 'hello' ? "-ERR unknown command 'hello'\r\n" : reply;
+    };
+    const store = new ValkeySessionStore({
+      endpoint: `redis://user:hunter2@127.0.0.1:${fake.port}`,
+      connectTimeoutMs: 1_000,
+    });
+    expect(await store.loadLabels('s0')).to.deep.equal(['L0']);
+    expect(commands).to.include('auth');
+    await store.close();
+  });
+
+  it('a server that answers no probe is not used', async () => {
+    fake.bend = (command, reply) => (command === 'echo' ? '-NOPERM\r\n' : reply);
+    const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
+    expect(await rejectionOf(store.loadLabels('s0'))).to.have.property('code', 'store.unavailable');
+    await store.close();
+  });
+
   it('a set that holds a number fails closed', async () => {
     fake.bend = (command, reply) => (command === 'smembers' ? array([bulk('L'), ':1\r\n']) : reply);
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
