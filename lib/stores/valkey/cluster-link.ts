@@ -69,14 +69,16 @@ export class ClusterLink implements ValkeyLink {
     const failed = (): AplSessionError => noConnection(connectTimeoutMs, this.#failureFor(key));
     const deadline = now() + connectTimeoutMs;
     // the map may change meanwhile, and each new connection is announced to all, hence the loop
-    for (let leftMs = connectTimeoutMs; leftMs > 0; leftMs = deadline - now()) {
+    for (;;) {
       if (this.#isClosed()) throw closed();
       const wire = this.wireNow(key);
       if (wire) return wire;
+      // a pause of this process may have used the time up, but not that of the server
+      const leftMs = deadline - now();
+      if (leftMs <= 0) throw failed();
       if (this.#state === 'idle') this.#openWanted();
       await this.#waiters.wait(leftMs, failed);
     }
-    throw failed();
   }
 
   detour(error: unknown, key: string | undefined): Detour | undefined {

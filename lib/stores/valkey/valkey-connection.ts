@@ -50,14 +50,16 @@ export class ValkeyConnection implements ValkeyLink {
     const deadline = now() + this.#connectTimeoutMs;
     const failed = (): AplSessionError => noConnection(this.#connectTimeoutMs, this.#failure);
     // a connection may be lost between its announcement and the moment this goes on, hence the loop
-    for (let leftMs = this.#connectTimeoutMs; leftMs > 0; leftMs = deadline - now()) {
-      if (this.#state === 'closed') throw closed();
+    for (;;) {
+      if (this.#isClosed()) throw closed();
       const wire = this.wireNow();
       if (wire) return wire;
+      // a pause of this process may have used the time up, but not that of the server
+      const leftMs = deadline - now();
+      if (leftMs <= 0) throw failed();
       this.start();
       await this.#waiters.wait(leftMs, failed);
     }
-    throw failed();
   }
 
   /** Why there is no connection, if that is known. */

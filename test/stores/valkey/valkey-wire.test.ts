@@ -249,6 +249,16 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     });
   }
 
+  it('calls that wait for a connection while the process is blocked find it afterwards', async () => {
+    const store = storeWith({ connectTimeoutMs: 250 });
+    const calls = Array.from({ length: 50 }, () => store.loadLabels('s'));
+    for (let pause = 0; pause < 2; pause += 1) {
+      for (const until = performance.now() + 600; performance.now() < until; );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const labels of await Promise.all(calls)) expect(labels).to.deep.equal([]);
+  });
+
   it('TCP asks after some seconds of silence whether the server is there', async function () {
     if (process.platform !== 'linux') return this.skip();
     const store = storeWith();
