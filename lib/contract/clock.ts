@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import timers from 'node:timers';
 
-export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = timers;
 
 /** Milliseconds on the monotonic clock. */
 export const now: () => number = performance.now.bind(performance);

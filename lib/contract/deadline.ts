@@ -1,8 +1,9 @@
-import { clearTimeout, setTimeout } from './clock.js';
+import { PatientTimer } from './patient-timer.js';
 
 /**
- * Runs `operation` and rejects with `onTimeout()` if it has not settled after `timeoutMs`. A synchronous throw is a
- * rejection; what comes after the deadline is ignored. The timer never keeps the process alive.
+ * Runs `operation` and rejects with `onTimeout()` if it has not settled after `timeoutMs`, not counting a pause of this
+ * process. A synchronous throw is a rejection; what comes after the deadline is ignored. The timer never keeps the
+ * process alive.
  */
 export function withDeadline<T>(
   operation: () => PromiseLike<T>,
@@ -10,15 +11,15 @@ export function withDeadline<T>(
   onTimeout: () => Error,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(onTimeout()), timeoutMs);
-    timer.unref();
+    const timer = new PatientTimer(() => reject(onTimeout()), timeoutMs);
+    timer.start(timeoutMs);
     const fail = (error: unknown): void => {
-      clearTimeout(timer);
+      timer.stop();
       reject(error);
     };
     try {
       operation().then((value) => {
-        clearTimeout(timer);
+        timer.stop();
         resolve(value);
       }, fail);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-import { clearTimeout, microtask, now, setTimeout } from './clock.js';
+import { microtask, now } from './clock.js';
+import { PatientTimer } from './patient-timer.js';
 import { isPromiseLike } from './promise-like.js';
 
 /**
@@ -41,7 +42,8 @@ class Running extends AsyncResource implements Link {
 const TIMER_RESOLUTION_MS = 1;
 
 /**
- * The deadline of many calls that may all take equally long. They expire in the order in which they began, so one timer serves them
+ * The deadline of many calls that may all take equally long. It measures those who are to answer: a pause of this
+ * process is not counted against them, see {@link PatientTimer}. Calls expire in the order in which they began, so one timer serves them
  * all, and who waits is an object: a timer, a promise and some functions for each would be a good part of what a
  * request costs.
  */
@@ -50,7 +52,8 @@ export class Deadlines {
   readonly #errorOf: (name: string) => Error;
   /** Where the ring begins and ends. */
   readonly #ends: Link & { after: Link };
-  #timer: NodeJS.Timeout | undefined;
+  /** Runs while a call is under way, and until the time of the last one is over. */
+  readonly #timer: PatientTimer;
   /** Who waits until no call is under way. */
   #onIdle: Array<() => void> = [];
 
@@ -61,6 +64,7 @@ export class Deadlines {
     const ends = {} as Link;
     ends.before = ends;
     this.#ends = Object.assign(ends, { after: ends });
+    this.#timer = new PatientTimer(() => this.#expire(), timeoutMs);
   }
 
   /**
@@ -71,7 +75,7 @@ export class Deadlines {
   run<T>(call: TimedCall<T>): AsyncResource {
     // a whole number is no object of its own
     const running = new Running(call, Math.ceil(now()) + this.#timeoutMs, this.#ends);
-    this.#timer ??= this.#expireIn(this.#timeoutMs);
+    if (!this.#timer.running) this.#timer.start(this.#timeoutMs);
     const fail = (error: unknown): void => {
       if (this.#end(running)) call.onError(error);
     };
@@ -98,10 +102,6 @@ export class Deadlines {
     while (this.#first) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  #expireIn(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#expire(), ms).unref();
-  }
-
   /** The call that the timer was set for may be settled: calls leave the timer as it is. */
   #expire(): void {
     try {
@@ -114,9 +114,9 @@ export class Deadlines {
       }
     } finally {
       // also if a callback has thrown after all: that must not cost the others their deadline
-      clearTimeout(this.#timer);
       const next = this.#first;
-      this.#timer = next && this.#expireIn(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
+      if (next) this.#timer.start(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
+      else this.#timer.stop();
     }
   }
 

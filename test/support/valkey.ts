@@ -25,7 +25,7 @@ export interface TestValkey extends ValkeySignals {
   urlFor(username: string, password: string): string;
   /** Empties the database. */
   flush(): Promise<void>;
-  /** The commands that the server executes during `action`, without those with which clients introduce themselves. */
+  /** The commands that the server executes during `action`, without those with which clients introduce themselves, and without probes. */
   countCommands(action: () => Promise<unknown>): Promise<Record<string, number>>;
 }
 
@@ -123,8 +123,11 @@ async function closeFound(found: Found): Promise<void> {
   if ('server' in found) await found.server.close();
 }
 
-/** `hello`, `client|setinfo` and `info` are what ioredis sends on a new connection; the rest is this file's own. */
-const NOT_COUNTED = /^(hello|auth|select|client|info|ping|config|acl)\b/;
+/**
+ * `hello`, `client|setinfo` and `info` are what is sent on a new connection, `echo` is the probe behind each request; the
+ * rest is this file's own.
+ */
+const NOT_COUNTED = /^(echo|hello|auth|select|client|info|ping|config|acl)\b/;
 
 class OpenValkey implements TestValkey {
   readonly source: Source;

@@ -1,6 +1,7 @@
-import type { ValkeyClient } from './valkey-client.js';
+import type { Reply } from './resp-parser.js';
 import { demotionError } from './valkey-faults.js';
-import { askRole } from './valkey-role.js';
+import { requestOf, type ValkeyRequest } from './valkey-request.js';
+import { roleIn } from './valkey-role.js';
 
 interface Question {
   readonly answer: Promise<void>;
@@ -8,28 +9,27 @@ interface Question {
   readonly reject: (error: unknown) => void;
 }
 
+const WHO_ARE_YOU = requestOf(['hello']);
+
 /** Whether the server is a primary still, asked once for all the reads before it. */
 export class RoleCheck {
   #question: Question | undefined;
 
-  /** Rejects if the server is a replica after the reads before the next `ask`. */
+  /** Rejects unless the server is a primary after the reads before the next `ask`. */
   wait(): Promise<void> {
     this.#question ??= newQuestion();
     return this.#question.answer;
   }
 
-  /** Asks, if anybody waits; `onReplica` hears of a replica before they do. */
-  ask(client: ValkeyClient, onReplica?: (error: Error) => void): void {
+  /** Asks, if a read waits. */
+  ask(wire: { ask(request: ValkeyRequest): Promise<readonly Reply[]> }): void {
     const question = this.#question;
     if (!question) return;
     this.#question = undefined;
-    // a client with a queue would keep the question for later, when nobody waits for it
-    const asking = client.status === 'ready' ? askRole(client) : Promise.reject(new Error('The connection was lost.'));
-    asking.then((role) => {
-      if (role !== 'replica') return question.resolve();
-      const error = demotionError();
-      onReplica?.(error);
-      question.reject(error);
+    wire.ask(WHO_ARE_YOU).then(([reply]) => {
+      const role = roleIn(reply);
+      if (role === 'primary') return question.resolve();
+      question.reject(role === 'replica' ? demotionError() : new Error('The server did not tell its role.'));
     }, question.reject);
   }
 }

@@ -1,17 +1,24 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
-import { now } from '../../contract/clock.js';
+import { now, setTimeout } from '../../contract/clock.js';
 import { withDeadline } from '../../contract/deadline.js';
 import { Deadlines, type TimedCall } from '../../contract/deadlines.js';
 import { AplSessionError } from '../../contract/errors.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
-import type { ValkeyClient } from './valkey-client.js';
 import type { ValkeyConfig } from './valkey-config.js';
 import { isDemotion, isPassing, toStoreError } from './valkey-faults.js';
 import type { ValkeyLink } from './valkey-link.js';
+import type { ValkeyAsker } from './valkey-wire.js';
 
-type Command<T> = (client: ValkeyClient) => Promise<T>;
+/** A call of the store. Its command must be one that may be applied twice. */
+export interface ValkeyCall<T> {
+  readonly name: string;
+  /** What decides where a cluster keeps it. Without a key any server will do. */
+  readonly key?: string;
+  command(wire: ValkeyAsker): Promise<T>;
+}
 
+/** So often in a row a cluster may send a call on at once: two nodes that disagree would send it to and fro. */
+const QUICK_DETOURS = 3;
 const MIN_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 30;
 
@@ -19,47 +26,50 @@ const MAX_PAUSE_MS = 30;
 export class ValkeyCaller {
   /** The longest that a call may take, its retry included. */
   readonly deadlineMs: number;
-  readonly #connection: ValkeyLink;
+  readonly #link: ValkeyLink;
   readonly #config: ValkeyConfig;
   readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
-  constructor(
-    connection: ValkeyLink,
-    config: ValkeyConfig,
-    onCircuit: (state: SessionStoreCircuitChanged['state']) => void,
-  ) {
+  constructor(link: ValkeyLink, config: ValkeyConfig, onCircuit: (state: SessionStoreCircuitChanged['state']) => void) {
     this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
-    this.#connection = connection;
+    this.#link = link;
     this.#config = config;
-    this.#deadlines = new Deadlines(config.commandTimeoutMs, (operation) => {
-      connection.reset();
-      return new AplSessionError(
-        'store.timeout',
-        `Valkey did not answer the ${operation} within ${config.commandTimeoutMs} ms.`,
-      );
-    });
+    this.#deadlines = new Deadlines(
+      config.commandTimeoutMs,
+      (operation) =>
+        new AplSessionError(
+          'store.timeout',
+          `Valkey did not answer the ${operation} within ${config.commandTimeoutMs} ms.`,
+        ),
+    );
     if (config.circuitBreaker) this.#breaker = new ValkeyCircuitBreaker(config.circuitBreaker, onCircuit);
   }
 
-  /** Rejects with a store error only. The command must be one that may be applied twice. */
-  call<T>(operation: string, command: Command<T>): Promise<T> {
+  /** Rejects with a store error only. */
+  call<T>(call: ValkeyCall<T>): Promise<T> {
     const breaker = this.#breaker;
-    return breaker?.troubled
-      ? breaker.run(() => this.#callOrRetry(operation, command))
-      : this.#callOrRetry(operation, command, breaker);
+    return breaker?.troubled ? breaker.run(() => this.#callOrRetry(call)) : this.#callOrRetry(call, breaker);
   }
 
   /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
-  watch<T>(command: TimedCall<T>): void {
-    this.#deadlines.run(command);
+  watch<T>(call: TimedCall<T>, wire: ValkeyAsker): void {
+    this.#deadlines.run({
+      name: call.name,
+      start: () => call.start(),
+      onValue: (value) => call.onValue(value),
+      onError: (error) => {
+        leaveIfUseless(wire, error);
+        call.onError(error);
+      },
+    });
   }
 
-  #callOrRetry<T>(operation: string, command: Command<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
+  #callOrRetry<T>(call: ValkeyCall<T>, breaker?: ValkeyCircuitBreaker): Promise<T> {
     const startedMs = now();
-    return this.#attempt(operation, command).catch(async (error) => {
+    return this.#attempt(call).catch(async (error) => {
       try {
-        return await this.#afterFailure(operation, command, { error, startedMs });
+        return await this.#afterFailure(call, error, startedMs);
       } catch (failure) {
         breaker?.report(failure);
         throw failure;
@@ -67,37 +77,61 @@ export class ValkeyCaller {
     });
   }
 
-  #attempt<T>(operation: string, command: Command<T>): Promise<T> {
-    const now = this.#connection.readyNow();
-    if (now) return this.#deadlines.promise(operation, () => command(now));
-    return this.#connection.ready().then((client) => this.#deadlines.promise(operation, () => command(client)));
+  #attempt<T>(call: ValkeyCall<T>): Promise<T> {
+    const wire = this.#link.wireNow(call.key);
+    return wire ? this.#run(call, wire) : this.#link.wire(call.key).then((ready) => this.#run(call, ready));
   }
 
-  /** Tries again where that may help. If that fails as well, the first failure is what tells why. */
-  async #afterFailure<T>(
-    operation: string,
-    command: Command<T>,
-    { error, startedMs }: { readonly error: unknown; readonly startedMs: number },
-  ): Promise<T> {
-    this.#leaveReplica(error);
-    const failure = toStoreError(operation, error);
-    const leftMs = this.deadlineMs - (now() - startedMs);
-    const pauseMs = MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
-    if (!this.#config.retry || !isPassing(error) || pauseMs >= leftMs) throw failure;
-    const again = async (): Promise<T> => {
-      await delay(pauseMs, undefined, { ref: false });
-      return this.#attempt(operation, command);
-    };
-    try {
-      return await withDeadline(again, leftMs, () => failure);
-    } catch (secondError) {
-      this.#leaveReplica(secondError);
-      throw failure;
+  #run<T>(call: ValkeyCall<T>, wire: ValkeyAsker): Promise<T> {
+    return new Promise((onValue, reject) => {
+      this.#deadlines.run({
+        name: call.name,
+        start: () => call.command(wire),
+        onValue,
+        onError(error) {
+          leaveIfUseless(wire, error);
+          reject(error);
+        },
+      });
+    });
+  }
+
+  /**
+   * Goes where a cluster sends the call, and tries again once where that may help. If that fails as well, the first
+   * failure is what tells why.
+   */
+  async #afterFailure<T>(call: ValkeyCall<T>, firstError: unknown, startedMs: number): Promise<T> {
+    let error = firstError;
+    let failure = toStoreError(call.name, error);
+    let retried = !this.#config.retry;
+    for (let turn = 0; ; turn += 1) {
+      const detour = this.#link.detour?.(error, call.key);
+      if (!detour && (retried || !isPassing(error))) throw failure;
+      if (!detour) retried = true;
+      const isQuick = detour?.isQuick && turn < QUICK_DETOURS;
+      const pauseMs = isQuick ? 0 : MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
+      const leftMs = this.deadlineMs - (now() - startedMs);
+      if (pauseMs >= leftMs) throw failure;
+      const again = async (): Promise<T> => {
+        if (pauseMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, pauseMs).unref());
+        return detour ? this.#run(call, await detour.wire()) : this.#attempt(call);
+      };
+      try {
+        return await withDeadline(again, leftMs, () => failure);
+      } catch (nextError) {
+        error = nextError;
+        // that a cluster had sent the call elsewhere explains nothing
+        if (detour) failure = toStoreError(call.name, error);
+      }
     }
   }
+}
 
-  /** The next connection may lead to the new primary. */
-  #leaveReplica(error: unknown): void {
-    if (isDemotion(error)) this.#connection.reset();
+/** A connection that is silent, or leads to a replica: the next one may be better. */
+function leaveIfUseless(wire: ValkeyAsker, error: unknown): void {
+  if (error instanceof AplSessionError && error.code === 'store.timeout') {
+    wire.giveUp('The server did not answer in time.');
+  } else if (isDemotion(error)) {
+    wire.giveUp('The server is a replica.');
   }
 }

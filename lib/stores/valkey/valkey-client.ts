@@ -1,31 +1,41 @@
+import type { Socket } from 'node:net';
 import { AplSessionError } from '../../contract/errors.js';
 
-/** What the store needs of a client of ioredis 5 or 6, or of iovalkey. */
-export interface ValkeyClient {
-  readonly status: string;
-  readonly isCluster?: boolean;
-  readonly options: { readonly reconnectOnError?: ((error: Error) => unknown) | null | undefined };
-  connect(): Promise<unknown>;
-  disconnect(reconnect: boolean): void;
-  ping(): Promise<unknown>;
-  call(command: string, ...args: string[]): Promise<unknown>;
-  smembers(key: string): Promise<unknown>;
-  sadd(key: string, ...members: string[]): Promise<unknown>;
-  expire(key: string, seconds: number): Promise<unknown>;
-  multi(): ValkeyTransaction;
-  multi(options: { readonly pipeline: false }): Promise<unknown>;
-  exec(): Promise<unknown>;
-  on(event: string, listener: (...values: unknown[]) => void): unknown;
-  off(event: string, listener: (...values: unknown[]) => void): unknown;
+/** The options of a client of ioredis 5 or 6, or of iovalkey, that say where its server is and as whom to log in. */
+export interface ClientOptions {
+  readonly username?: unknown;
+  readonly password?: unknown;
+  readonly db?: unknown;
+  readonly tls?: unknown;
+  readonly sentinelTLS?: unknown;
+  readonly sentinels?: unknown;
+  readonly natMap?: unknown;
+  /** Of IP: 4 or 6. */
+  readonly family?: unknown;
 }
 
-export interface ValkeyTransaction {
-  sadd(key: string, ...members: string[]): ValkeyTransaction;
-  expire(key: string, seconds: number): ValkeyTransaction;
-  exec(): Promise<unknown>;
+/** What makes the sockets of a client. */
+export interface ClientConnector {
+  connect(onEvent: (type: string, error: Error) => void): Promise<Socket>;
+  disconnect(): void;
 }
 
-const METHODS = ['connect', 'disconnect', 'ping', 'call', 'smembers', 'sadd', 'expire', 'multi', 'on', 'off'] as const;
+/** A client for one server, or for the primary that Sentinel knows. */
+export interface SingleClient {
+  readonly isCluster?: false;
+  readonly options: ClientOptions;
+  duplicate(options?: object): SingleClient & { readonly connector?: ClientConnector };
+}
+
+export interface ClusterClient {
+  readonly isCluster: true;
+  readonly options: { readonly redisOptions?: ClientOptions; readonly natMap?: unknown };
+  readonly startupNodes?: unknown;
+}
+
+export type ValkeyClient = SingleClient | ClusterClient;
+
+const METHODS = ['connect', 'disconnect', 'duplicate', 'sendCommand', 'smembers', 'sadd', 'on', 'off'] as const;
 
 /** The options of a client that would make the store read or write something else. A cluster has some one level down. */
 interface RelevantOptions {
@@ -35,43 +45,64 @@ interface RelevantOptions {
   readonly sentinels?: unknown;
   readonly failoverDetector?: unknown;
   readonly scaleReads?: unknown;
-  readonly stringNumbers?: unknown;
+  readonly useSRVRecords?: unknown;
+  readonly tls?: unknown;
+  readonly sentinelTLS?: unknown;
+  readonly enableTLSForSentinelMode?: unknown;
   readonly redisOptions?: RelevantOptions;
 }
 
 /** @throws AplSessionError `config.invalid` for anything else than a client that reads and writes the primary as it is */
 export function assertUsableClient(client: unknown): asserts client is ValkeyClient {
-  const { status, options, ...methods } = pick(client);
-  if (typeof status !== 'string' || typeof options !== 'object' || !METHODS.every((name) => methods[name])) {
-    throw invalid('must be a client of ioredis 5 or 6, or of iovalkey');
+  const given = (client ?? {}) as Record<string, unknown>;
+  const { status, options } = given;
+  const isClient = METHODS.every((name) => typeof given[name] === 'function');
+  if (typeof status !== 'string' || typeof options !== 'object' || !isClient) {
+    throw invalidClient('must be a client of ioredis 5 or 6, or of iovalkey');
   }
   const outer = (options ?? {}) as RelevantOptions;
   if (outer.sentinels && !outer.failoverDetector) {
-    throw invalid(
+    throw invalidClient(
       'asks Sentinel without failoverDetector: true, so it would stay with the old primary for seconds after a failover',
     );
   }
-  for (const { keyPrefix, readOnly, role, scaleReads, stringNumbers } of [outer, outer.redisOptions ?? {}]) {
-    if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix !== '') {
-      throw invalid(
-        "has a keyPrefix of its own, which would hide the keys from other nodes; use the store's keyPrefix",
-      );
-    }
-    if (readOnly) throw invalid('is readOnly, so it would read from replicas, which lag behind');
-    if (role === 'slave') throw invalid("has role 'slave', so it would read from a replica, which lags behind");
-    if (scaleReads !== undefined && scaleReads !== 'master') {
-      throw invalid("reads from replicas, which lag behind; leave scaleReads at 'master'");
-    }
-    if (stringNumbers) throw invalid('has stringNumbers, so its counts are no numbers');
+  if (outer.useSRVRecords) {
+    throw invalidClient('finds its nodes by SRV records, which the store does not read; name the nodes');
+  }
+  for (const level of [outer, outer.redisOptions ?? {}]) {
+    assertPrimary(level);
+    assertVerified('tls', level.tls);
+    assertVerified('sentinelTLS', level.sentinelTLS);
   }
 }
 
-function pick(client: unknown): Record<string, unknown> {
-  const given = (client ?? {}) as Record<string, unknown>;
-  const methods = METHODS.map((name) => [name, typeof given[name] === 'function'] as const);
-  return { status: given['status'], options: given['options'], ...Object.fromEntries(methods) };
+function assertPrimary({ keyPrefix, readOnly, role, scaleReads }: RelevantOptions): void {
+  if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix !== '') {
+    throw invalidClient(
+      "has a keyPrefix of its own, which would hide the keys from other nodes; use the store's keyPrefix",
+    );
+  }
+  if (readOnly) throw invalidClient('is readOnly, so it would read from replicas, which lag behind');
+  if (role === 'slave') throw invalidClient("has role 'slave', so it would read from a replica, which lags behind");
+  if (scaleReads !== undefined && scaleReads !== 'master') {
+    throw invalidClient("reads from replicas, which lag behind; leave scaleReads at 'master'");
+  }
 }
 
-function invalid(fault: string): AplSessionError {
+function assertVerified(name: string, tls: unknown): void {
+  const { rejectUnauthorized, checkServerIdentity } = (tls ?? {}) as Record<string, unknown>;
+  if (rejectUnauthorized !== undefined && rejectUnauthorized !== true) {
+    throw invalidClient(
+      `has ${name}.rejectUnauthorized: false, so any server could answer in place of Valkey; give ${name}.ca the authority of its certificate`,
+    );
+  }
+  if (checkServerIdentity !== undefined) {
+    throw invalidClient(
+      `has a ${name}.checkServerIdentity of its own; say with ${name}.servername which name the certificate has`,
+    );
+  }
+}
+
+export function invalidClient(fault: string): AplSessionError {
   return new AplSessionError('config.invalid', `ValkeySessionStore: 'client' ${fault}.`);
 }

@@ -9,7 +9,7 @@ import { parseValkeyTls, tlsDetails, tlsSwitch, type ValkeyTls, type ValkeyTlsOp
 export interface ValkeySessionStoreOptions {
   /**
    * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Plain text is accepted for
-   * loopback only. Required, unless there is a `client`.
+   * loopback only: `localhost` whose peer is on another machine is given up before anything is said. Required, unless there is a `client`.
    */
   readonly endpoint?: string;
 
@@ -29,9 +29,10 @@ export interface ValkeySessionStoreOptions {
   readonly password?: ValkeyPassword;
 
   /**
-   * A client of ioredis 5 or 6, or of iovalkey, instead of an endpoint. It stays the caller's: its TLS, its login and
-   * its end. It must have no `keyPrefix` and must not read from replicas; with
-   * `sentinels` it needs `failoverDetector`.
+   * A client of ioredis 5 or 6, or of iovalkey, instead of an endpoint. The store opens connections of its own with the
+   * address, TLS, database and login that the client has at construction, and reads only `username` and `password` anew
+   * for each; `close()` ends them. The client itself is neither used nor touched. It must have no `keyPrefix`, must not
+   * read from replicas, and must check certificates; with `sentinels` it needs `failoverDetector`.
    */
   readonly client?: object;
 

@@ -20,7 +20,8 @@ export interface EndpointOptions {
   readonly password?: ValkeyPassword | undefined;
 }
 
-const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '::1']);
+/** What a name really leads to is looked at once connected, before anything is said. */
+const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 const DEFAULT_PORT = 6379;
 const SCHEME = /^[a-z]+:\/\//i;
 
@@ -41,7 +42,7 @@ export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions =
     throw invalid(endpoint, 'says redis://, which contradicts tls: use rediss://, or host:port with tls');
   }
   const tls = url.protocol === 'rediss:' || options.tls === true;
-  if (!tls && !LOOPBACK_HOSTS.has(host)) {
+  if (!tls && !LOOPBACK.test(host)) {
     throw invalid(endpoint, 'is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port');
   }
   const db = url.pathname.replace(/^\//, '');

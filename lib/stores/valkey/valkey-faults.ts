@@ -1,4 +1,5 @@
 import { AplSessionError, type AplSessionErrorCode } from '../../contract/errors.js';
+import { ErrorReply, type Reply, StatusReply } from './resp-parser.js';
 
 const DEMOTED = /^(READONLY|REDIRECT)\b/;
 const PASSING = /^(READONLY|REDIRECT|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
@@ -18,20 +19,60 @@ export function isPassing(error: unknown): boolean {
   return replies.length === 0 || replies.some((text) => PASSING.test(text));
 }
 
+/** Where a server of a cluster sends a call; `later` means that the cluster is not ready for it. */
+export type Redirect = { readonly kind: 'moved' | 'ask'; readonly address: string } | { readonly kind: 'later' };
+
+/** The redirect that a call was refused with, if it was. */
+export function redirectIn(error: unknown): Redirect | undefined {
+  for (const text of repliesIn(error)) {
+    const [, word, address] = /^(MOVED|ASK) \d+ (\S+)/.exec(text) ?? [];
+    if (word && address) return { kind: word === 'ASK' ? 'ask' : 'moved', address };
+    if (/^(CLUSTERDOWN|TRYAGAIN)\b/.test(text)) return { kind: 'later' };
+  }
+  return undefined;
+}
+
 /** What the server answered; for a transaction it discarded, what it said of each command. Empty if it did not answer. */
 function repliesIn(error: unknown): string[] {
   const { name, message, previousErrors = [] } = error as Error & { previousErrors?: readonly Error[] };
   return name === 'ReplyError' ? [message, ...previousErrors.map((previous) => previous.message)] : [];
 }
 
+/**
+ * The error that the server answered with.
+ * @param previous what it had said of the commands of a transaction that it then discarded
+ */
+export function replyError(text: string, previous: readonly string[] = []): Error {
+  const previousErrors = previous.map((message) => new Error(message));
+  return Object.assign(new Error(text), { name: 'ReplyError', ...(previous.length > 0 && { previousErrors }) });
+}
+
+/** The reply at this place; throws if it is an error. */
+export function resultOf(reply: Reply | undefined): unknown {
+  if (reply instanceof ErrorReply) throw replyError(reply.text);
+  return reply;
+}
+
+/** The two counts of a transaction of two commands; throws what was wrong with it. */
+export function countsIn(replies: readonly Reply[]): readonly Reply[] {
+  const executed = replies.at(-1);
+  const said = replies.slice(0, -1).flatMap((reply) => (reply instanceof ErrorReply ? [reply.text] : []));
+  if (executed instanceof ErrorReply) throw replyError(executed.text, said);
+  // a command that was refused, or executed on its own, is not part of a transaction
+  const isWhole = replies.slice(0, -1).every((reply) => reply instanceof StatusReply);
+  if (!isWhole || !Array.isArray(executed)) throw replyError(said[0] ?? 'ERR The transaction was discarded.');
+  for (const reply of executed) resultOf(reply);
+  return executed;
+}
+
 /** The error of a read that was answered by a server which is a replica by now, in the server's own words for writes. */
 export function demotionError(): Error {
-  return Object.assign(new Error('READONLY The server has become a replica.'), { name: 'ReplyError' });
+  return replyError('READONLY The server has become a replica.');
 }
 
 /**
- * Makes a store error of what ioredis rejects with. ioredis hangs the command on its errors, and Valkey repeats
- * arguments in some messages and the user's name in others; keys, labels and logins must not travel with either.
+ * Makes a store error of what a call failed with. Valkey repeats arguments in some messages and the user's name in
+ * others; keys, labels and logins must not travel with either.
  */
 export function toStoreError(operation: string, error: unknown): AplSessionError {
   if (error instanceof AplSessionError) return error;

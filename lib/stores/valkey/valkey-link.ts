@@ -1,28 +1,24 @@
-import type { AppendWithTtl } from './ttl-append.js';
-import type { ValkeyClient } from './valkey-client.js';
+import type { ValkeyAsker } from './valkey-wire.js';
 
 /** The way to Valkey, as the store sees it. Nothing is dialled before the first call. */
 export interface ValkeyLink {
-  /** How its clients make a transaction. */
-  readonly appendWithTtl: AppendWithTtl;
+  /** A connection for a key, if one is ready at this moment. Without a key, any connection will do. */
+  wireNow(key: string | undefined): ValkeyAsker | undefined;
 
-  /** The client, if it is ready for commands at this moment. */
-  readyNow(): ValkeyClient | undefined;
+  /** A connection for a key; waits at most `connectTimeoutMs` for one. */
+  wire(key: string | undefined): Promise<ValkeyAsker>;
 
-  /** A client that is ready for commands; waits at most `connectTimeoutMs` for one. */
-  ready(): Promise<ValkeyClient>;
-
-  /**
-   * Rejects if the server is a replica after the reads of this turn of the event loop. `undefined` where it would have
-   * refused them itself. Costs no round trip: the question goes behind the reads.
-   */
-  stillPrimary(): Promise<void> | undefined;
-
-  /** A command was not answered in time, or not by a primary. What follows must not pile up behind it, or go there. */
-  reset(): void;
+  /** Where a call goes that a server of a cluster has refused so; `undefined` if the error is the call's own. */
+  detour?(error: unknown, key: string | undefined): Detour | undefined;
 
   close(): void;
 }
 
-/** Called once, before the first command of the first connection; what it sends leaves with that. */
-export type OnFirstUse = (client: ValkeyClient) => void;
+export interface Detour {
+  /** Whether it is known where the call goes, so that it need not wait. */
+  readonly isQuick: boolean;
+  wire(): Promise<ValkeyAsker>;
+}
+
+/** Called for each connection, with the name of its server, before its first call; what it sends leaves with that. */
+export type OnConnected = (wire: ValkeyAsker, server: string) => void;

@@ -4,12 +4,14 @@ import type {
   SessionStoreUnsupportedServer,
 } from '../../contract/alarms.js';
 import type { StoreFinding } from '../../contract/session-store.js';
-import type { ValkeyClient } from './valkey-client.js';
+import { ErrorReply, type Reply } from './resp-parser.js';
+import { requestOf } from './valkey-request.js';
+import type { ValkeyAsker } from './valkey-wire.js';
 
 /** What the server tells of itself; what it does not tell is absent. */
 type Facts = ReadonlyMap<string, string>;
 
-type SelfCheckAlarm = SessionStoreUnsafeEviction | SessionStoreNotDurable | SessionStoreUnsupportedServer;
+export type SelfCheckAlarm = SessionStoreUnsafeEviction | SessionStoreNotDurable | SessionStoreUnsupportedServer;
 
 interface Check {
   readonly name: string;
@@ -67,14 +69,14 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
+const QUESTIONS = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
+
 /** Asks the server about itself in one round trip. Rejects only if the connection is lost. */
 export async function checkServer(
-  client: ValkeyClient,
+  wire: ValkeyAsker,
 ): Promise<{ readonly findings: readonly StoreFinding[]; readonly alarms: readonly SelfCheckAlarm[] }> {
-  const [info, config] = await Promise.all([
-    unlessRefused(client.call('INFO')),
-    unlessRefused(client.call('CONFIG', 'GET', 'maxmemory-policy', 'appendonly', 'appendfsync')),
-  ]);
+  // managed services refuse CONFIG
+  const [info, config] = (await wire.ask(QUESTIONS)).map((reply) => (reply instanceof ErrorReply ? null : reply));
   const facts = factsIn(info, config);
   const findings: StoreFinding[] = [];
   const alarms: SelfCheckAlarm[] = [];
@@ -95,18 +97,8 @@ function judge({ name, fact, isSound, fix }: Check, facts: Facts): StoreFinding 
   return Object.freeze(isSound(value) ? { name, status: 'ok', detail } : { name, status: 'warning', detail, fix });
 }
 
-/** The reply; `undefined` if the server refuses the command, as managed services do with CONFIG. */
-async function unlessRefused(asking: Promise<unknown>): Promise<unknown> {
-  try {
-    return await asking;
-  } catch (error) {
-    if ((error as Error).name === 'ReplyError') return undefined;
-    throw error;
-  }
-}
-
 /** INFO has most of it, also where CONFIG is refused; where INFO is refused, CONFIG may help. */
-function factsIn(info: unknown, config: unknown): Facts {
+function factsIn(info: Reply | undefined, config: Reply | undefined): Facts {
   const facts = new Map<string, string>();
   const settings = settingsIn(config);
   const set = (name: string, value: string | undefined): void => void (value !== undefined && facts.set(name, value));
@@ -122,12 +114,10 @@ function factsIn(info: unknown, config: unknown): Facts {
   return facts;
 }
 
-/** The reply to CONFIG GET is a list of names and values, or an object, as the client's options have it. */
-function settingsIn(config: unknown): ReadonlyMap<string, string> {
-  const entries = Array.isArray(config)
-    ? config.flatMap((name, index) => (index % 2 === 0 ? [[String(name), String(config[index + 1])] as const] : []))
-    : Object.entries((config ?? {}) as object).map(([name, value]) => [name, String(value)] as const);
-  return new Map(entries);
+/** The reply to CONFIG GET is a list of names and values. */
+function settingsIn(config: Reply | undefined): ReadonlyMap<string, string> {
+  const words = Array.isArray(config) ? config.map(String) : [];
+  return new Map(words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])));
 }
 
 function isRecent(version: string): boolean {

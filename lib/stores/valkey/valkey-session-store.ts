@@ -2,15 +2,16 @@ import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../con
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
+import { linkTo } from './link-to.js';
 import { type RefreshListener, TtlRefresh } from './ttl-refresh.js';
 import { ValkeyCaller } from './valkey-caller.js';
-import type { ValkeyClient } from './valkey-client.js';
 import { parseValkeyConfig, ttlAlarm, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
-import { linkTo } from './valkey-connection.js';
-import { isDemotion, toStoreError } from './valkey-faults.js';
+import { countsIn, resultOf, toStoreError } from './valkey-faults.js';
 import type { ValkeyLink } from './valkey-link.js';
-import { countOf, membersOf, pairOf, resultOf } from './valkey-replies.js';
-import { checkServer } from './valkey-self-check.js';
+import { membersOf } from './valkey-replies.js';
+import { appendRequest, expireRequest, loadRequest } from './valkey-request.js';
+import { checkServer, type SelfCheckAlarm } from './valkey-self-check.js';
+import type { ValkeyAsker } from './valkey-wire.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
   open: 'Valkey could not be reached, or did not answer in time, too often in a row; calls are refused.',
@@ -20,9 +21,11 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
 
 /**
  * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
- * Connects at the first call. A load is one round trip; an append is one atomic union in one round trip.
+ * Connects at the first call, on connections of its own. A load is one round trip; an append is one atomic
+ * union in one round trip. A reply counts only once a probe behind it was answered, which proves that it belongs here.
  *
- * The first connection asks once whether the server is fit to keep labels; see {@link ValkeySessionStore.check}.
+ * Each connection asks once whether the server is fit to keep labels, and raises what is new since the one before; see
+ * {@link ValkeySessionStore.check}.
  *
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
  * `store.tls_failed`, `store.certificate_*` (no connection, and why), `store.not_permitted` (the ACL), `store.timeout`
@@ -36,13 +39,14 @@ export class ValkeySessionStore implements SessionStore {
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
   readonly #config: ValkeyConfig;
-  readonly #connection: ValkeyLink;
+  readonly #link: ValkeyLink;
   readonly #caller: ValkeyCaller;
+  /** The warnings of the last self-check of each server, in words. */
+  readonly #warnings = new Map<string, readonly string[]>();
   readonly #alarmListeners = new Set<AlarmListener>();
   readonly #refreshes: RefreshListener = {
     onKeyGone: () => this.#raiseRefreshFailure('The key was gone when its TTL was to be refreshed.'),
     onRefreshFailed: (error) => {
-      if (isDemotion(error)) this.#connection.reset();
       this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
     },
   };
@@ -51,11 +55,14 @@ export class ValkeySessionStore implements SessionStore {
     this.#config = parseValkeyConfig(options);
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
-    this.#connection = linkTo(this.#config, (client) => {
+    this.#link = linkTo(this.#config, (wire, server) => {
       // nobody waits for this one; what it could not ask is of no consequence
-      this.#check(client).catch(() => {});
+      checkServer(wire).then(
+        ({ alarms }) => this.#raiseNews(alarms, server),
+        () => {},
+      );
     });
-    this.#caller = new ValkeyCaller(this.#connection, this.#config, (state) => {
+    this.#caller = new ValkeyCaller(this.#link, this.#config, (state) => {
       this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
     this.deadlineMs = this.#caller.deadlineMs;
@@ -63,7 +70,7 @@ export class ValkeySessionStore implements SessionStore {
 
   loadLabels(sessionId: string): Promise<string[]> {
     const key = this.#keyOf(sessionId);
-    return this.#caller.call('load', (client) => this.#load(client, key));
+    return this.#caller.call({ name: 'load', key, command: (wire) => this.#load(wire, key) });
   }
 
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
@@ -72,23 +79,20 @@ export class ValkeySessionStore implements SessionStore {
     // the call may wait for a connection, and the list is the caller's
     const copy = [...labels];
     assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
-    await this.#caller.call('append', (client) => this.#append(client, key, copy));
+    await this.#caller.call({ name: 'append', key, command: (wire) => this.#append(wire, key, copy) });
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#link.close();
   }
 
   /**
    * Asks Valkey whether it is fit to keep labels: eviction, durability, role, version. Every warning is also an alarm.
    * Rejects with `store.unavailable`, `store.timeout` or `store.closed` if it cannot be asked.
    */
-  check(): Promise<readonly StoreFinding[]> {
-    return this.#caller.call('check', (client) => this.#check(client));
-  }
-
-  async #check(client: ValkeyClient): Promise<readonly StoreFinding[]> {
-    const { findings, alarms } = await checkServer(client);
+  async check(): Promise<readonly StoreFinding[]> {
+    const { findings, alarms } = await this.#caller.call({ name: 'check', command: checkServer });
+    this.#remember('', alarms);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
   }
@@ -99,30 +103,46 @@ export class ValkeySessionStore implements SessionStore {
     if (unsound) notify(unsound, [listener]);
   }
 
-  #load(client: ValkeyClient, key: string): Promise<string[]> {
+  async #load(wire: ValkeyAsker, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
-    const stillPrimary = this.#connection.stillPrimary();
-    const members = client.smembers(key).then((reply) => membersOf(reply, this.maxLabelsPerSession));
-    const reading = stillPrimary ? Promise.all([members, stillPrimary]).then(([labels]) => labels) : members;
-    if (ttlSeconds === undefined) return reading;
-    const refresh = new TtlRefresh(client.expire(key, ttlSeconds), this.#refreshes);
-    this.#caller.watch(refresh);
-    return reading.then((labels) => {
-      refresh.onRead(labels);
-      return labels;
-    });
+    const stillPrimary = wire.stillPrimary();
+    // it may reject before the members are there
+    stillPrimary?.catch(() => {});
+    const reading = wire.ask(loadRequest(key));
+    const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
+    const [reply] = await reading;
+    const labels = membersOf(resultOf(reply), this.maxLabelsPerSession);
+    if (stillPrimary) await stillPrimary;
+    refresh?.onRead(labels);
+    return labels;
   }
 
-  async #append(client: ValkeyClient, key: string, labels: readonly string[]): Promise<void> {
+  #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
+    const reply = wire.askUnproven(expireRequest(key, ttlSeconds)).then(([count]) => resultOf(count));
+    const refresh = new TtlRefresh(reply, this.#refreshes);
+    this.#caller.watch(refresh, wire);
+    return refresh;
+  }
+
+  async #append(wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
     const { ttlSeconds } = this.#config;
-    if (ttlSeconds === undefined) {
-      countOf('SADD', await client.sadd(key, ...labels));
-      return;
-    }
-    const replies = await this.#connection.appendWithTtl(client, { key, labels, ttlSeconds });
-    const { first, second } = pairOf('SADD + EXPIRE', replies);
-    countOf('SADD', resultOf(first));
-    countOf('EXPIRE', resultOf(second));
+    const replies = await wire.ask(appendRequest(key, labels, ttlSeconds));
+    if (ttlSeconds === undefined) resultOf(replies[0]);
+    else countsIn(replies);
+  }
+
+  /** A connection stays quiet about what the one before it, or another server of a cluster, has found too. */
+  #raiseNews(alarms: readonly SelfCheckAlarm[], server: string): void {
+    const known = new Set([...this.#warnings.values()].flat());
+    this.#remember(server, alarms);
+    for (const alarm of alarms) if (!known.has(alarm.error)) this.#raise(alarm);
+  }
+
+  #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
+    this.#warnings.set(
+      server,
+      alarms.map(({ error }) => error),
+    );
   }
 
   #raiseRefreshFailure(error: string): void {

@@ -21,9 +21,11 @@ interface Client {
     readonly length: number;
     toArray(): ReadonlyArray<{ readonly command: { readonly name: string } }>;
   };
+  readonly options: object;
   set(key: string, value: string): Promise<unknown>;
+  call(...words: string[]): Promise<unknown>;
   disconnect(): void;
-  once(event: 'ready', listener: () => void): unknown;
+  eventNames(): readonly unknown[];
   listenerCount(event: string): number;
   on(event: 'error', listener: () => void): unknown;
 }
@@ -79,116 +81,188 @@ for (const [name, ClientClass] of CLIENTS) {
     }
   });
 
-  describeWithDedicatedValkey(`ValkeySessionStore on a client of ${name}: the client stays the caller's`, (server) => {
-    let client: Client;
-    let store: ValkeySessionStore;
-    const start = (clientOptions: object = {}, options: ValkeySessionStoreOptions = {}): void => {
-      client = new ClientClass({ host: server().host, port: server().port, retryStrategy: () => 20, ...clientOptions });
-      client.on('error', () => {});
-      store = new ValkeySessionStore({ client, connectTimeoutMs: 300, commandTimeoutMs: 200, ...options });
-    };
-    beforeEach(() => server().flush());
-    afterEach(async () => {
-      await store.close();
-      client.disconnect();
-    });
+  describeWithDedicatedValkey(
+    `ValkeySessionStore with a client of ${name}: the client stays the caller's`,
+    (server) => {
+      let client: Client;
+      let store: ValkeySessionStore;
+      const start = (clientOptions: object = {}, options: ValkeySessionStoreOptions = {}): void => {
+        client = new ClientClass({
+          host: server().host,
+          port: server().port,
+          retryStrategy: () => 20,
+          ...clientOptions,
+        });
+        client.on('error', () => {});
+        store = new ValkeySessionStore({ client, connectTimeoutMs: 300, commandTimeoutMs: 200, ...options });
+      };
+      const ownConnections = async (): Promise<number> =>
+        String(await server().admin.call('CLIENT', 'LIST')).split('name=express-apl-session ').length - 1;
+      beforeEach(() => server().flush());
+      afterEach(async () => {
+        await store.close();
+        client.disconnect();
+      });
 
-    it('close() leaves it connected, in use, and without our listeners', async () => {
-      start();
-      const listeners = client.listenerCount('ready') + client.listenerCount('error');
-      await store.appendLabels('s', ['a']);
-      await store.close();
-      expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.closed');
-      expect(await client.set('theirs', '1')).to.equal('OK');
-      expect(client.listenerCount('ready') + client.listenerCount('error')).to.be.below(listeners);
-    });
+      it('close() ends the connection of the store, and leaves the client connected and in use', async () => {
+        start();
+        await store.appendLabels('s', ['a']);
+        expect(await ownConnections()).to.equal(1);
+        await store.close();
+        expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.closed');
+        expect(await client.set('theirs', '1')).to.equal('OK');
+        await eventually(async () => (await ownConnections()) === 0);
+      });
 
-    it('one that is lazy is connected at the first call', async () => {
-      start({ lazyConnect: true });
-      expect(client.status).to.equal('wait');
-      expect(await store.loadLabels('s')).to.deep.equal([]);
-    });
+      it('it is neither connected nor listened to', async () => {
+        start({ lazyConnect: true });
+        const listeners = client.eventNames().length;
+        expect(await store.loadLabels('s')).to.deep.equal([]);
+        expect(client.status).to.equal('wait');
+        expect(client.eventNames().length).to.equal(listeners);
+      });
 
-    it('a server that hangs: calls reject in time, and nothing piles up in it', async () => {
-      start();
-      await store.appendLabels('s', ['a']);
-      await server().stop();
-      try {
-        expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.timeout');
-        for (let round = 0; round < 3; round += 1) {
-          const calls = Array.from({ length: 20 }, () => rejectionOf(store.appendLabels('s', ['b'])));
-          for (const error of await Promise.all(calls)) expect(error).to.have.property('code', 'store.unavailable');
-        }
-        // the load that timed out with the question for the role behind it, and one PING
-        expect(client.commandQueue.length + client.offlineQueue.length).to.equal(3);
-        expect(client.status).to.equal('ready');
-      } finally {
-        await server().cont();
-      }
-      await eventually(async () => expect(await store.loadLabels('s')).to.include('a'));
-    });
+      it('eleven stores of one client raise no warning of listeners', async () => {
+        start();
+        const warnings: Error[] = [];
+        const onWarning = (warning: Error): void => void warnings.push(warning);
+        process.on('warning', onWarning);
+        const stores = Array.from({ length: 11 }, () => new ValkeySessionStore({ client }));
+        await Promise.all(stores.map((each) => each.appendLabels('s', ['a'])));
+        await Promise.all(stores.map((each) => each.close()));
+        process.off('warning', onWarning);
+        expect(warnings).to.deep.equal([]);
+      });
 
-    it('a server that is gone, with its offline queue on: calls reject in time, and the queue stays empty', async () => {
-      start({ maxRetriesPerRequest: null });
-      await store.appendLabels('s', ['a']);
-      await server().kill();
-      await eventually(() => client.status !== 'ready');
-      const error = await rejectionOf(store.appendLabels('s', ['b']));
-      expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'store.unavailable');
-      expect(queuedIn(client)).to.not.include('sadd').and.not.include('hello');
-      await server().restart();
-      await eventually(() => store.appendLabels('s', ['c']));
-    });
-
-    it('a store that is closed at the moment the client connects sends nothing any more', async () => {
-      start({ lazyConnect: true });
-      client.once('ready', () => void store.close());
-      const error = await rejectionOf(store.appendLabels('s', ['a']));
-      expect(error).to.have.property('code', 'store.closed');
-      expect(await server().admin.dbsize()).to.equal(0);
-    });
-
-    it('a wrong password of its own is told as such', async () => {
-      start({ username: 'nobody', password: 'hunter2' });
-      const error = await rejectionOf(store.loadLabels('s'));
-      expect(error).to.have.property('code', 'store.login_failed');
-      expect((error as Error).message).to.not.include('hunter2');
-    });
-
-    describeWithDedicatedValkey('beside another server', (successor) => {
-      for (const { what, reconnectOnError, recovers } of [
-        {
-          what: 'one that reconnects on READONLY is led to the new primary behind the same address, though it only reads',
-          reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-          recovers: true,
-        },
-        { what: 'one that does not stays with the replica, and every load is refused', recovers: false },
-      ]) {
-        it(`G4: a failover that keeps its connection: ${what}`, async () => {
-          const proxy = await CountingProxy.start(server());
-          try {
-            const { port } = new URL(proxy.url);
-            start({ host: '127.0.0.1', port: Number(port), ...(reconnectOnError && { reconnectOnError }) });
-            await store.appendLabels('s', ['before']);
-            proxy.target = successor();
-            await successor().admin.call('FLUSHALL');
-            await successor().admin.sadd(`taint:v1:${sha256Hex('s')}`, 'before', 'after');
-            await server().admin.call('REPLICAOF', '127.0.0.1', '1');
-            if (recovers) {
-              expect(await store.loadLabels('s')).to.have.members(['before', 'after']);
-            } else {
-              for (let load = 0; load < 3; load += 1) {
-                expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.command_failed');
-              }
-            }
-          } finally {
-            await server().admin.call('REPLICAOF', 'NO', 'ONE');
-            await proxy.close();
+      it('its queues stay empty while the server hangs, and calls reject in time', async () => {
+        start();
+        await store.appendLabels('s', ['a']);
+        await server().stop();
+        try {
+          expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.timeout');
+          for (let round = 0; round < 3; round += 1) {
+            const calls = Array.from({ length: 20 }, () => rejectionOf(store.appendLabels('s', ['b'])));
+            for (const error of await Promise.all(calls)) expect(error).to.have.property('code', 'store.unavailable');
           }
+          expect(client.commandQueue.length + client.offlineQueue.length).to.equal(0);
+          expect(client.status).to.equal('ready');
+        } finally {
+          await server().cont();
+        }
+        await eventually(async () => expect(await store.loadLabels('s')).to.include('a'));
+      });
+
+      it('a server that is gone: calls reject in time, and the queue of the client stays empty', async () => {
+        start({ maxRetriesPerRequest: null });
+        await store.appendLabels('s', ['a']);
+        await server().kill();
+        await eventually(() => client.status !== 'ready');
+        const error = await rejectionOf(store.appendLabels('s', ['b']));
+        expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'store.unavailable');
+        expect(queuedIn(client)).to.not.include('sadd').and.not.include('hello');
+        await server().restart();
+        await eventually(() => store.appendLabels('s', ['c']));
+      });
+
+      it('a connection that is silent is left, and a new one is used within a second', async () => {
+        const proxy = await CountingProxy.start(server());
+        try {
+          start({ host: '127.0.0.1', port: Number(new URL(proxy.url).port) }, { connectTimeoutMs: 1_000 });
+          await store.appendLabels('s', ['a']);
+          proxy.abandonConnections();
+          const silentSince = performance.now();
+          expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.timeout');
+          expect(await store.loadLabels('s')).to.deep.equal(['a']);
+          expect(performance.now() - silentSince).to.be.below(1_000);
+        } finally {
+          await proxy.close();
+        }
+      });
+
+      it('a store that is closed while it connects sends nothing any more', async () => {
+        start();
+        const call = rejectionOf(store.appendLabels('s', ['a']));
+        await store.close();
+        expect(await call).to.have.property('code', 'store.closed');
+        expect(await server().admin.dbsize()).to.equal(0);
+      });
+
+      it('a wrong password of its own is told as such', async () => {
+        start({ username: 'nobody', password: 'hunter2' });
+        const error = await rejectionOf(store.loadLabels('s'));
+        expect(error).to.have.property('code', 'store.login_failed');
+        expect((error as Error).message).to.not.include('hunter2');
+      });
+
+      it('numbers as text, automatic pipelines and a timeout of its own change nothing', async () => {
+        start({ stringNumbers: true, enableAutoPipelining: true, commandTimeout: 1, enableOfflineQueue: false });
+        await store.appendLabels('s', ['a']);
+        expect(await store.loadLabels('s')).to.deep.equal(['a']);
+      });
+
+      for (const { what, move } of [
+        { what: 'SELECT', move: () => client.call('SELECT', '1') },
+        { what: 'CLIENT REPLY OFF', move: () => void client.call('CLIENT', 'REPLY', 'OFF').catch(() => {}) },
+        { what: 'SUBSCRIBE', move: () => client.call('subscribe', 'news') },
+        { what: 'RESET', move: () => client.call('RESET').catch(() => {}) },
+        {
+          what: 'other options',
+          move: () =>
+            Object.assign(client.options, { db: 1, host: '192.0.2.1', port: 1, keyPrefix: 'app:', role: 'slave' }),
+        },
+        { what: 'its end', move: () => client.disconnect() },
+      ]) {
+        it(`G4: ${what} on the client moves nothing: labels are read and kept where they were`, async () => {
+          start();
+          await store.appendLabels('s', ['before']);
+          await move();
+          for (let load = 0; load < 3; load += 1) expect(await store.loadLabels('s')).to.deep.equal(['before']);
+          await store.appendLabels('s', ['after']);
+          // the next connection is the same
+          await server().admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+          await eventually(async () => expect(await store.loadLabels('s')).to.have.members(['before', 'after']));
+          expect(await server().admin.scard(`taint:v1:${sha256Hex('s')}`)).to.equal(2);
         });
       }
-    });
-  });
+
+      it('a password that the app gives the client is used for the next connection', async () => {
+        await server().admin.call('ACL', 'SETUSER', 'rotating', 'reset', 'on', '>first', '~*', '+@all');
+        start({ username: 'rotating', password: 'first' });
+        await store.appendLabels('s', ['a']);
+        await server().admin.call('ACL', 'SETUSER', 'rotating', 'resetpass', '>second');
+        Object.assign(client.options, { password: 'second' });
+        await server().admin.call('CLIENT', 'KILL', 'USER', 'rotating');
+        await eventually(async () => expect(await store.loadLabels('s')).to.deep.equal(['a']));
+      });
+
+      describeWithDedicatedValkey('beside another server', (successor) => {
+        for (const { what, reconnectOnError } of [
+          {
+            what: 'a client that reconnects on READONLY',
+            reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+          },
+          { what: 'a client that does not' },
+        ]) {
+          it(`G4: a failover that keeps its connections leads the store to the new primary behind the same address: ${what}`, async () => {
+            const proxy = await CountingProxy.start(server());
+            try {
+              const { port } = new URL(proxy.url);
+              start({ host: '127.0.0.1', port: Number(port), ...(reconnectOnError && { reconnectOnError }) });
+              await store.appendLabels('s', ['before']);
+              proxy.target = successor();
+              await successor().admin.call('FLUSHALL');
+              await successor().admin.sadd(`taint:v1:${sha256Hex('s')}`, 'before', 'after');
+              await server().admin.call('REPLICAOF', '127.0.0.1', '1');
+              expect(await store.loadLabels('s')).to.have.members(['before', 'after']);
+            } finally {
+              await server().admin.call('REPLICAOF', 'NO', 'ONE');
+              await proxy.close();
+            }
+          });
+        }
+      });
+    },
+  );
 
   describe(`a client of ${name} is refused`, () => {
     for (const { what, options } of [
@@ -199,12 +273,16 @@ for (const [name, ClientClass] of CLIENTS) {
         what: 'that does not hear of failovers from Sentinel',
         options: { sentinels: [{ host: '127.0.0.1', port: 26_379 }], name: 'labels' },
       },
-      { what: 'that gives numbers as text', options: { stringNumbers: true } },
+      { what: 'that trusts any certificate', options: { tls: { rejectUnauthorized: false } } },
+      { what: 'that trusts by a number', options: { tls: { rejectUnauthorized: 0 } } },
+      { what: 'that checks names itself', options: { tls: { checkServerIdentity: () => undefined } } },
+      { what: 'that trusts any Sentinel', options: { sentinelTLS: { rejectUnauthorized: false } } },
     ]) {
       it(what, () => {
         const client = new ClientClass({ lazyConnect: true, ...options });
         const error = thrownBy(() => new ValkeySessionStore({ client }));
         expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'config.invalid');
+        expect((error as Error).message).to.match(/'client' /);
         expect(client.listenerCount('ready')).to.equal(0);
       });
     }
@@ -221,6 +299,11 @@ describe('what is no usable client is refused', () => {
     { what: 'a cluster that reads from replicas', client: cluster({ scaleReads: 'slave' }) },
     { what: 'a cluster that reads from all', client: cluster({ scaleReads: 'all' }) },
     { what: 'a cluster with a keyPrefix', client: cluster({ keyPrefix: 'app:' }) },
+    {
+      what: 'a cluster whose nodes trust any certificate',
+      client: cluster({ redisOptions: { tls: { rejectUnauthorized: false } } }),
+    },
+    { what: 'a cluster that is found by SRV records', client: cluster({ useSRVRecords: true }) },
     { what: 'a cluster whose nodes have one', client: cluster({ redisOptions: { keyPrefix: 'app:' } }) },
   ]) {
     it(what, () => {

@@ -2,8 +2,10 @@ import { expect } from 'chai';
 import ioredis6 from 'ioredis';
 import ioredis5 from 'ioredis5';
 import iovalkey from 'iovalkey';
+import type { Alarm } from '../../../lib/contract/alarms.js';
 import { AplSessionError } from '../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../lib/session/digest.js';
+import { slotOf } from '../../../lib/stores/valkey/cluster-slot.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../support/valkey-group.js';
@@ -166,6 +168,131 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
       });
     });
   }
+
+  it('a node that hangs stops its own sessions only, and those until its replica has taken over', async function () {
+    this.timeout(60_000);
+    await settled();
+    await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
+    const [session, elsewhere, beyond] = sessions;
+    const store = storeWith(ioredis6.Cluster as unknown as ClusterClass, {
+      connectTimeoutMs: 200,
+      commandTimeoutMs: 300,
+    });
+    for (const each of sessions) await eventually(() => store.appendLabels(each, ['before']));
+    const { old, successor } = await pair();
+    await eventually(async () => expect(await successor.admin.dbsize()).to.equal(1));
+    // or all of them would refuse everything until the failover
+    for (const { admin } of nodes) await admin.config('SET', 'cluster-require-full-coverage', 'no');
+    await old.stop();
+    const stopped = performance.now();
+    try {
+      expect(await rejectionOf(store.loadLabels(session))).to.have.property('code', 'store.timeout');
+      for (let round = 0; round < 20; round += 1) {
+        const outcome = store.loadLabels(session).then(
+          () => 'answered',
+          (error: AplSessionError) => error.code,
+        );
+        expect(await store.loadLabels(elsewhere)).to.deep.equal(['before']);
+        await store.appendLabels(beyond, [`during-${round}`]);
+        // its cluster takes a second at least to find that it hangs
+        if (performance.now() - stopped < 900) expect(await outcome).to.equal('store.unavailable');
+      }
+      await eventually(async () => (await roleOf(successor)) === 'master', { withinMs: 20_000 });
+      const takenOver = performance.now();
+      await eventually(async () => expect(await store.loadLabels(session)).to.deep.equal(['before']));
+      await store.appendLabels(session, ['after']);
+      expect(performance.now() - takenOver).to.be.below(2_000);
+    } finally {
+      await old.cont();
+      for (const { admin } of nodes) await admin.config('SET', 'cluster-require-full-coverage', 'yes');
+    }
+  });
+
+  for (const ttlSeconds of [undefined, 60]) {
+    it(`a slot that is being moved: calls are led to where their session is, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
+      await settled();
+      await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
+      const [, from] = sessions;
+      const [source, target] = [node(1), node(2)];
+      const slot = String(slotOf(`taint:v1:${sha256Hex(from)}`));
+      const id = (of: ValkeyNode): string => idOf.get(of) ?? '';
+      const begin = async (old: ValkeyNode, next: ValkeyNode): Promise<void> => {
+        await next.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(old));
+        await old.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(next));
+      };
+      const finish = async (old: ValkeyNode, next: ValkeyNode): Promise<void> => {
+        await next.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', id(next));
+        await old.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', id(next));
+      };
+      const store = storeWith(ioredis6.Cluster as unknown as ClusterClass, { ...(ttlSeconds && { ttlSeconds }) });
+      await store.loadLabels(from);
+      await begin(source, target);
+      // the key is not there yet, so the source sends everything on
+      await store.appendLabels(from, ['asked']);
+      expect(await store.loadLabels(from)).to.deep.equal(['asked']);
+      expect([await source.admin.dbsize(), await target.admin.dbsize()]).to.deep.equal([0, 1]);
+      await finish(source, target);
+      await store.appendLabels(from, ['moved']);
+      expect(await store.loadLabels(from)).to.have.members(['asked', 'moved']);
+      await target.admin.flushall();
+      await begin(target, source);
+      await finish(target, source);
+      expect(await store.loadLabels(from)).to.deep.equal([]);
+    });
+  }
+
+  it('a node that is known under another address is reached through the natMap of the client', async () => {
+    await settled();
+    const client = new ioredis6.Cluster([{ host: '127.0.0.1', port: 1 }], {
+      lazyConnect: true,
+      natMap: Object.fromEntries(nodes.map(({ port }) => [`127.0.0.1:${port}`, { host: 'localhost', port }] as const)),
+    });
+    Object.assign(client, { startupNodes: [{ host: '127.0.0.1', port: node(0).port }] });
+    const store = new ValkeySessionStore({ client, connectTimeoutMs: 2_000 });
+    open.push({ client: client as unknown as ClusterClient, store });
+    for (const session of sessions) await store.appendLabels(session, ['a']);
+    for (const session of sessions) expect(await store.loadLabels(session)).to.deep.equal(['a']);
+  });
+
+  it('a user who may not ask for the slots is told so', async () => {
+    await settled();
+    const login = { username: 'few', password: 'pass' };
+    await node(1).admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>pass', '~taint:v1:*', '+smembers', '+sadd');
+    try {
+      const store = storeWith(
+        ioredis6.Cluster as unknown as ClusterClass,
+        {},
+        { lazyConnect: true, redisOptions: login },
+      );
+      await eventually(async () => {
+        const error = await rejectionOf(store.loadLabels(sessions[0]));
+        expect(error).to.have.property('code', 'store.not_permitted');
+      });
+    } finally {
+      await node(1).admin.call('ACL', 'DELUSER', 'few');
+    }
+  });
+
+  it('a replica as the only startup node is enough', async () => {
+    await settled();
+    const { successor } = await pair();
+    const client = new ioredis6.Cluster([{ host: '127.0.0.1', port: successor.port }], { lazyConnect: true });
+    const store = new ValkeySessionStore({ client, connectTimeoutMs: 2_000 });
+    open.push({ client: client as unknown as ClusterClient, store });
+    const alarms: Alarm[] = [];
+    store.onAlarm((alarm) => alarms.push(alarm));
+    for (const session of sessions) await store.loadLabels(session);
+    // the replica was asked for the map alone, so its role is not a finding
+    expect((await store.check()).find(({ name }) => name === 'role')).to.include({ status: 'ok' });
+    expect(alarms.map(({ alarm }) => alarm)).to.not.include('session_store_unsupported_server');
+  });
+
+  it('the slot of a key is the one that the server tells', async () => {
+    const keys = ['', 'a', '{a}b', 'x{a}b{c}', '{}a', 'a{', '}{b}', 'taint:v1:00', 'é{ü}✓', '{{a}}b'];
+    for (const key of keys) {
+      expect(slotOf(key), key).to.equal(Number(await node(0).admin.call('CLUSTER', 'KEYSLOT', key)));
+    }
+  });
 
   it('G2: a primary that dies: its sessions are refused, others are not, and its replica takes over', async function () {
     this.timeout(60_000);

@@ -16,8 +16,8 @@ const MODES: ReadonlyArray<{ mode: string; options: ValkeySessionStoreOptions; c
   { mode: 'with a TTL', options: { ttlSeconds: 60 }, commands: ['smembers', 'sadd', 'expire', 'multi', 'exec'] },
 ];
 
-/** What a new connection asks for, and can do without: the promise to refuse reads when demoted, and the self-check. */
-const OPTIONAL = ['client|capa', 'info', 'config|get'];
+/** What can be done without: the promise to refuse reads when demoted, the probe, and the self-check. */
+const OPTIONAL = ['client|capa', 'echo', 'info', 'config|get'];
 
 const rightsTo = (commands: readonly string[]): string[] => commands.map((command) => `+${command}`);
 

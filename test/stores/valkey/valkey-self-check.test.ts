@@ -144,22 +144,55 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     await eventually(() => expect(alarms).to.have.length(3));
   });
 
-  it('happens once, at the first connection and not at construction; reconnecting does not repeat it', async () => {
+  const reconnect = async (store: ValkeySessionStore): Promise<void> => {
+    const { connections } = proxy;
+    const checks = await asked();
+    proxy.cutConnections();
+    await eventually(async () => {
+      await store.loadLabels('s');
+      expect(proxy.connections).to.be.greaterThan(connections);
+      expect(await asked()).to.be.greaterThan(checks);
+    });
+    await store.loadLabels('s');
+  };
+  const asked = async (): Promise<number> =>
+    Number(/cmdstat_config\|get:calls=(\d+)/.exec(await server().admin.info('commandstats'))?.[1] ?? 0);
+
+  it('happens at each connection and not at construction, quietly where nothing has changed', async () => {
     proxy.latencyMs = 1;
     await configure({ appendonly: 'no' });
     const { store, alarms } = storeWith({ endpoint: proxy.url });
     expect(proxy.connections).to.equal(0);
     await store.loadLabels('s');
     await eventually(() => expect(alarms).to.have.length(1));
-    for (let round = 0; round < 3; round += 1) {
-      const { connections } = proxy;
-      proxy.cutConnections();
-      await eventually(async () => {
-        await store.loadLabels('s');
-        expect(proxy.connections).to.be.greaterThan(connections);
-      });
-    }
+    for (let round = 0; round < 3; round += 1) await reconnect(store);
     expect(alarms).to.have.length(1);
+  });
+
+  it('a connection to a server that is less fit than the one before raises what is new, and once', async () => {
+    proxy.latencyMs = 1;
+    await configure({ appendonly: 'no' });
+    const { store, alarms } = storeWith({ endpoint: proxy.url });
+    await store.loadLabels('s');
+    await eventually(() => expect(alarms).to.have.length(1));
+    await configure({ 'maxmemory-policy': 'allkeys-lru' });
+    await reconnect(store);
+    await reconnect(store);
+    await eventually(() => expect(alarms).to.have.length(2));
+    expect(alarms.map(({ alarm }) => alarm)).to.deep.equal([
+      'session_store_not_durable',
+      'session_store_unsafe_eviction',
+    ]);
+  });
+
+  it('what check() has raised is not raised again by the next connection', async () => {
+    proxy.latencyMs = 1;
+    const { store, alarms } = storeWith({ endpoint: proxy.url });
+    await store.loadLabels('s');
+    await configure({ appendonly: 'no' });
+    await store.check();
+    await reconnect(store);
+    expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_store_not_durable']);
   });
 
   it('adds nothing to requests, and leaves with the first command: no round trip of its own', async () => {
@@ -170,6 +203,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     const stats = await server().admin.info('commandstats');
     expect([...stats.matchAll(/cmdstat_(\S+?):calls/g)].map(([, name]) => name)).to.have.members([
       'smembers',
+      'echo',
       'config|resetstat',
     ]);
     expect(await proxy.countRoundTrips(() => store.check())).to.equal(1);

@@ -1,0 +1,84 @@
+import { expect } from 'chai';
+import { withDeadline } from '../../lib/contract/deadline.js';
+import { Deadlines } from '../../lib/contract/deadlines.js';
+import { PatientTimer } from '../../lib/contract/patient-timer.js';
+import { rejectionOf } from '../support/eventually.js';
+
+function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+const verdictAfter = (ms: number, longestGraceMs: number, meanwhile: () => void): Promise<number> =>
+  new Promise((resolve) => {
+    const started = performance.now();
+    // the timer holds no process
+    const hold = setInterval(() => {}, 1_000);
+    const timer = new PatientTimer(() => {
+      clearInterval(hold);
+      resolve(performance.now() - started);
+    }, longestGraceMs);
+    timer.start(ms);
+    setImmediate(meanwhile);
+  });
+
+describe('PatientTimer', () => {
+  it('gives its verdict in time when the process is not held up', async () => {
+    expect(await verdictAfter(50, 50, () => {})).to.be.within(49, 100);
+  });
+
+  it('gives as much time again as it was late', async () => {
+    // 150 ms late, so 150 ms more
+    expect(await verdictAfter(50, 1_000, () => block(200))).to.be.within(340, 500);
+  });
+
+  it('gives no more than the longest grace', async () => {
+    expect(await verdictAfter(50, 60, () => block(500))).to.be.within(550, 700);
+  });
+
+  it('gives it a few times: a process that is always late hears of a server that is always silent', async () => {
+    const busy = setInterval(() => block(100), 1);
+    const ms = await verdictAfter(50, 100, () => {});
+    clearInterval(busy);
+    expect(ms).to.be.below(3_000);
+  });
+
+  it('is quiet once it was stopped', async () => {
+    let verdicts = 0;
+    const timer = new PatientTimer(() => {
+      verdicts += 1;
+    }, 1);
+    timer.start(1);
+    timer.stop();
+    expect(timer.running).to.equal(false);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(verdicts).to.equal(0);
+  });
+});
+
+describe('a deadline of a process that was held up', () => {
+  const answeredIn = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'answered'));
+
+  it('counts the silence of others, not the pause: what was answered meanwhile counts', async () => {
+    const deadlines = new Deadlines(50, (name) => new Error(name));
+    const calls = [
+      deadlines.promise('call', () => answeredIn(60)),
+      withDeadline(
+        () => answeredIn(60),
+        50,
+        () => new Error('too late'),
+      ),
+    ];
+    block(200);
+    expect(await Promise.all(calls)).to.deep.equal(['answered', 'answered']);
+  });
+
+  it('ends what is never answered', async () => {
+    const deadlines = new Deadlines(50, (name) => new Error(name));
+    const hold = setInterval(() => {}, 1_000);
+    const call = rejectionOf(deadlines.promise('call', () => new Promise(() => {})));
+    block(200);
+    expect(await call).to.have.property('message', 'call');
+    clearInterval(hold);
+  });
+});
