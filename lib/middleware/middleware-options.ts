@@ -86,18 +86,14 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 /** The longest that a timer of Node can wait. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-export const limitOptions = {
-  maxLabelsPerSession: Joi.number().integer().min(1),
-  maxKnownSessions: Joi.number().integer().min(1),
-};
-
 const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
   session: Joi.function().required(),
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
-  ...limitOptions,
+  maxLabelsPerSession: Joi.number().integer().min(1),
+  maxKnownSessions: Joi.number().integer().min(1),
   denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),

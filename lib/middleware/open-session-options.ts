@@ -8,7 +8,7 @@ import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { defaultLogger } from './alarm-sink.js';
-import { limitOptions, loggerLike, MAX_TIMER_MS, storeSettings } from './middleware-options.js';
+import { loggerLike, MAX_TIMER_MS, storeSettings } from './middleware-options.js';
 
 export interface OpenSessionOptions {
   /**
@@ -63,7 +63,8 @@ const schema = Joi.object<OpenSessionOptions & { name: string }>({
   store: Joi.any().required(),
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
-  ...limitOptions,
+  maxLabelsPerSession: Joi.number().integer().min(1),
+  maxKnownSessions: Joi.number().integer().min(1),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
   name: Joi.string().default('openSession'),
