@@ -247,7 +247,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'output after the destruction of the socket',
     file: gate,
-    from: 'if (this.#ending?.requested) {',
+    from: 'if (this.#ending?.requested || this.#endGuard?.()) {',
     to: 'if (!this.#res) {',
   },
   {

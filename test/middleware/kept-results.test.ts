@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { type EventStore, StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
@@ -202,6 +203,40 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await ended;
         expect(received).to.include('hello').and.not.to.include(SALARY);
         expect(alarms).to.have.length(1);
+      });
+    });
+
+    describe('the async context', () => {
+      it('G6: a response that another request has held and released ends in the context of its own', async () => {
+        const requests = new AsyncLocalStorage<string>();
+        const seen: unknown[] = [];
+        const begun = deferred<void>();
+        const goOn = deferred<void>();
+        await start((app) => {
+          app.get('/probe', probed);
+          app.use((req, _res, next) => requests.run(req.path, next));
+          app.get('/clean', async (_req, res) => {
+            res.on('finish', () => seen.push(requests.getStore()));
+            begun.resolve();
+            await goOn.promise;
+            res.end('clean', () => seen.push(requests.getStore()));
+          });
+          app.get('/salary', (req, res) => {
+            req.security.labels.add(LABEL);
+            res.send(SALARY);
+          });
+        });
+        store.mode = 'waits';
+        const clean = ask('/clean');
+        await begun.promise;
+        const salary = ask('/salary');
+        await eventually(() => store.appends.length === 1);
+        goOn.resolve();
+        await probe();
+        expect(seen).to.deep.equal([]);
+        store.release();
+        await Promise.all([clean, salary]);
+        expect(seen).to.deep.equal(['/clean', '/clean']);
       });
     });
 

@@ -1,0 +1,96 @@
+import type { Fault } from './gate-faults.js';
+
+const session = 'lib/labels/known-session.ts';
+const sessions = 'lib/labels/known-sessions.ts';
+const appends = 'lib/labels/label-appends.ts';
+const acknowledged = 'lib/labels/acknowledged-labels.ts';
+const access = 'lib/labels/store-access.ts';
+const request = 'lib/middleware/session-request.ts';
+
+/** What the tests of the sessions that a process knows must notice, each on its own. */
+export const SESSION_FAULTS: readonly Fault[] = [
+  {
+    name: 'a label that other requests of the session do not get',
+    file: session,
+    from: 'if (member !== from) member.onLabel(label);',
+    to: 'if (!member) throw from;',
+  },
+  {
+    name: 'responses of other requests that are not held',
+    file: request,
+    from: 'if (this.#storedLabels) this.inContext(() => this.#hold());',
+    to: '',
+  },
+  {
+    name: 'a request that begins during an append and is not held',
+    file: request,
+    from: 'if (this.#membership?.session.unacknowledged) this.#hold();',
+    to: '',
+  },
+  {
+    name: 'responses that are released in the context of another request',
+    file: request,
+    from: 'if (context) context.runInAsyncScope(callback);',
+    to: 'if (context) callback();',
+  },
+  {
+    name: 'a label that is forgotten when its append fails',
+    file: appends,
+    from: 'this.#owed = this.#trying ?? NO_LABELS;',
+    to: 'this.#owed = NO_LABELS;',
+  },
+  {
+    name: 'a session that is forgotten although it owes a label',
+    file: session,
+    from: 'if (this.#members.length === 0 && !this.unacknowledged) this.#owner.retire(this);',
+    to: 'if (this.#members.length === 0) this.#owner.retire(this);',
+  },
+  {
+    name: 'a load that does not wait for what is owed',
+    file: access,
+    from: 'if (lost || this.#owed)',
+    to: 'if (lost)',
+  },
+  {
+    name: 'a label that the store has lost and nothing appends again',
+    file: access,
+    from: 'const lost = this.#session.onLoaded(member, this.#acknowledgements, labels);',
+    to: 'const lost = false;',
+  },
+  {
+    name: 'a load that began before an acknowledgement and counts as a loss',
+    file: acknowledged,
+    from: 'number <= countAtStart && ',
+    to: '',
+  },
+  {
+    name: 'labels of a request that has ended and nothing appends',
+    file: session,
+    from: 'if (this.unsettled) this.settle(member);\n    else this.#retireIfIdle();',
+    to: 'this.#retireIfIdle();',
+  },
+  {
+    name: 'labels beyond the limit that reach the store',
+    file: appends,
+    from: 'this.#current?.assertRoom();',
+    to: '',
+  },
+  {
+    name: 'sessions without a bound',
+    file: sessions,
+    from: 'if (this.#inUse.size >= maxSessions) {',
+    to: 'if (maxSessions < 0) {',
+  },
+  {
+    name: 'labels that are remembered beyond the TTL of the store',
+    file: appends,
+    from: 'if (nowMs - this.#usedAtMs > memoryMs) this.#acknowledged.clear();',
+    to: '',
+  },
+  {
+    name: 'a label of the session that stays one of the message',
+    file: 'lib/labels/label-set.ts',
+    from: 'receive(label: string): void {\n    this.#messageOnly?.delete(label);',
+    to: 'receive(label: string): void {',
+  },
+];
