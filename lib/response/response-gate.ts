@@ -263,10 +263,7 @@ export class ResponseGate implements VerdictListener, TurnListener {
       }
     });
     later = true;
-    if (!this.#rendering) return;
-    this.#watchFinish();
-    this.#holding = true;
-    this.#deferEnd();
+    if (this.#rendering) this.#watchFinish();
   }
 
   /** Ends the connection so that the client can tell that the response is not complete. */

@@ -179,12 +179,6 @@ export const GATE_FAULTS: readonly Fault[] = [
     to: 'if (!this.#closed) return;',
   },
   {
-    name: 'a destroyed socket while the refusal is made',
-    file: gate,
-    from: 'this.#watchFinish();\n    this.#holding = true;\n    this.#deferEnd();\n  }',
-    to: 'this.#watchFinish();\n  }',
-  },
-  {
     name: 'a gate that stays open after the refusal',
     file: gate,
     from: 'if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;',

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import compression from 'compression';
-import type { Request, Response } from 'express';
+import express, { type Request, type Response } from 'express';
 import onHeaders from 'on-headers';
-import { type RequestSecurity, taint } from '../../lib/index.js';
-import { thrownBy } from '../support/eventually.js';
+import { type DenialRenderer, type RequestSecurity, taint } from '../../lib/index.js';
+import { eventually, thrownBy } from '../support/eventually.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
@@ -152,6 +152,31 @@ describe('Refusals', () => {
     expect(await wire.closed())
       .to.match(denialOf('session\\.persist_failed'))
       .and.include('\r\nConnection: close\r\n');
+  });
+
+  it('P62: a denial that is still being rendered arrives though the server closes all connections', async () => {
+    let rendered: (() => void) | undefined;
+    const denial: DenialRenderer = (_violation, _req, res) => {
+      rendered = () => void res.send('rendered');
+    };
+    const app = express();
+    gated = await new GatedServer().start(
+      (res, security, req) => {
+        // the renderer has Express's response
+        Object.setPrototypeOf(res, app.response);
+        Object.setPrototypeOf(req, app.request);
+        security.deny(DENIED);
+      },
+      { denial },
+    );
+    const wire = gated.request(get('/'));
+    await eventually(() => rendered !== undefined);
+    gated.server.closeAllConnections();
+    await gated.roundTrip();
+    expect(wire.ending).to.equal(undefined);
+    rendered?.();
+    expect(await wire.closed()).to.match(/rendered$/);
+    expect(wire.ending).to.equal('end');
   });
 
   const guard = taint('secret');
