@@ -83,8 +83,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     describe('a response cache', () => {
       let handled: number;
+      let others: number;
       beforeEach(async () => {
         handled = 0;
+        others = 0;
         const cache = new Map<string, unknown>();
         await start((app) => {
           app.get('/probe', probed);
@@ -104,6 +106,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             handled += 1;
             req.security.labels.add(LABEL);
             res.json(SALARY);
+          });
+          app.get('/other', (_req, res) => {
+            others += 1;
+            res.end();
           });
           app.get('/mail', denyIf(LABEL, VIOLATION), (_req, res) => void res.send('sent'));
         });
@@ -135,6 +141,27 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await ask('/salary')).to.include({ status: 200 });
         expect([...store.stored]).to.deep.equal([LABEL]);
         expect(await ask('/mail')).to.include({ status: 403 });
+      });
+
+      it('G2: a request of a session that owes a label is refused before any handler', async () => {
+        store.mode = 'fails';
+        await ask('/salary');
+        expect((await ask('/other')).text).to.include('session.persist_failed');
+        expect(others).to.equal(0);
+        store.mode = 'works';
+        expect(await ask('/other')).to.include({ status: 200 });
+        expect(others).to.equal(1);
+      });
+
+      it('G5: a label that the store has lost refuses all the same, and is stored again', async () => {
+        expect(await ask('/salary')).to.include({ status: 200 });
+        store.stored.clear();
+        expect(await ask('/mail')).to.include({ status: 403 });
+        expect([...store.stored]).to.deep.equal([LABEL]);
+        store.stored.clear();
+        store.mode = 'fails';
+        expect((await ask('/other')).text).to.include('session.persist_failed');
+        expect(others).to.equal(0);
       });
 
       it('G7: a session that owes a label does not touch others', async () => {
