@@ -64,7 +64,7 @@ export class Deadlines {
     const ends = {} as Link;
     ends.before = ends;
     this.#ends = Object.assign(ends, { after: ends });
-    this.#timer = new PatientTimer(() => this.#expire(), timeoutMs);
+    this.#timer = new PatientTimer((atMs) => this.#expire(atMs), timeoutMs);
   }
 
   /**
@@ -103,10 +103,11 @@ export class Deadlines {
   }
 
   /** The call that the timer was set for may be settled: calls leave the timer as it is. */
-  #expire(): void {
+  #expire(atMs: number): void {
     try {
-      // calls of one moment expire together: what the first one's error does must not decide about the others
-      const nowMs = now() + TIMER_RESOLUTION_MS;
+      // calls of one moment expire together: what the first one's error does must not decide about the others. A pause
+      // of this process since the look at the sockets began counts against none
+      const nowMs = atMs + TIMER_RESOLUTION_MS;
       for (let first = this.#first; first && first.expiresAtMs <= nowMs; first = this.#first) {
         const { call } = first;
         this.#end(first);

@@ -13,7 +13,7 @@ const MAX_GRACES = 3;
  * It never keeps the process alive.
  */
 export class PatientTimer {
-  readonly #onVerdict: () => void;
+  readonly #onVerdict: (atMs: number) => void;
   readonly #longestGraceMs: number;
   #state: 'stopped' | 'counting' | 'looking' = 'stopped';
   #gracesLeft = 0;
@@ -21,8 +21,11 @@ export class PatientTimer {
   #timer: NodeJS.Timeout | undefined;
   #look: NodeJS.Immediate | undefined;
 
-  /** @param longestGraceMs how much time a late timer gives at most, in milliseconds */
-  constructor(onVerdict: () => void, longestGraceMs: number) {
+  /**
+   * @param onVerdict is told when the time was up: what came to pass since then was not looked at
+   * @param longestGraceMs how much time a late timer gives at most, in milliseconds
+   */
+  constructor(onVerdict: (atMs: number) => void, longestGraceMs: number) {
     this.#onVerdict = onVerdict;
     this.#longestGraceMs = longestGraceMs;
   }
@@ -52,7 +55,8 @@ export class PatientTimer {
   }
 
   #onTime(): void {
-    const lateMs = now() - this.#dueMs;
+    const atMs = now();
+    const lateMs = atMs - this.#dueMs;
     if (lateMs > LATE_MS && this.#gracesLeft > 0) {
       this.#gracesLeft -= 1;
       this.#wait(Math.min(lateMs, this.#longestGraceMs));
@@ -62,7 +66,7 @@ export class PatientTimer {
     // the event loop reads its sockets between its timers and this
     this.#look = setImmediate(() => {
       this.#state = 'stopped';
-      this.#onVerdict();
+      this.#onVerdict(atMs);
     });
   }
 }

@@ -10,6 +10,8 @@ export interface SessionOwner {
   readonly memoryMs: number;
   /** The object under which the session is known now: this one again, unless another has taken its place. */
   revive(session: KnownSession): KnownSession;
+  /** Every label of the session was tried, in an append that `by` has made. */
+  onTried(session: KnownSession, by: SessionMember): void;
   /** The session has no member, and every label is acknowledged. */
   retire(session: KnownSession): void;
 }
@@ -54,6 +56,11 @@ export class KnownSession implements AppendingSession {
     return this.#appends?.acknowledgements ?? 0;
   }
 
+  /** Whether this process has added a label to the session, and may remember it. */
+  get knows(): boolean {
+    return this.#appends !== undefined;
+  }
+
   /** The labels that the process knows of, beside those that a load returns. */
   labels(): Iterable<string> {
     return this.#appends?.labels() ?? [];
@@ -90,7 +97,13 @@ export class KnownSession implements AppendingSession {
   /** Appends until every label was tried, and tells the member, later in any case. */
   settle(member: SessionMember): void {
     if (this.#appends?.unsettled) this.#appends.settle(member);
-    else microtask(() => member.onSettled());
+    else {
+      microtask(() => {
+        member.onSettled();
+        // add() may have brought a session without members back into use, for a label that is acknowledged
+        this.#retireIfIdle();
+      });
+    }
   }
 
   /**
@@ -125,9 +138,9 @@ export class KnownSession implements AppendingSession {
     return this.#owner.store.appendLabels(this.id, labels);
   }
 
-  onTried(waiting: readonly SessionMember[], by: SessionMember): void {
-    for (const member of [...this.#members]) tell(member, by);
-    for (const member of waiting) if (!this.#members.includes(member)) tell(member, by);
+  onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void {
+    for (const member of new Set([...this.#members, ...waiting])) tell(member, by);
+    this.#owner.onTried(this, by);
     this.#retireIfIdle();
   }
 

@@ -22,6 +22,8 @@ export class KnownSessions implements SessionOwner {
   readonly #inUse = new Map<string, KnownSession>();
   /** Sessions that are not in use, with labels to remember, in the order of their last use. */
   readonly #recent = new Map<string, KnownSession>();
+  /** Sessions that have labels which could not be stored. */
+  readonly #owing = new Set<KnownSession>();
   readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
 
   private constructor(store: SessionStore) {
@@ -49,16 +51,17 @@ export class KnownSessions implements SessionOwner {
    * @throws AplSessionError `session.capacity_exceeded`
    */
   join(id: string, member: SessionMember, maxSessions: number): KnownSession {
-    const session = this.#inUse.get(id) ?? this.#begin(id, maxSessions);
+    const session = this.#inUse.get(id) ?? this.#begin(id, member, maxSessions);
     session.join(member);
     return session;
   }
 
-  #begin(id: string, maxSessions: number): KnownSession {
+  #begin(id: string, member: SessionMember, maxSessions: number): KnownSession {
     if (this.#inUse.size >= maxSessions) {
+      this.#retryOwed(member);
       throw new AplSessionError(
         'session.capacity_exceeded',
-        `This process uses ${maxSessions} sessions (maxKnownSessions), or owes the store labels of some of them.`,
+        `${maxSessions} sessions are in use, or have labels that could not be stored yet; maxKnownSessions allows no more.`,
       );
     }
     const session = this.#recent.get(id) ?? new KnownSession(id, this);
@@ -78,6 +81,25 @@ export class KnownSessions implements SessionOwner {
     await Promise.allSettled(owing.map((session) => session.persist(memberOf(session))));
   }
 
+  /** An append that succeeds shows that the store takes labels again: what another session owes is tried next. */
+  onTried(session: KnownSession, by: SessionMember): void {
+    if (session.owes) {
+      this.#owing.add(session);
+      return;
+    }
+    this.#owing.delete(session);
+    this.#retryOwed(by);
+  }
+
+  /** Appends what one session owes. If that succeeds, the next one follows. */
+  #retryOwed(member: SessionMember): void {
+    for (const session of this.#owing) {
+      this.#owing.delete(session);
+      session.persist(member.forOwed(session)).catch(() => {});
+      return;
+    }
+  }
+
   revive(session: KnownSession): KnownSession {
     const { id } = session;
     const known = this.#inUse.get(id) ?? this.#recent.get(id) ?? session;
@@ -87,6 +109,8 @@ export class KnownSessions implements SessionOwner {
   }
 
   retire(session: KnownSession): void {
+    // the object of a member that has left may be another than that in use
+    if (this.#inUse.get(session.id) !== session) return;
     this.#inUse.delete(session.id);
     if (!session.memorable) return;
     this.#recent.set(session.id, session);

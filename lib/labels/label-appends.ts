@@ -9,13 +9,12 @@ export interface AppendingSession {
   /** Calls the store. */
   append(labels: readonly string[]): PromiseLike<void>;
   /** Every label was tried. `waiting` has the members that wait for this, and `by` is the one that made the append. */
-  onTried(waiting: readonly SessionMember[], by: SessionMember): void;
+  onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void;
 }
 
 type Persisted = (error?: AplSessionError) => void;
 
 const NO_LABELS: readonly string[] = Object.freeze([]);
-const NO_MEMBERS: readonly SessionMember[] = Object.freeze([]);
 const NO_CALLBACKS: readonly Persisted[] = Object.freeze([]);
 
 /**
@@ -30,13 +29,15 @@ export class LabelAppends implements TimedCall<void> {
   #trying: readonly string[] | undefined;
   #owed = NO_LABELS;
   readonly #acknowledged = new AcknowledgedLabels();
+  /** The untried, trying and owed ones, for a quick look. */
+  readonly #unacknowledged = new Set<string>();
   #usedAtMs = 0;
   /** The member that makes the next append and reports its failure: the first one whose label is in it. */
   #next: SessionMember | undefined;
   /** The same for the append under way. */
   #current: SessionMember | undefined;
   /** The members that wait until every label was tried. Some may have left the session. */
-  #waiting = NO_MEMBERS;
+  #waiting = new Set<SessionMember>();
   #persisted = NO_CALLBACKS;
 
   constructor(session: AppendingSession) {
@@ -73,7 +74,8 @@ export class LabelAppends implements TimedCall<void> {
 
   /** Adds a label. Returns whether it is new here. */
   add(label: string, from: SessionMember): boolean {
-    for (const known of this.labels()) if (known === label) return false;
+    if (this.#unacknowledged.has(label) || this.#acknowledged.has(label)) return false;
+    this.#unacknowledged.add(label);
     this.#untried ??= [];
     this.#untried.push(label);
     this.#next ??= from;
@@ -82,7 +84,7 @@ export class LabelAppends implements TimedCall<void> {
 
   /** Appends until every label was tried, which `onTried` tells. There must be an unsettled one. */
   settle(member: SessionMember): void {
-    if (!this.#waiting.includes(member)) this.#waiting = this.#waiting.concat(member);
+    this.#waiting.add(member);
     this.#begin(member);
     if (this.#current !== member) member.keepContext();
   }
@@ -107,6 +109,7 @@ export class LabelAppends implements TimedCall<void> {
     const lost = this.#acknowledged.takeLost(acknowledgements, loaded);
     if (lost.length === 0) return false;
     this.#untried = lost.concat(this.#untried ?? NO_LABELS);
+    for (const label of lost) this.#unacknowledged.add(label);
     this.#next ??= member;
     return true;
   }
@@ -119,7 +122,9 @@ export class LabelAppends implements TimedCall<void> {
   }
 
   onValue(): void {
-    this.#acknowledged.add(this.#trying ?? NO_LABELS);
+    const acknowledged = this.#trying ?? NO_LABELS;
+    this.#acknowledged.add(acknowledged);
+    for (const label of acknowledged) this.#unacknowledged.delete(label);
     this.#usedAtMs = now();
     this.#owed = NO_LABELS;
     this.#onTried();
@@ -148,7 +153,7 @@ export class LabelAppends implements TimedCall<void> {
     this.#trying = undefined;
     this.#current = undefined;
     const persisted = this.#persisted;
-    const waits = this.#waiting.length > 0 || (!error && persisted.length > 0);
+    const waits = this.#waiting.size > 0 || (!error && persisted.length > 0);
     const goesOn = waits && this.#untried !== undefined;
     if (error || !goesOn) {
       this.#persisted = NO_CALLBACKS;
@@ -159,7 +164,7 @@ export class LabelAppends implements TimedCall<void> {
       return;
     }
     const waiting = this.#waiting;
-    this.#waiting = NO_MEMBERS;
+    this.#waiting = new Set();
     this.#session.onTried(waiting, current);
   }
 }

@@ -1,5 +1,11 @@
 import type { TimedCall } from '../contract/deadlines.js';
 
+/** A session that has labels which the store has not acknowledged. */
+export interface OwingSession {
+  readonly id: string;
+  labels(): Iterable<string>;
+}
+
 /** A request or an open session that shares the labels of a session with all others of this process. */
 export interface SessionMember {
   /** Makes the append of a session, with the deadline of the member. */
@@ -16,6 +22,9 @@ export interface SessionMember {
    * @throws AplSessionError `store.too_many_labels` if the session has more labels than it may
    */
   assertRoom(): void;
+
+  /** A member that appends what another session owes, with the deadline and the alarms of this one. */
+  forOwed(session: OwingSession): SessionMember;
 
   /** Another member has added a label, and the store has not acknowledged it yet. Must not throw. */
   onLabel(label: string): void;

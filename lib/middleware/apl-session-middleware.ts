@@ -17,10 +17,10 @@ import { alarmSink, errorText } from './alarm-sink.js';
 import { keptAlive } from './kept-alive.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
+import { OwedMember } from './owed-member.js';
 import { routeName } from './route-name.js';
 import { type Exchange, type LoadListener, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
-import { UnheldMember } from './unheld-member.js';
 import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from './violations.js';
 
 /** The middleware, and the end of its work. */
@@ -67,7 +67,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
 
 /** What could not be appended when it was due is tried once more before the store is closed. */
 async function persistOwed(access: StoreAccess): Promise<void> {
-  await access.sessions.persistOwed((session) => new UnheldMember(access, 'aplSessionMiddleware.close()', session));
+  await access.sessions.persistOwed((session) => new OwedMember(access, session, 'aplSessionMiddleware.close()'));
 }
 
 /** A request on its way in. */

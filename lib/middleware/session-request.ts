@@ -6,7 +6,9 @@ import type { TimedCall } from '../contract/deadlines.js';
 import type { Violation } from '../contract/security.js';
 import type { KnownSession } from '../labels/known-session.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
+import type { OwingSession, SessionMember } from '../labels/session-member.js';
 import { codeOf, type LoadingMember, type StoreAccess } from '../labels/store-access.js';
+import { destroyConnection } from '../response/connection.js';
 import type { DenialRenderer } from '../response/denial.js';
 import type { GateKeeper, Verdict, VerdictListener } from '../response/gate-keeper.js';
 import type { HeaderSnapshot } from '../response/headers-at-entry.js';
@@ -17,6 +19,7 @@ import { ResponseGate } from '../response/response-gate.js';
 import type { MissingSession, ResolvedSession, SessionResolver } from '../session/resolved-session.js';
 import { errorText } from './alarm-sink.js';
 import type { MissingSessions } from './missing-sessions.js';
+import { OwedMember } from './owed-member.js';
 import { routeName } from './route-name.js';
 import { PERSIST_FAILED, toViolation } from './violations.js';
 
@@ -124,7 +127,10 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
   /** The handlers may run. */
   begin(storedLabels: readonly string[]): void {
     this.#storedLabels = storedLabels;
-    if (this.#membership?.session.unacknowledged) this.#hold();
+    const session = this.#membership?.session;
+    // made now, as the process may forget before they are asked for what it knows beside the store
+    if (session?.knows) this.#makeLabels();
+    if (session?.unacknowledged) this.#hold();
   }
 
   get access(): StoreAccess {
@@ -133,7 +139,11 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
 
   /** Made when they are first asked for, which most requests never do. */
   get labels(): LabelSet {
-    this.#labels ??= new LabelSet(this.#presentLabels(), this);
+    return this.#labels ?? this.#makeLabels();
+  }
+
+  #makeLabels(): LabelSet {
+    this.#labels = new LabelSet(this.#presentLabels(), this);
     return this.#labels;
   }
 
@@ -190,14 +200,18 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
     if (!membership) return;
     const session = membership.session.add(label, this);
     membership.session = session;
-    // after the response nothing waits for the label, but it must not be lost
-    if (isOver(this.#exchange.res)) microtask(() => session.settle(this));
-    else this.#gated().close();
+    const { res } = this.#exchange;
+    const over = isOver(res);
+    // after the end of the response nothing else may begin the append, and the label must not be lost
+    if (over || res.writableEnded) microtask(() => session.settle(this));
+    if (!over) this.#gated().close();
   }
 
   onLabel(label: string): void {
-    this.#labels?.receive(label);
-    if (this.#storedLabels) this.inContext(() => this.#hold());
+    // a load has yet to return what the session has, and begin() takes this label then
+    if (!this.#storedLabels) return;
+    this.labels.receive(label);
+    this.inContext(() => this.#hold());
   }
 
   /** Holds the response because of another request's label. If that cannot be, the response must not go on. */
@@ -207,7 +221,7 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
     try {
       this.#gated().close();
     } catch (error) {
-      res.req.socket.destroy(error as Error);
+      destroyConnection(res.socket ?? res.req.socket, error as Error);
     }
   }
 
@@ -233,8 +247,13 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
     if (this.#membership) this.#membership.context = new AsyncResource('express-apl-session.request');
   }
 
+  /** `#labels` must not be made here: it would be without what the load has yet to return. */
   assertRoom(): void {
-    this.access.assertRoom(this.labels.size);
+    this.access.assertRoom(new Set(this.#presentLabels()).size);
+  }
+
+  forOwed(session: OwingSession): SessionMember {
+    return new OwedMember(this.access, session);
   }
 
   onAppendFailed(cause: unknown): void {
@@ -330,6 +349,6 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
   }
 
   #secrets(): string[] {
-    return [this.sessionId ?? '', ...this.labels];
+    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels()];
   }
 }

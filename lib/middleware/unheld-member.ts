@@ -4,8 +4,10 @@ import type { TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { KnownSession } from '../labels/known-session.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
+import type { OwingSession, SessionMember } from '../labels/session-member.js';
 import { codeOf, type LoadingMember, type StoreAccess } from '../labels/store-access.js';
 import { errorText, withoutSecrets } from './alarm-sink.js';
+import { OwedMember } from './owed-member.js';
 
 interface Loading {
   resolve(storedLabels: readonly string[]): void;
@@ -26,10 +28,9 @@ export class UnheldMember implements LoadingMember, NewLabelListener {
   #settlesSoon = false;
 
   /** @param name stands for the route in alarms */
-  constructor(access: StoreAccess, name: string, session?: KnownSession) {
+  constructor(access: StoreAccess, name: string) {
     this.#access = access;
     this.#name = name;
-    this.#session = session;
   }
 
   /**
@@ -107,8 +108,13 @@ export class UnheldMember implements LoadingMember, NewLabelListener {
 
   keepContext(): void {}
 
+  forOwed(session: OwingSession): SessionMember {
+    return new OwedMember(this.#access, session);
+  }
+
   assertRoom(): void {
-    this.#access.assertRoom(this.#labels?.deref()?.size ?? 0);
+    const present = [...(this.#labels?.deref() ?? []), ...(this.#session?.labels() ?? [])];
+    this.#access.assertRoom(new Set(present).size);
   }
 
   onAppendFailed(cause: unknown): void {

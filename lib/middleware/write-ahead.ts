@@ -37,7 +37,9 @@ export function writeAhead<Args extends unknown[], Result>(
 
 /** What is read piece by piece may add labels after the append. */
 function whole<Result>(result: Result): Result {
-  if (typeof result !== 'object' || result === null || !(Symbol.asyncIterator in result)) return result;
+  if (typeof result !== 'object' || result === null) return result;
+  // an iterator runs its code when it is asked, as a generator does
+  if (!(Symbol.asyncIterator in result || typeof (result as { next?: unknown }).next === 'function')) return result;
   throw new AplSessionError(
     'config.invalid',
     'The handler in writeAhead() returned a stream or a generator. Return the whole result, or await persist() before each piece.',

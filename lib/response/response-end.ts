@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 /** Whether nothing that is sent from now on can reach the client. */
 export function isOver(res: ServerResponse): boolean {
@@ -13,6 +13,8 @@ type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
 export function onceOver(res: ServerResponse, callback: () => void): void {
   // `once` would wrap the callback twice, for each held response; an end comes once anyway
   res.on('close', callback);
+  // on what only stands for a socket, nobody may emit `close`
+  if (!(res.req.socket instanceof Socket)) res.on('finish', callback);
   if (res.socket || !res.req.socket) return;
   // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection
   const waiting = waitingOn(res.req.socket);

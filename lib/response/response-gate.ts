@@ -89,7 +89,8 @@ export class ResponseGate implements VerdictListener, TurnListener {
     this.#guardEnd();
     const res = this.#res;
     const headOut = this.headOut;
-    if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;
+    // all of it is with the socket; one that was destroyed before its head was made may have ended without any
+    if (this.#closed || (res.finished && this.#kept.allOut)) return;
     this.#closed = true;
     this.#turn.suspend();
     if (this.#kept.flushing) microtask(() => this.#kept.recountAfterFlush());
@@ -99,7 +100,9 @@ export class ResponseGate implements VerdictListener, TurnListener {
 
   /** Opens the gate if it need not be closed, and nothing was sent that waits for a verdict. */
   reconsider(): void {
-    if (this.#closed && !this.#holding && !this.#keeper.mustHold()) this.#open();
+    this.#guarded(() => {
+      if (this.#closed && !this.#holding && !this.#keeper.mustHold()) this.#open();
+    });
   }
 
   /**
@@ -143,14 +146,14 @@ export class ResponseGate implements VerdictListener, TurnListener {
     this.close();
     this.#refused = true;
     const abandoned = this.#ending?.requested && !this.#res.writableEnded;
-    if (this.#headOut || abandoned) this.#cut();
+    if (this.#headOut || abandoned || !this.#closed) this.#cut();
     else this.#replace(send);
     if (!this.#holding) this.#proceed();
   }
 
   #onKept(bytes: number): void {
     // what is sent after the connection was ended is lost, also while that is put off
-    if (this.#ending?.requested || this.#endGuard?.()) {
+    if (this.#res.destroyed || this.#ending?.requested || this.#endGuard?.()) {
       this.#kept.lose(bytes);
       this.#watchFinish();
       return;

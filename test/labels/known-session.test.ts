@@ -58,6 +58,10 @@ class Member implements SessionMember {
 
   keepContext(): void {}
 
+  forOwed(): SessionMember {
+    return this;
+  }
+
   assertRoom(): void {
     if (!this.room) throw new Error('full');
   }

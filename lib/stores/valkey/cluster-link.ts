@@ -1,4 +1,4 @@
-import { clearTimeout, now, setTimeout } from '../../contract/clock.js';
+import { clearInterval, clearTimeout, now, setInterval, setTimeout } from '../../contract/clock.js';
 import { withDeadline } from '../../contract/deadline.js';
 import type { AplSessionError } from '../../contract/errors.js';
 import { askingFirst } from './cluster-asking.js';
@@ -18,6 +18,13 @@ import type { ValkeyAsker } from './valkey-wire.js';
 const WHERE_ARE_SLOTS = requestOf(['cluster', 'slots']);
 /** How long the map is believed while a primary has no connection. */
 const TROUBLED_MAP_MS = 200;
+/**
+ * How often each primary is asked for a sign of life. One that was paused goes on to answer reads before it hears that another
+ * has taken its slots over, so it must have been left by then, also by a process that had nothing to ask it.
+ */
+const HEARTBEAT_MS = 250;
+/** No command; the probe that proves the place of replies is all that is sent. */
+const SIGN_OF_LIFE = requestOf();
 
 export interface ClusterTimeouts {
   readonly connectTimeoutMs: number;
@@ -48,6 +55,7 @@ export class ClusterLink implements ValkeyLink {
   #refusal: ConnectionFailure | undefined;
   #state: 'idle' | 'asking' | 'settled' | 'closed' = 'idle';
   #again: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(client: ClusterClient, timeouts: ClusterTimeouts, onConnected: OnConnected) {
     this.#settings = clusterSettings(client);
@@ -92,8 +100,9 @@ export class ClusterLink implements ValkeyLink {
     if (!told) return undefined;
     const address = this.#settings.reachable(told);
     const { connection } = this.#nodeAt(address);
+    // the next map may be of a node that does not know of this yet
+    this.#guests.add(nameOf(address));
     if (redirect.kind === 'ask') {
-      this.#guests.add(nameOf(address));
       return { isQuick: true, wire: async () => askingFirst(await connection.wire()) };
     }
     this.#map?.move(slotOf(key), address);
@@ -104,6 +113,7 @@ export class ClusterLink implements ValkeyLink {
   close(): void {
     this.#state = 'closed';
     clearTimeout(this.#again);
+    clearInterval(this.#heartbeat);
     for (const { connection } of this.#nodes.values()) connection.close();
     this.#waiters.rejectAll(closed());
   }
@@ -191,6 +201,18 @@ export class ClusterLink implements ValkeyLink {
     return map;
   }
 
+  #askForLife(): void {
+    for (const { connection } of this.#readyNodes()) {
+      const wire = connection.wireNow();
+      if (!wire) continue;
+      const silent = (): Error => {
+        wire.giveUp('The server did not answer in time.');
+        return new Error('The node did not answer in time.');
+      };
+      withDeadline(() => wire.ask(SIGN_OF_LIFE), this.#timeouts.commandTimeoutMs, silent).catch(() => {});
+    }
+  }
+
   #isTroubled(): boolean {
     const { primaries } = this.#map ?? {};
     return !primaries || [...primaries].some((name) => !this.#nodes.get(name)?.connection.wireNow());
@@ -198,7 +220,10 @@ export class ClusterLink implements ValkeyLink {
 
   /** Connects to the primaries; in trouble also to all others that are known, as one of them may know more. */
   #openWanted(): void {
-    if (this.#state === 'idle') this.#state = 'settled';
+    if (this.#state === 'idle') {
+      this.#state = 'settled';
+      this.#heartbeat = setInterval(() => this.#askForLife(), HEARTBEAT_MS).unref();
+    }
     const wanted = new Map<string, NodeAddress>();
     const primaries = this.#map?.primaries;
     for (const [name, address] of this.#map?.nodes ?? []) {

@@ -27,6 +27,9 @@ export function clusterSettings(client: ClusterClient): ClusterSettings {
   if (seeds.length === 0) throw invalidClient('has no startup nodes');
   if (typeof redisOptions.tls === 'string') throw invalidClient('has a TLS profile; give redisOptions.tls its options');
   const tls = verifiedTls(redisOptions.tls);
+  if (!tls && seeds.some(({ login }) => login.tls)) {
+    throw invalidClient('has a startup node with TLS, but no redisOptions.tls for the nodes that it leads to; give it');
+  }
   const { family } = redisOptions;
   const login = (address: NodeAddress): ClientOptions => {
     const own = seeds.find((seed) => nameOf(seed) === nameOf(address));
@@ -67,15 +70,25 @@ export function addressIn(name: string, asked: NodeAddress = DEFAULT): NodeAddre
 function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } {
   if (typeof node === 'number') return { ...DEFAULT, port: node, login: {} };
   if (typeof node === 'object' && node !== null) {
-    const { host, port, username, password } = node as Partial<NodeAddress> & ClientOptions;
-    return { host: host || DEFAULT.host, port: Number(port) || DEFAULT.port, login: { username, password } };
+    const { host, port, username, password, tls } = node as Partial<NodeAddress> & ClientOptions;
+    return { host: host || DEFAULT.host, port: Number(port) || DEFAULT.port, login: { username, password, tls } };
   }
   const text = String(node);
   const address = text.includes('://') ? text : `redis://${text}`;
   if (!URL.canParse(address)) throw invalidClient('has a startup node without an address');
   const url = new URL(address);
-  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
-  return { host: url.hostname || DEFAULT.host, port: Number(url.port) || DEFAULT.port, login: { username, password } };
+  const [username, password] = [decoded(url.username), decoded(url.password)];
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT.host;
+  const tls = url.protocol === 'rediss:';
+  return { host, port: Number(url.port) || DEFAULT.port, login: { username, password, tls } };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalidClient('has a startup node whose credentials are not percent-encoded: write % as %25');
+  }
 }
 
 function natMapper(natMap: unknown): ClusterSettings['reachable'] {

@@ -113,7 +113,8 @@ export class ValkeyCaller {
       const leftMs = this.deadlineMs - (now() - startedMs);
       if (pauseMs >= leftMs) throw failure;
       const again = async (): Promise<T> => {
-        if (pauseMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, pauseMs).unref());
+        // keeps the process alive: where all else was closed, nobody would hear how an append ended
+        if (pauseMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
         return detour ? this.#run(call, await detour.wire()) : this.#attempt(call);
       };
       try {

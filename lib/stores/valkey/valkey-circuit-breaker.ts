@@ -1,63 +1,70 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { SessionStoreCircuitChanged } from '../../contract/alarms.js';
+import { now } from '../../contract/clock.js';
 import { AplSessionError } from '../../contract/errors.js';
 import type { ValkeyCircuitBreakerOptions } from './valkey-config.js';
 
 type State = SessionStoreCircuitChanged['state'];
 
-const STATES: Readonly<Partial<Record<CircuitState, State>>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half_open',
-};
-
 /**
  * Refuses calls at once after a run of failures, until a probe succeeds. Only a server that cannot be reached or does
- * not answer counts: a refused command is an answer, and one session's must not shut out all others. The policy costs
- * more than the rest of a call to a healthy server does, so calls only go through it while there is trouble.
+ * not answer counts: a refused command is an answer, and one session's must not shut out all others.
  */
 export class ValkeyCircuitBreaker {
-  readonly #policy;
-  #troubled = false;
+  readonly #options: Required<ValkeyCircuitBreakerOptions>;
+  readonly #onState: (state: State) => void;
+  #state: State = 'closed';
+  /** How many outages there were in a row. */
+  #failures = 0;
+  #openedAtMs = 0;
 
-  constructor(
-    { consecutiveFailures, halfOpenAfterMs }: Required<ValkeyCircuitBreakerOptions>,
-    onState: (state: State) => void,
-  ) {
-    this.#policy = circuitBreaker(handleWhen(isOutage), {
-      breaker: new ConsecutiveBreaker(consecutiveFailures),
-      halfOpenAfter: halfOpenAfterMs,
-    });
-    this.#policy.onStateChange((state) => {
-      const name = STATES[state];
-      if (name) onState(name);
-    });
+  constructor(options: Required<ValkeyCircuitBreakerOptions>, onState: (state: State) => void) {
+    this.#options = options;
+    this.#onState = onState;
   }
 
   /** Whether calls must go through `run`: something failed since the last success. */
   get troubled(): boolean {
-    return this.#troubled;
+    return this.#failures > 0;
   }
 
   /** Counts the failure of a call that did not go through `run`. A success of one need not be told: it changes no state. */
   report(error: unknown): void {
-    if (!isOutage(error)) return;
-    this.#troubled = true;
-    // others that failed meanwhile may have opened it
-    if (this.#policy.state === CircuitState.Closed) this.#policy.execute(() => Promise.reject(error)).catch(() => {});
+    if (isOutage(error) && this.#state === 'closed') this.#count();
   }
 
   /** Makes the call, or rejects with `store.circuit_open`. */
   async run<T>(call: () => Promise<T>): Promise<T> {
-    // calls that come while a probe is on its way would wait for it
-    if (this.#policy.state === CircuitState.HalfOpen) throw refusal();
+    const isProbe = this.#state === 'open' && now() - this.#openedAtMs >= this.#options.halfOpenAfterMs;
+    if (this.#state !== 'closed' && !isProbe) throw refusal();
+    if (isProbe) this.#become('half_open');
     try {
-      const value = await this.#policy.execute(call);
-      this.#troubled = this.#policy.state !== CircuitState.Closed;
+      const value = await call();
+      this.#settle(isProbe);
       return value;
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? refusal() : error;
+      if (!isOutage(error)) this.#settle(isProbe, this.#failures);
+      else if (isProbe || this.#state === 'closed') this.#count();
+      throw error;
     }
+  }
+
+  #count(): void {
+    this.#failures += 1;
+    if (this.#state === 'closed' && this.#failures < this.#options.consecutiveFailures) return;
+    this.#openedAtMs = now();
+    this.#become('open');
+  }
+
+  /** The server has answered. What was asked before the circuit opened says nothing about it. */
+  #settle(isProbe: boolean, failures = 0): void {
+    if (!isProbe && this.#state !== 'closed') return;
+    this.#failures = isProbe ? 0 : failures;
+    if (isProbe) this.#become('closed');
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#onState(state);
   }
 }
 

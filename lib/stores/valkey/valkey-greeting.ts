@@ -57,7 +57,10 @@ async function introduce(wire: ValkeyWire, { db }: ValkeyLogin, first: readonly 
   const nonce = randomBytes(8).toString('hex');
   const select = db === undefined || db === 0 ? [] : [['select', String(db)]];
   const commands = [...(first.length > 0 ? [first] : []), ...select, ['client', 'capa', 'redirect'], ['echo', nonce]];
-  const replies = [...(await wire.askUnproven(requestOf(...commands)))];
+  const { text } = requestOf(...commands);
+  // only the echo is a string, so that one reply too few is not waited for
+  const types = commands.map((_, at) => (reply: Reply) => at === commands.length - 1 || typeof reply !== 'string');
+  const replies = [...(await wire.askUnproven({ text, replies: types }))];
   const echo = replies.pop();
   const answers = {
     capability: replies.pop(),
