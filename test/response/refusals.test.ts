@@ -154,6 +154,30 @@ describe('Refusals', () => {
       .and.include('\r\nConnection: close\r\n');
   });
 
+  for (const [how, refuse] of [
+    ['by a failed append', () => gated.store.fail()],
+    ['by deny()', (security: RequestSecurity) => security.deny(DENIED)],
+  ] as const) {
+    it(`P37: a producer that waits for drain when its response is refused ${how} is told to go on`, async () => {
+      let security: RequestSecurity | undefined;
+      let over = false;
+      gated = await new GatedServer().start(async (res, given) => {
+        security = given;
+        given.labels.add('secret');
+        while (res.write(Buffer.alloc(65_536)));
+        await once(res, 'drain');
+        res.end();
+        over = true;
+      });
+      const wire = gated.request();
+      await gated.store.called();
+      refuse(security as RequestSecurity);
+      gated.store.fail();
+      expect(await wire.closed()).to.match(/^HTTP\/1\.1 403 /);
+      await eventually(() => over);
+    });
+  }
+
   it('P62: a denial that is still being rendered arrives though the server closes all connections', async () => {
     let rendered: (() => void) | undefined;
     const denial: DenialRenderer = (_violation, _req, res) => {
