@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { microtask } from '../contract/clock.js';
+import { microtask, nextTick } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import { attempt, destroyConnection, resetConnection } from './connection.js';
 import { DeferredEnd } from './deferred-end.js';
@@ -160,12 +160,22 @@ export class ResponseGate implements VerdictListener, TurnListener {
     }
     this.#kept.onKept(bytes);
     this.#takeOver();
+    nextTick(nextTick, ResponseGate.#destroyEnded, this);
   }
 
   #takeOver(): void {
     this.#guardEnd();
     this.#kept.take();
     if (!this.#holding && this.#kept.any) this.#hold();
+  }
+
+  /**
+   * Node destroys a response two ticks after its end, if nothing holds it, and then tells a late write by its callback
+   * alone. Before that it emits an error, which ends a process that does not listen for it.
+   */
+  static #destroyEnded(gate: ResponseGate): void {
+    const res = gate.#res;
+    if (gate.#closed && !gate.#refused && res.finished && res.socket) res.destroyed = true;
   }
 
   #hold(): void {

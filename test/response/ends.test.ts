@@ -209,6 +209,30 @@ describe('Ends of a response (G7)', () => {
     expect(settled).to.have.length(1);
   });
 
+  for (const late of ['end', 'write'] as const) {
+    it(`G8: ${late}() in a later turn, after a held response has ended, emits no error, as without the hold`, async () => {
+      const errors: unknown[] = [];
+      let told: unknown;
+      gated = await new GatedServer().start(async (res, { labels }) => {
+        labels.add('secret');
+        res.on('error', (error) => errors.push(error));
+        res.end('answer');
+        await new Promise(setImmediate);
+        res[late]('late', (error?: Error | null) => {
+          told = error;
+        });
+      });
+      const wire = gated.request();
+      await gated.store.called();
+      await gated.roundTrip();
+      gated.store.succeed();
+      expect(await wire.closed()).to.match(/answer$/);
+      // Node calls no callback of a second end()
+      expect(told instanceof Error).to.equal(late === 'write');
+      expect(errors).to.deep.equal([]);
+    });
+  }
+
   it('P46: a producer that goes on as soon as it is told to drain gets nothing on the wire after the 403', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
