@@ -215,6 +215,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       store.held = appending.promise;
       const app = appWith();
       const ended = deferred<void>();
+      const added = deferred<void>();
       app.get('/first', async (_req, res) => {
         await goOn.promise;
         res.send('first');
@@ -227,6 +228,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       });
       app.get('/more', async (req, res) => {
         req.security.labels.add('m');
+        added.resolve();
         await req.security.persist();
         req.security.labels.add('n');
         res.send('more');
@@ -235,11 +237,12 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       const pipeline = wire(get('/first', { 'x-session': 'other' }), get('/destroyed'));
       await ended.promise;
       const more = ask('/more');
-      await eventually(() => store.underWay === 1);
+      await added.promise;
+      goOn.resolve();
+      await pipeline.until(/first$/);
       appending.resolve();
       expect(await more).to.deep.equal({ status: 200, text: 'more' });
       expect(store.labelsOf('s')).to.have.members(['l', 'm', 'n']);
-      goOn.resolve();
       expect(await pipeline.closed()).not.to.include('destroyed');
     });
 
