@@ -23,6 +23,7 @@ const SUITES: readonly Suite[] = [
       'test/labels/*.test.ts',
       'test/middleware/kept-results.test.ts',
       'test/middleware/session-limits.test.ts',
+      'test/middleware/known-session-faults.test.ts',
       'test/middleware/guards.test.ts',
     ],
     faults: SESSION_FAULTS,

@@ -93,4 +93,22 @@ export const SESSION_FAULTS: readonly Fault[] = [
     from: 'receive(label: string): void {\n    this.#messageOnly?.delete(label);',
     to: 'receive(label: string): void {',
   },
+  {
+    name: 'labels that a request has when it begins and the process may forget',
+    file: request,
+    from: 'if (session?.knows) this.#makeLabels();',
+    to: '',
+  },
+  {
+    name: 'a label after the end of a response that waits for the client',
+    file: request,
+    from: 'if (over || res.writableEnded) microtask',
+    to: 'if (over) microtask',
+  },
+  {
+    name: 'labels that stay owed although the store takes labels again',
+    file: sessions,
+    from: 'this.#owing.delete(session);\n    this.#retryOwed(by);',
+    to: 'this.#owing.delete(session);',
+  },
 ];

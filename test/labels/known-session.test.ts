@@ -3,6 +3,7 @@ import { Deadlines, type TimedCall } from '../../lib/contract/deadlines.js';
 import type { SessionStore } from '../../lib/index.js';
 import type { KnownSession } from '../../lib/labels/known-session.js';
 import { KnownSessions } from '../../lib/labels/known-sessions.js';
+import { LabelAppends } from '../../lib/labels/label-appends.js';
 import type { SessionMember } from '../../lib/labels/session-member.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
 import { type Deferred, deferred } from '../support/failing-stores.js';
@@ -129,6 +130,27 @@ describe('KnownSession', () => {
     await store.succeed();
     expect(store.appends).to.deep.equal([['a'], ['b', 'c']]);
     expect(member.settled).to.equal(1);
+  });
+
+  it('a label that is added is not compared with each one before it', () => {
+    const { session, member } = joined();
+    const { labels } = LabelAppends.prototype;
+    let compared = 0;
+    LabelAppends.prototype.labels = function* () {
+      for (const label of labels.call(this)) {
+        compared += 1;
+        yield label;
+      }
+    };
+    try {
+      for (let n = 0; n < 5_000; n++) session.add(`label-${n}`, member);
+      session.add('label-0', member);
+      expect(compared).to.equal(0);
+      expect([...session.labels()]).to.have.length(5_000);
+      expect(compared).to.equal(5_000);
+    } finally {
+      LabelAppends.prototype.labels = labels;
+    }
   });
 
   it('two members that add the same label cost one append', async () => {
