@@ -73,6 +73,21 @@ describe('a deadline of a process that was held up', () => {
     expect(await Promise.all(calls)).to.deep.equal(['answered', 'answered']);
   });
 
+  it('a block in the very turn in which the timer looks at the sockets counts against no call', async () => {
+    const deadlines = new Deadlines(50, (name) => new Error(name));
+    // starts the timer, which is due in 50 ms
+    await deadlines.promise('first', async () => 'answered');
+    const outcomes = await new Promise<unknown>((resolve) => {
+      // due in the same turn, behind the timer
+      setTimeout(() => {
+        const calls = Array.from({ length: 3 }, (_, index) => deadlines.promise(`${index}`, () => answeredIn(10)));
+        resolve(Promise.all(calls).catch((error: Error) => `call ${error.message} expired`));
+        block(100);
+      }, 50);
+    });
+    expect(outcomes).to.deep.equal(['answered', 'answered', 'answered']);
+  });
+
   it('ends what is never answered', async () => {
     const deadlines = new Deadlines(50, (name) => new Error(name));
     const hold = setInterval(() => {}, 1_000);

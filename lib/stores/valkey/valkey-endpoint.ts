@@ -105,8 +105,10 @@ const ADDRESS = /^(localhost|\[.*\]|\d{1,3}(\.\d{1,3}){3})$/i;
  */
 export function redactEndpoint(endpoint: string): string {
   const { scheme, login, host = '', port = '', rest = '' } = PARTS.exec(endpoint)?.groups ?? {};
-  const certain = login !== undefined || ADDRESS.test(host) || port === `:${DEFAULT_PORT}`;
-  if (host === '' || rest.includes('@') || !(certain || host.includes('.'))) {
+  const certain = ADDRESS.test(host) || port === `:${DEFAULT_PORT}`;
+  // behind a login it may be the end of a password that has an @ in it
+  const isName = login === undefined && host.includes('.');
+  if (host === '' || rest.includes('@') || !(certain || isName)) {
     return `${/^rediss?:\/\//i.exec(endpoint)?.[0] ?? ''}***`;
   }
   const shownPort = certain || port === '' ? port : ':***';

@@ -54,6 +54,31 @@ describe('calls that settle after the circuit breaker has opened', () => {
   });
 });
 
+describe('a circuit breaker whose machine is set to another time', () => {
+  const HOUR_MS = 3_600_000;
+  const { now: realNow } = Date;
+  afterEach(() => {
+    Date.now = realNow;
+  });
+  const opened = async (halfOpenAfterMs: number): Promise<ValkeyCircuitBreaker> => {
+    const breaker = new ValkeyCircuitBreaker({ consecutiveFailures: 1, halfOpenAfterMs }, () => {});
+    await rejectionOf(breaker.run(() => Promise.reject(new AplSessionError('store.timeout', 'No answer.'))));
+    return breaker;
+  };
+
+  it('an hour back: the probe is not put off', async () => {
+    const breaker = await opened(20);
+    Date.now = () => realNow() - HOUR_MS;
+    expect(await eventually(() => breaker.run(async () => 'answered'), { withinMs: 1_000 })).to.equal('answered');
+  });
+
+  it('an hour forward: the probe does not come early', async () => {
+    const breaker = await opened(HOUR_MS / 2);
+    Date.now = () => realNow() + HOUR_MS;
+    expect(await rejectionOf(breaker.run(async () => {}))).to.have.property('code', 'store.circuit_open');
+  });
+});
+
 describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) => {
   let proxy: CountingProxy;
   let store: ValkeySessionStore;

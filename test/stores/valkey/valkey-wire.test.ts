@@ -198,6 +198,27 @@ describe('a wire: replies that are out of step, under load', () => {
     await store.close();
   });
 
+  for (const dropped of ['hello', 'client']) {
+    it(`a greeting whose reply to ${dropped.toUpperCase()} is missing is given up at once, not at its deadline`, async () => {
+      let drops = 0;
+      fake.bend = (command, reply) => {
+        if (command !== dropped || drops > 0) return reply;
+        drops += 1;
+        return '';
+      };
+      const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
+      const started = performance.now();
+      try {
+        expect(await eventually(() => store.loadLabels('s0'))).to.deep.equal(['L0']);
+        // the deadline of an attempt is two seconds at least
+        expect(performance.now() - started).to.be.below(1_000);
+        expect([drops, fake.connections]).to.deep.equal([1, 2]);
+      } finally {
+        await store.close();
+      }
+    });
+  }
+
   it('a server that answers no probe is not used', async () => {
     fake.bend = (command, reply) => (command === 'echo' ? '-NOPERM\r\n' : reply);
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
