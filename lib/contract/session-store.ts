@@ -39,7 +39,11 @@ export interface SessionStore {
    */
   readonly maxLabelsPerSession?: number;
 
-  /** Seconds after the last load or append at which the store forgets a session; absent or `undefined`: never. */
+  /**
+   * Seconds after the last load or append at which the store forgets a session; absent or `undefined`: never. A store that
+   * forgets must say so: a label that was acknowledged less than five minutes ago, and that a load does not return, is
+   * taken for lost and appended again.
+   */
   readonly ttlSeconds?: number | undefined;
 
   /** Called once by each middleware that uses the store: where alarms that only the store can see should go. */

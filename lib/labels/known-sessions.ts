@@ -1,3 +1,4 @@
+import { now } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { KnownSession, type SessionOwner } from './known-session.js';
@@ -5,6 +6,9 @@ import type { SessionMember } from './session-member.js';
 
 /** How long what the store has acknowledged is remembered after the last use of the session. */
 const MEMORY_MS = 300_000;
+/** How long an append that failed again is left alone at least, and at most: twice as long each time. */
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 300_000;
 /** How many sessions are remembered after their last use. */
 const MAX_RECENT = 10_000;
 
@@ -15,6 +19,12 @@ const MAX_RECENT = 10_000;
 const kStores = Symbol.for('express-apl-session.known-sessions.1');
 type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
 
+/** When a session that owes labels may be tried again where no request of it does that. */
+interface Retry {
+  readonly failures: number;
+  readonly dueMs: number;
+}
+
 /** The sessions of one store that this process uses or has used lately. It never stands in for a load; it only adds. */
 export class KnownSessions implements SessionOwner {
   readonly store: SessionStore;
@@ -22,8 +32,8 @@ export class KnownSessions implements SessionOwner {
   readonly #inUse = new Map<string, KnownSession>();
   /** Sessions that are not in use, with labels to remember, in the order of their last use. */
   readonly #recent = new Map<string, KnownSession>();
-  /** Sessions that have labels which could not be stored. */
-  readonly #owing = new Set<KnownSession>();
+  /** Sessions that have labels which could not be stored, the one that is to be tried next in front. */
+  readonly #owing = new Map<KnownSession, Retry>();
   readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
 
   private constructor(store: SessionStore) {
@@ -84,18 +94,20 @@ export class KnownSessions implements SessionOwner {
   /** An append that succeeds shows that the store takes labels again: what another session owes is tried next. */
   onTried(session: KnownSession, by: SessionMember): void {
     if (session.owes) {
-      this.#owing.add(session);
+      this.#owing.set(session, nextRetry(this.#owing.get(session)));
       return;
     }
     this.#owing.delete(session);
     this.#retryOwed(by);
   }
 
-  /** Appends what one session owes. If that succeeds, the next one follows. */
+  /** Appends what one session owes, if it is due. If that succeeds, the next one follows. */
   #retryOwed(member: SessionMember): void {
-    for (const session of this.#owing) {
+    for (const [session, retry] of this.#owing) {
+      // to the back, so that one that always fails is not in the way of the others
       this.#owing.delete(session);
-      session.persist(member.forOwed(session)).catch(() => {});
+      this.#owing.set(session, retry);
+      if (now() >= retry.dueMs) session.persist(member.forOwed(session)).catch(() => {});
       return;
     }
   }
@@ -120,4 +132,11 @@ export class KnownSessions implements SessionOwner {
       return;
     }
   }
+}
+
+/** The first retry is due at once. */
+function nextRetry(last: Retry | undefined): Retry {
+  if (!last) return { failures: 0, dueMs: 0 };
+  const waitMs = Math.min(MIN_RETRY_MS * 2 ** last.failures, MAX_RETRY_MS);
+  return { failures: last.failures + 1, dueMs: now() + waitMs };
 }

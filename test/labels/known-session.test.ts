@@ -321,6 +321,52 @@ describe('KnownSession', () => {
     });
   });
 
+  describe('what is owed, without a request of its session', () => {
+    async function owing(id: string): Promise<KnownSession> {
+      const { session, member } = joined(id);
+      session.add(`of ${id}`, member);
+      session.leave(member);
+      await store.fail();
+      return session;
+    }
+
+    async function acknowledged(label: string): Promise<void> {
+      const { session, member } = joined('healthy');
+      session.add(label, member);
+      session.leave(member);
+      await store.succeed();
+    }
+
+    it('G7: is appended once the store has taken a label of another session', async () => {
+      const session = await owing('a');
+      await acknowledged('x');
+      expect(store.appends.at(-1)).to.deep.equal(['of a']);
+      await store.succeed();
+      expect(session.owes).to.equal(false);
+    });
+
+    it('is left alone for a while if it fails again, however many labels of others are stored', async () => {
+      await owing('a');
+      await acknowledged('x');
+      await store.fail();
+      const before = store.appends.length;
+      for (const label of ['y', 'z']) await acknowledged(label);
+      expect(store.appends.slice(before)).to.deep.equal([['y'], ['z']]);
+    });
+
+    it('does not stand in the way of what others owe', async () => {
+      await owing('a');
+      await acknowledged('x');
+      await store.fail();
+      const other = await owing('b');
+      await acknowledged('y');
+      await acknowledged('z');
+      expect(store.appends.at(-1)).to.deep.equal(['of b']);
+      await store.succeed();
+      expect(other.owes).to.equal(false);
+    });
+  });
+
   describe('bounded memory', () => {
     it('a session beyond the limit is refused, and none in use or owed is forgotten for it', async () => {
       const { session: owing, member } = joined('owing');
