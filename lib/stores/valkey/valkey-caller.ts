@@ -104,13 +104,15 @@ export class ValkeyCaller {
     let error = firstError;
     let failure = toStoreError(call.name, error);
     let retried = !this.#config.retry;
+    // only a pause of this process makes a first failure come so late, and the server is not to blame for that
+    const countsFromMs = now() - startedMs > this.deadlineMs ? now() : startedMs;
     for (let turn = 0; ; turn += 1) {
       const detour = this.#link.detour?.(error, call.key);
       if (!detour && (retried || !isPassing(error))) throw failure;
       if (!detour) retried = true;
       const isQuick = detour?.isQuick && turn < QUICK_DETOURS;
       const pauseMs = isQuick ? 0 : MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
-      const leftMs = this.deadlineMs - (now() - startedMs);
+      const leftMs = this.deadlineMs - (now() - countsFromMs);
       if (pauseMs >= leftMs) throw failure;
       const again = async (): Promise<T> => {
         // keeps the process alive: where all else was closed, nobody would hear how an append ended

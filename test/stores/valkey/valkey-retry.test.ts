@@ -39,6 +39,19 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     await proxy.close();
   });
 
+  it('calls whose connection is closed while this process pauses are made again, however long the pause', async () => {
+    store = new ValkeySessionStore({ endpoint: server().url, connectTimeoutMs: 250, commandTimeoutMs: 250 });
+    await eventually(() => store.loadLabels('s'));
+    const closed = server().admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
+    const loads = Promise.all(Array.from({ length: 20 }, () => store.loadLabels('s')));
+    // they leave at the end of this turn of the event loop
+    await new Promise(setImmediate);
+    const startedMs = performance.now();
+    while (performance.now() - startedMs < 800);
+    expect(await loads).to.have.length(20);
+    await closed;
+  });
+
   for (const { ttl, options } of [
     { ttl: 'without a TTL', options: {} },
     { ttl: 'with a TTL', options: { ttlSeconds: 60 } },
