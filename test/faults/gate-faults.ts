@@ -181,13 +181,13 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a gate that stays open after the refusal',
     file: gate,
-    from: 'if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;',
+    from: 'if (this.#closed || (res.finished && this.#kept.allOut)) return;',
     to: 'if (this.#closed || this.#refused || (headOut && res.finished && this.#kept.allOut)) return;',
   },
   {
     name: 'a gate that closes after the last byte',
     file: gate,
-    from: 'if (this.#closed || (headOut && res.finished && this.#kept.allOut)) return;',
+    from: 'if (this.#closed || (res.finished && this.#kept.allOut)) return;',
     to: 'if (this.#closed) return;',
   },
   {
@@ -241,7 +241,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'output after the destruction of the socket',
     file: gate,
-    from: 'if (this.#ending?.requested || this.#endGuard?.()) {',
+    from: 'if (this.#res.destroyed || this.#ending?.requested || this.#endGuard?.()) {',
     to: 'if (!this.#res) {',
   },
   {
@@ -265,7 +265,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a replacement after the head has left',
     file: gate,
-    from: 'if (this.#headOut || abandoned) this.#cut();',
+    from: 'if (this.#headOut || abandoned || !this.#closed) this.#cut();',
     to: 'if (abandoned) this.#cut();',
   },
   {

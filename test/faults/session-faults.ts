@@ -18,13 +18,13 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'responses of other requests that are not held',
     file: request,
-    from: 'if (this.#storedLabels) this.inContext(() => this.#hold());',
+    from: 'this.inContext(() => this.#hold());',
     to: '',
   },
   {
     name: 'a request that begins during an append and is not held',
     file: request,
-    from: 'if (this.#membership?.session.unacknowledged) this.#hold();',
+    from: 'if (session?.unacknowledged) this.#hold();',
     to: '',
   },
   {
