@@ -196,6 +196,16 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
   });
 
   describe('a response in a pipeline that its app destroys', () => {
+    /** From Node 24 on, the connection of such a response stays open, also without the middleware. */
+    const nodeClosesIt = Number.parseInt(process.versions.node, 10) < 24;
+    /** What the client gets, once nothing more comes. */
+    async function allOf(pipeline: Wire): Promise<string> {
+      if (nodeClosesIt) return pipeline.closed();
+      await pipeline.until(/first/);
+      await ask('/more');
+      return pipeline.received;
+    }
+
     it('crashes nothing if it is ended without a head, and another request adds labels', async () => {
       const appending = deferred<void>();
       store.held = appending.promise;
@@ -234,7 +244,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       next.resolve();
       expect(await more).to.deep.equal({ status: 200, text: 'more' });
       expect(store.labelsOf('s')).to.have.members(['l', 'm', 'n']);
-      expect(await pipeline.closed()).not.to.include('destroyed');
+      expect(await allOf(pipeline)).not.to.include('destroyed');
     });
 
     it('does not end cleanly if it was destroyed half-way', async () => {
@@ -255,7 +265,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       const pipeline = wire(get('/first', { 'x-session': 'other' }), get('/half'));
       await ended.promise;
       goOn.resolve();
-      const text = await pipeline.closed();
+      const text = await allOf(pipeline);
       expect(text).to.include('first');
       expect(text).not.to.include('0\r\n\r\n');
     });
