@@ -149,7 +149,7 @@ export class KnownSession implements AppendingSession {
   }
 }
 
-/** The context of this call is that of the member that made the append. */
+/** Notifies a member in its own context. This call already runs in the context of `by`, which made the append. */
 function tell(member: SessionMember, by: SessionMember): void {
   if (member === by) member.onSettled();
   else member.inContext(() => member.onSettled());

@@ -19,7 +19,7 @@ const NONE: readonly Call[] = Object.freeze([]);
  * answered requests, and Hono's adapter a response whose error it has answered.
  *
  * A connection that is gone (the client has left, or there is an error of the connection) is let go at once, with a reset
- * if its end could be taken for that of the response.
+ * if the client could take a normal close for the end of the response.
  */
 export class DeferredEnd implements Front {
   readonly #res: NodeResponse;

@@ -156,7 +156,7 @@ export function impersonate(res: NodeResponse, sent: NodeResponse, headers: Head
   res._last = sent._last;
 }
 
-/** Gives a response a value that nobody can change by assigning another. Assigning does not throw. */
+/** Fixes a property of a response. Later assignments are ignored and do not throw. */
 export function fixValue<K extends keyof NodeResponse>(res: NodeResponse, name: K, value: NodeResponse[K]): void {
   Reflect.defineProperty(res, name, { get: () => value, set() {}, configurable: true, enumerable: true });
 }
@@ -166,7 +166,7 @@ export function destroyedError(): Error {
   return Object.assign(new Error('The response was destroyed before this was sent.'), { code: 'ERR_STREAM_DESTROYED' });
 }
 
-/** What is cut on a stream that only looks like a socket ends by nobody else. */
+/** Ends a response that was cut where its socket is not Node's, and so emits no event for it. */
 export function loseConnection(res: NodeResponse): void {
   nextTick(() => {
     if (res.listenerCount('error') > 0) res.emit('error', destroyedError());

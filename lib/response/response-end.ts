@@ -13,7 +13,7 @@ type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
 export function onceOver(res: ServerResponse, callback: () => void): void {
   // `once` would wrap the callback twice, for each held response; an end comes once anyway
   res.on('close', callback);
-  // on what only stands for a socket, nobody may emit `close`
+  // a response whose socket is not Node's may never emit `close`
   if (!(res.req.socket instanceof Socket)) res.on('finish', callback);
   if (res.socket || !res.req.socket) return;
   // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection

@@ -22,7 +22,7 @@ export function fromPassport<User>(
     }
     const property = onRequest(req, '_userProperty');
     const user = onRequest(req, typeof property === 'string' ? property : 'user');
-    // passport's own test of whether somebody is logged in
+    // passport takes a truthy user for a login
     return user ? idText(idOf(user as User)) : undefined;
   };
   return { subject: Object.assign(subject, { explain: () => 'passport has put no user on the request' }) };

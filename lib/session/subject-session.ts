@@ -113,7 +113,7 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
     whenRead(subject(req), (read) => {
       const who = textOrNone('subject', read);
       if (who !== undefined) return byAgent(req, who);
-      // also where nobody asks for the reason: an accessor whose package is not mounted must not pass for "nobody"
+      // throws if the package of an accessor is not mounted, which must not look like a request without a subject
       explain(req);
       return undefined;
     });
