@@ -16,28 +16,28 @@ export type {
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
-export { MAX_LABEL_BYTES } from './labels/label.js';
-export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
-export type { GuardOptions } from './middleware/guard-options.js';
-export type { LabelCondition, Labels } from './middleware/label-condition.js';
-export type { AplSessionOptions } from './middleware/middleware-options.js';
-export { type OpenSession, openSession } from './middleware/open-session.js';
-export type { OpenSessionOptions } from './middleware/open-session-options.js';
+export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
+export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
+export { PolicyViolation } from './denial/policy-violation.js';
+export type { ProblemDetails } from './denial/problem-denial.js';
+export type { GuardOptions } from './guards/guard-options.js';
+export type { LabelCondition, Labels } from './guards/label-condition.js';
 export {
   type DecidePolicy,
   type PolicyDecision,
   type PolicyInput,
   type PolicyOptions,
   policy,
-} from './middleware/policy.js';
-export { PolicyViolation } from './middleware/policy-violation.js';
-export { policyViolationHandler } from './middleware/policy-violation-handler.js';
-export { denyIf, type RequestPredicate, requireThat } from './middleware/predicate-guards.js';
-export { requireSession } from './middleware/require-session.js';
-export { type TaintOptions, taint } from './middleware/taint.js';
-export type { DenialOption, DenialRenderer, DenialTemplate } from './response/denial.js';
-export { type JsonRpcDenialOptions, jsonRpcDenial } from './response/json-rpc-denial.js';
-export type { ProblemDetails } from './response/problem-denial.js';
+} from './guards/policy.js';
+export { policyViolationHandler } from './guards/policy-violation-handler.js';
+export { denyIf, type RequestPredicate, requireThat } from './guards/predicate-guards.js';
+export { requireSession } from './guards/require-session.js';
+export { type TaintOptions, taint } from './guards/taint.js';
+export { MAX_LABEL_BYTES } from './labels/label.js';
+export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
+export type { AplSessionOptions } from './middleware/middleware-options.js';
+export { type OpenSession, openSession } from './open-session/open-session.js';
+export type { OpenSessionOptions } from './open-session/open-session-options.js';
 export { fromExpressSession } from './session/from-express-session.js';
 export { fromPassport } from './session/from-passport.js';
 export type { NoSession, ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
@@ -56,6 +56,6 @@ export {
   fromOauth2JwtBearer,
 } from './session/token-accessors.js';
 export type { TokenAccessors, TokenSessionOptions } from './session/verified-claims.js';
+export { type IgnoredKey, sessionStoreBlock } from './stores/cpex-store-block.js';
 export { MemorySessionStore, type MemorySessionStoreOptions } from './stores/memory-session-store.js';
-export { type IgnoredKey, sessionStoreBlock } from './stores/session-store-block.js';
 export type { SessionStoreBlock } from './stores/session-store-registry.js';

@@ -51,8 +51,8 @@ describe('documents', () => {
   const tables = [
     ['README.md', 'aplSessionMiddleware', 'AplSessionOptions', 'lib/middleware/middleware-options.ts'],
     ['README.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
-    ['README.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/valkey-config.ts'],
-    ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/middleware/open-session-options.ts'],
+    ['README.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
+    ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
   ] as const;
   for (const [document, heading, type, file] of tables) {
     it(`${document} has a row with the default for every option of ${heading}, and no other`, () => {

@@ -1,5 +1,5 @@
-import { microtask } from '../contract/clock.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { microtask } from '../util/clock.js';
 import { type AppendingSession, LabelAppends } from './label-appends.js';
 import type { SessionMember } from './session-member.js';
 

@@ -1,6 +1,7 @@
-import { now } from '../contract/clock.js';
+import type { AlarmListener } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { now } from '../util/clock.js';
 import { KnownSession, type SessionOwner } from './known-session.js';
 import type { SessionMember } from './session-member.js';
 
@@ -16,7 +17,7 @@ const MAX_RECENT = 10_000;
  * Shared by all copies of this package in a process, so that two of them know the same sessions. The number changes with
  * the members of `KnownSessions` and `KnownSession`.
  */
-const kStores = Symbol.for('express-apl-session.known-sessions.1');
+const kStores = Symbol.for('express-apl-session.known-sessions.2');
 type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
 
 /** When a session that owes labels may be tried again where no request of it does that. */
@@ -34,6 +35,7 @@ export class KnownSessions implements SessionOwner {
   readonly #recent = new Map<string, KnownSession>();
   /** Sessions that have labels which could not be stored, the one that is to be tried next in front. */
   readonly #owing = new Map<KnownSession, Retry>();
+  #hasAlarmListener = false;
   readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
 
   private constructor(store: SessionStore) {
@@ -53,6 +55,12 @@ export class KnownSessions implements SessionOwner {
       stores.set(store, sessions);
     }
     return sessions;
+  }
+
+  /** Subscribes to the alarms of the store, once for all callers. */
+  onStoreAlarm(listener: AlarmListener): void {
+    if (!this.#hasAlarmListener) this.store.onAlarm?.(listener);
+    this.#hasAlarmListener = true;
   }
 
   /**

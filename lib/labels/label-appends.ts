@@ -1,6 +1,6 @@
-import { now } from '../contract/clock.js';
-import type { TimedCall } from '../contract/deadlines.js';
 import { AplSessionError } from '../contract/errors.js';
+import { now } from '../util/clock.js';
+import type { TimedCall } from '../util/deadlines.js';
 import { AcknowledgedLabels } from './acknowledged-labels.js';
 import type { SessionMember } from './session-member.js';
 

@@ -1,4 +1,4 @@
-import type { TimedCall } from '../contract/deadlines.js';
+import type { TimedCall } from '../util/deadlines.js';
 
 /** A session that has labels which the store has not acknowledged. */
 export interface OwingSession {

@@ -1,8 +1,8 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { AlarmListener } from '../contract/alarms.js';
-import { Deadlines, type TimedCall } from '../contract/deadlines.js';
+import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { Deadlines, type TimedCall } from '../util/deadlines.js';
 import type { KnownSession } from './known-session.js';
 import { KnownSessions } from './known-sessions.js';
 import { assertLabelCount } from './label-limit.js';
@@ -22,20 +22,27 @@ export interface LabelLimits {
   readonly maxKnownSessions: number;
 }
 
+/** A store, and the bounds of its use. */
+export interface StoreBounds {
+  readonly store: SessionStore;
+  readonly storeTimeoutMs: number;
+  readonly limits: LabelLimits;
+}
+
 /** What one middleware needs for talking to its store. */
 export class StoreAccess {
   readonly store: SessionStore;
   readonly sessions: KnownSessions;
   readonly limits: LabelLimits;
-  readonly raise: AlarmListener;
+  readonly alarms: AlarmReporter;
   readonly #loads: Deadlines;
   readonly #appends: Deadlines;
 
-  constructor(store: SessionStore, storeTimeoutMs: number, limits: LabelLimits, raise: AlarmListener) {
+  constructor({ store, storeTimeoutMs, limits }: StoreBounds, alarms: AlarmReporter) {
     this.store = store;
     this.sessions = KnownSessions.of(store);
     this.limits = limits;
-    this.raise = raise;
+    this.alarms = alarms;
     const tooLate = (operation: string): AplSessionError =>
       new AplSessionError(
         'store.timeout',
@@ -143,9 +150,4 @@ function malformed(): AplSessionError {
     'store.malformed_reply',
     'The session store answered the load with no iterable of strings.',
   );
-}
-
-/** The code of a store's own error, for alarms. */
-export function codeOf(error: unknown): { code: string } | undefined {
-  return error instanceof AplSessionError ? { code: error.code } : undefined;
 }

@@ -1,27 +1,25 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
-import { nextTurn } from '../contract/next-turn.js';
-import { isPromiseLike } from '../contract/promise-like.js';
 import type { Violation } from '../contract/security.js';
-import { codeOf, StoreAccess } from '../labels/store-access.js';
-import { type HeaderSnapshot, snapshotHeaders } from '../response/headers-at-entry.js';
-import { assertGateable } from '../response/node-response.js';
-import { assertGateableRuntime } from '../response/runtime-check.js';
+import { type HeaderSnapshot, snapshotHeaders } from '../denial/entry-headers.js';
+import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from '../denial/violations.js';
+import { OwedMember } from '../labels/background-member.js';
+import { StoreAccess } from '../labels/store-access.js';
+import { assertGateableRuntime } from '../node/runtime-check.js';
+import { assertGateable } from '../node/server-response.js';
 import {
   type MissingSession,
   type ResolvedSession,
   toMissingSession,
   toResolvedSession,
 } from '../session/resolved-session.js';
-import { alarmSink, errorText } from './alarm-sink.js';
-import { keptAlive } from './kept-alive.js';
+import { keptAlive } from '../util/kept-alive.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
+import { nextTurn } from '../util/next-turn.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
-import { OwedMember } from './owed-member.js';
-import { routeName } from './route-name.js';
 import { type Exchange, type LoadListener, type Mount, SessionRequest } from './session-request.js';
 import { attachSecurity, sessionRequestOf, shareSecurity } from './session-security.js';
-import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from './violations.js';
 
 /** The middleware, and the end of its work. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -40,13 +38,13 @@ export interface AplSessionMiddleware extends RequestHandler {
  * it could not hold a response back
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
-  const { session, sessionless, store, ownsStore, storeTimeoutMs, limits, denial, logger, onAlarm } =
-    parseMiddlewareOptions(options);
+  const settings = parseMiddlewareOptions(options);
+  const { session, sessionless, store, ownsStore, denial, alarms } = settings;
   assertGateableRuntime();
-  const access = new StoreAccess(store, storeTimeoutMs, limits, alarmSink(logger, onAlarm));
-  store.onAlarm?.(access.raise);
+  const access = new StoreAccess(settings, alarms);
+  store.onAlarm?.(alarms.raise);
 
-  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(access.raise), denial };
+  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     if (hasSession(mounted, access)) {
@@ -95,7 +93,8 @@ class Arrival implements Exchange, LoadListener {
   }
 
   onLoadFailed(request: SessionRequest, cause: unknown): void {
-    raiseLoadFailure(this, request.sessionId ?? '', cause);
+    const secrets = [request.sessionId ?? ''];
+    this.mount.access.alarms.storeFailure('load', cause, { at: this.req, secrets });
     refuse(this, request, LOAD_FAILED);
   }
 
@@ -177,14 +176,4 @@ function isServed(mounted: SessionRequest, mount: Mount, session: ResolvedSessio
     'middleware.conflict',
     'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',
   );
-}
-
-function raiseLoadFailure({ req, mount }: Arrival, sessionId: string, error: unknown): void {
-  mount.access.raise({
-    alarm: 'session_store_failure',
-    op: 'load',
-    route: routeName(req, [sessionId]),
-    error: errorText(error, [sessionId]),
-    ...codeOf(error),
-  });
 }

@@ -1,16 +1,14 @@
 import Joi from 'joi';
+import { AlarmReporter } from '../alarms/alarm-reporter.js';
+import { loggerLike } from '../alarms/logger.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
-import { AplSessionError } from '../contract/errors.js';
-import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
-import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
-import type { LabelLimits } from '../labels/store-access.js';
-import { type DenialOption, type DenialRenderer, parseDenial } from '../response/denial.js';
-import { sendProblem } from '../response/problem-denial.js';
+import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
+import { sendProblem } from '../denial/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
-import { MemorySessionStore } from '../stores/memory-session-store.js';
-import { buildSessionStore, isSessionStore, type SessionStoreBlock } from '../stores/session-store-registry.js';
-import { defaultLogger } from './alarm-sink.js';
+import type { SessionStoreBlock } from '../stores/session-store-registry.js';
+import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
+import { parseOptions } from '../util/parse-options.js';
 
 export interface AplSessionOptions {
   /** Finds the session of a request; required. See `subjectSession` for ids that clients choose. */
@@ -61,30 +59,12 @@ export interface AplSessionOptions {
 }
 
 /** What the middleware works with. */
-export interface Settings {
+export interface Settings extends StoreSettings {
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
-  readonly store: SessionStore;
-  /** Whether the store was made here, so that `close()` ends it. */
-  readonly ownsStore: boolean;
-  readonly storeTimeoutMs: number;
-  readonly limits: LabelLimits;
   readonly denial: DenialRenderer;
-  readonly logger: AlarmLogger;
-  readonly onAlarm: AlarmListener | undefined;
+  readonly alarms: AlarmReporter;
 }
-
-type StoreOptions = Pick<
-  AplSessionOptions,
-  'store' | 'storeFactories' | 'storeTimeoutMs' | 'maxLabelsPerSession' | 'maxKnownSessions'
->;
-type StoreSettings = Pick<Settings, 'store' | 'ownsStore' | 'storeTimeoutMs' | 'limits'>;
-
-const DEFAULT_STORE_TIMEOUT_MS = 1_000;
-const DEADLINE_MARGIN_MS = 50;
-const DEFAULT_MAX_SESSIONS = 100_000;
-/** The longest that a timer of Node can wait. */
-export const MAX_TIMER_MS = 2_147_483_647;
 
 const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
   session: Joi.function().required(),
@@ -103,73 +83,13 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // joi copies objects, and a store, logger or factory must stay the object that it is
-  const { session, denial, logger = defaultLogger() } = options;
+  const { session, denial, logger } = options;
   const { sessionless, onAlarm } = parsed;
   return {
     session,
     sessionless,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
-    logger,
-    onAlarm,
+    alarms: new AlarmReporter(logger, onAlarm),
   };
-}
-
-/**
- * The store that checked options ask for, its deadline and its limit.
- * @throws AplSessionError `config.*`
- */
-export function storeSettings(what: string, options: StoreOptions): StoreSettings {
-  const { store: given, storeFactories = [] } = options;
-  assertFactories(what, storeFactories);
-  const ownsStore = !isSessionStore(given);
-  const store = ownsStore ? makeStore(given, storeFactories) : given;
-  const limits = {
-    maxLabelsPerSession: options.maxLabelsPerSession ?? limitOf(what, store),
-    maxKnownSessions: options.maxKnownSessions ?? DEFAULT_MAX_SESSIONS,
-  };
-  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store), limits };
-}
-
-function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
-  return block === undefined ? new MemorySessionStore() : buildSessionStore(block, factories);
-}
-
-function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
-  if (deadlineMs === undefined) return DEFAULT_STORE_TIMEOUT_MS;
-  if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs + DEADLINE_MARGIN_MS <= MAX_TIMER_MS) {
-    return deadlineMs + DEADLINE_MARGIN_MS;
-  }
-  throw new AplSessionError(
-    'config.invalid',
-    `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
-  );
-}
-
-function limitOf(what: string, { maxLabelsPerSession = DEFAULT_MAX_LABELS_PER_SESSION }: SessionStore): number {
-  if (Number.isSafeInteger(maxLabelsPerSession) && maxLabelsPerSession >= 1) return maxLabelsPerSession;
-  throw new AplSessionError(
-    'config.invalid',
-    `${what}: the store's maxLabelsPerSession must be an integer of at least 1; got ${maxLabelsPerSession}.`,
-  );
-}
-
-function assertFactories(what: string, factories: readonly SessionStoreFactory[]): void {
-  for (const factory of factories as readonly (Partial<SessionStoreFactory> | null)[]) {
-    if (typeof factory?.kind === 'string' && typeof factory.build === 'function') continue;
-    throw new AplSessionError(
-      'config.invalid',
-      `${what}: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.`,
-    );
-  }
-  const kinds = factories.map(({ kind }) => kind);
-  if (new Set(kinds).size === kinds.length) return;
-  throw new AplSessionError('config.invalid', `${what}: two storeFactories have the same kind; keep one.`);
-}
-
-export function loggerLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
-  const logger = value as Partial<AlarmLogger> | null;
-  return typeof logger?.warn === 'function' && typeof logger.error === 'function'
-    ? value
-    : error('any.custom', { error: new Error('warn and error must be functions') });
 }

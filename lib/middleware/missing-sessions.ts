@@ -1,8 +1,7 @@
 import type { Request } from 'express';
-import type { AlarmListener } from '../contract/alarms.js';
-import { now } from '../contract/clock.js';
-import { errorText } from './alarm-sink.js';
-import { routeName } from './route-name.js';
+import type { AlarmReporter } from '../alarms/alarm-reporter.js';
+import { routeName } from '../alarms/route-name.js';
+import { now } from '../util/clock.js';
 
 /** How many routes are remembered. A client may bring names about, where a router has a parameter in its path. */
 const MAX_ROUTES = 1_000;
@@ -15,13 +14,13 @@ const MINUTE_MS = 60_000;
  * request on that route has a session, or the reason is another.
  */
 export class MissingSessions {
-  readonly #raise: AlarmListener;
+  readonly #alarms: AlarmReporter;
   /** The reason that was told last, by route. Empty where nothing misses its session. */
   readonly #told = new Map<string, string>();
   #minute = { endsAtMs: 0, alarmsLeft: 0 };
 
-  constructor(raise: AlarmListener) {
-    this.#raise = raise;
+  constructor(alarms: AlarmReporter) {
+    this.#alarms = alarms;
   }
 
   /** Labels or a guard have met this request, which has no session. */
@@ -30,14 +29,7 @@ export class MissingSessions {
     // what is not told for lack of alarms is not remembered either, so the next request tells it
     if (this.#told.get(key) === reason || !this.#mayRaise()) return;
     this.#remember(key, reason);
-    const secrets = [...labels];
-    const shown = errorText(reason, secrets);
-    this.#raise({
-      alarm: 'session_missing',
-      route: routeName(req, secrets),
-      reason: shown,
-      error: `The request has no session: ${shown}.`,
-    });
+    this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels] });
   }
 
   /** The same, of a request that has its session. */

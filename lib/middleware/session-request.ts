@@ -1,27 +1,24 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Request, Response } from 'express';
-import type { SessionStoreFailure } from '../contract/alarms.js';
-import { microtask } from '../contract/clock.js';
-import type { TimedCall } from '../contract/deadlines.js';
 import type { Violation } from '../contract/security.js';
+import type { DenialRenderer } from '../denial/denial.js';
+import type { HeaderSnapshot } from '../denial/entry-headers.js';
+import { plainRefusal, renderRefusal } from '../denial/render-denial.js';
+import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import type { GateKeeper, Verdict, VerdictListener } from '../gate/gate-keeper.js';
+import { ResponseGate } from '../gate/response-gate.js';
+import { OwedMember } from '../labels/background-member.js';
 import type { KnownSession } from '../labels/known-session.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
 import type { OwingSession, SessionMember } from '../labels/session-member.js';
-import { codeOf, type LoadingMember, type StoreAccess } from '../labels/store-access.js';
-import { destroyConnection } from '../response/connection.js';
-import type { DenialRenderer } from '../response/denial.js';
-import type { GateKeeper, Verdict, VerdictListener } from '../response/gate-keeper.js';
-import type { HeaderSnapshot } from '../response/headers-at-entry.js';
-import type { NodeResponse } from '../response/node-response.js';
-import { plainRefusal, renderRefusal } from '../response/refusal.js';
-import { isOver, onceOver } from '../response/response-end.js';
-import { ResponseGate } from '../response/response-gate.js';
+import type { LoadingMember, StoreAccess } from '../labels/store-access.js';
+import { destroyConnection } from '../node/connection.js';
+import { isOver, onceOver } from '../node/on-response-close.js';
+import type { NodeResponse } from '../node/server-response.js';
 import type { MissingSession, ResolvedSession, SessionResolver } from '../session/resolved-session.js';
-import { errorText } from './alarm-sink.js';
+import { microtask } from '../util/clock.js';
+import type { TimedCall } from '../util/deadlines.js';
 import type { MissingSessions } from './missing-sessions.js';
-import { OwedMember } from './owed-member.js';
-import { routeName } from './route-name.js';
-import { PERSIST_FAILED, toViolation } from './violations.js';
 
 /** What one `aplSessionMiddleware()` works with. */
 export interface Mount {
@@ -257,17 +254,8 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
   }
 
   onAppendFailed(cause: unknown): void {
-    const secrets = this.#secrets();
-    const alarm: SessionStoreFailure = {
-      alarm: 'session_store_failure',
-      op: 'append',
-      route: routeName(this.#exchange.req, secrets),
-      decisionWasAllow: !this.#isDenied(),
-      bytesSent: this.#gate?.headOut ?? false,
-      error: errorText(cause, secrets),
-      ...codeOf(cause),
-    };
-    this.access.raise(alarm);
+    const response = { decisionWasAllow: !this.#isDenied(), bytesSent: this.#gate?.headOut ?? false };
+    this.access.alarms.storeFailure('append', cause, { at: this.#exchange.req, secrets: this.#secrets() }, response);
   }
 
   #gated(): ResponseGate {
@@ -313,14 +301,7 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
       violation: this.#violation ?? PERSIST_FAILED,
       render: this.#denial ?? mount.denial,
       headersAtEntry,
-      onFailure: (error: unknown) => {
-        const secrets = this.#secrets();
-        this.access.raise({
-          alarm: 'denial_not_rendered',
-          route: routeName(req, secrets),
-          error: errorText(error, secrets),
-        });
-      },
+      onFailure: (error: unknown) => this.access.alarms.denialNotRendered(error, { at: req, secrets: this.#secrets() }),
     };
     renderRefusal(refusal, create, done);
   }

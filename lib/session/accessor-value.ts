@@ -1,5 +1,5 @@
 import { AplSessionError } from '../contract/errors.js';
-import { isPromiseLike } from '../contract/promise-like.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
 
 /** A text that an accessor has read; `undefined`, `null` and `''` are none. */
 export type Text = string | null | undefined;

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import Joi from 'joi';
-import { parseOptions } from '../contract/parse-options.js';
+import { parseOptions } from '../util/parse-options.js';
 import { claimTextOrNone, type Text, textOrNone, whenRead } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';

@@ -1,9 +1,9 @@
 import Joi from 'joi';
-import { clearInterval, now, setInterval } from '../contract/clock.js';
 import { AplSessionError } from '../contract/errors.js';
-import { parseOptions } from '../contract/parse-options.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { assertLabelCount } from '../labels/label-limit.js';
+import { clearInterval, now, setInterval } from '../util/clock.js';
+import { parseOptions } from '../util/parse-options.js';
 
 export interface MemorySessionStoreOptions {
   /** How many sessions may live at once. One more is rejected with `store.full`, never evicted. Default 100,000. */

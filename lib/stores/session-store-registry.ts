@@ -1,6 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
-import { assertOwnKeys } from '../contract/own-keys.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { assertOwnKeys } from '../util/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
 
 /** Selects a factory by `kind`; every other member belongs to that factory. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect } from 'chai';
-import { Deadlines, type TimedCall } from '../../lib/contract/deadlines.js';
+import { Deadlines, type TimedCall } from '../../lib/util/deadlines.js';
 import { eventually } from '../support/eventually.js';
 
 describe('Deadlines', () => {

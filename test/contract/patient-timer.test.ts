@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { withDeadline } from '../../lib/contract/deadline.js';
-import { Deadlines } from '../../lib/contract/deadlines.js';
-import { PatientTimer } from '../../lib/contract/patient-timer.js';
+import { withDeadline } from '../../lib/util/deadline.js';
+import { Deadlines } from '../../lib/util/deadlines.js';
+import { PatientTimer } from '../../lib/util/patient-timer.js';
 import { rejectionOf } from '../support/eventually.js';
 
 function block(ms: number): void {

@@ -6,15 +6,15 @@ export interface Fault {
   readonly to: string;
 }
 
-const gate = 'lib/response/response-gate.ts';
-const kept = 'lib/response/kept-output.ts';
-const node = 'lib/response/node-response.ts';
-const destroy = 'lib/response/deferred-end.ts';
-const end = 'lib/response/guarded-end.ts';
-const turn = 'lib/response/response-turn.ts';
-const connection = 'lib/response/connection.ts';
-const dropped = 'lib/response/dropped-calls.ts';
-const replaced = 'lib/response/replaced-output.ts';
+const gate = 'lib/gate/response-gate.ts';
+const kept = 'lib/node/held-output.ts';
+const node = 'lib/node/server-response.ts';
+const destroy = 'lib/gate/deferred-end.ts';
+const end = 'lib/gate/close-delimited-end.ts';
+const turn = 'lib/node/response-turn.ts';
+const connection = 'lib/node/connection.ts';
+const dropped = 'lib/gate/dropped-calls.ts';
+const replaced = 'lib/gate/replaced-output.ts';
 const constructorEnd = 'res._onPendingData = onPendingData;';
 const taken = 'for (const piece of taken) if';
 
@@ -360,7 +360,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a listener on the connection for each pipelined request',
-    file: 'lib/response/response-end.ts',
+    file: 'lib/node/on-response-close.ts',
     from: 'if (!socket[kWaiting]) {',
     to: 'if (socket) {',
   },
@@ -414,7 +414,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'an end that is given to a front that has gone',
-    file: 'lib/response/shadow-methods.ts',
+    file: 'lib/node/method-interceptor.ts',
     from: 'fronted.fronts.includes(front) ?',
     to: 'fronted ?',
   },

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { Deadlines, type TimedCall } from '../../lib/contract/deadlines.js';
 import type { SessionStore } from '../../lib/index.js';
 import type { KnownSession } from '../../lib/labels/known-session.js';
 import { KnownSessions } from '../../lib/labels/known-sessions.js';
 import { LabelAppends } from '../../lib/labels/label-appends.js';
 import type { SessionMember } from '../../lib/labels/session-member.js';
+import { Deadlines, type TimedCall } from '../../lib/util/deadlines.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
 import { type Deferred, deferred } from '../support/failing-stores.js';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
 import { parseMiddlewareOptions } from '../../lib/middleware/middleware-options.js';
-import { parseOpenSessionOptions } from '../../lib/middleware/open-session-options.js';
+import { parseOpenSessionOptions } from '../../lib/open-session/open-session-options.js';
 import { ScriptedStore } from '../support/failing-stores.js';
 
 describe('maxLabelsPerSession', () => {

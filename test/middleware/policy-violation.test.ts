@@ -22,7 +22,7 @@ const DENIAL_BODY =
 const CAUSE = new Error('the salary table was read');
 
 /** Another copy of the module, as two installed versions of the package would give. */
-const copyOfModule = '../../lib/middleware/policy-violation.js?copy';
+const copyOfModule = '../../lib/denial/policy-violation.js?copy';
 const { PolicyViolation: OtherPolicyViolation } = (await import(copyOfModule)) as {
   PolicyViolation: typeof PolicyViolation;
 };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import tls from 'node:tls';
 import { expect } from 'chai';
-import { type Front, shadowMethods, unshadowMethods } from '../../lib/response/shadow-methods.js';
+import { type Front, shadowMethods, unshadowMethods } from '../../lib/node/method-interceptor.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 

@@ -1,10 +1,10 @@
 import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
-import { destroyConnection, endConnection, resetConnection } from '../../lib/response/connection.js';
-import { DeferredEnd } from '../../lib/response/deferred-end.js';
-import { assertGateable, type NodeResponse } from '../../lib/response/node-response.js';
-import { assertGateableRuntime } from '../../lib/response/runtime-check.js';
+import { DeferredEnd } from '../../lib/gate/deferred-end.js';
+import { destroyConnection, endConnection, resetConnection } from '../../lib/node/connection.js';
+import { assertGateableRuntime } from '../../lib/node/runtime-check.js';
+import { assertGateable, type NodeResponse } from '../../lib/node/server-response.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
   try {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { load } from 'js-yaml';
 import { AplSessionError } from '../../lib/contract/errors.js';
 import { type IgnoredKey, sessionStoreBlock } from '../../lib/index.js';
-import { parseValkeyConfig } from '../../lib/stores/valkey/valkey-config.js';
+import { parseValkeyConfig } from '../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore, valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { thrownBy } from '../support/eventually.js';
 import { runModule } from '../support/node-child.js';

@@ -1,10 +1,10 @@
-import { clientSource } from './client-source.js';
-import { ClusterLink } from './cluster-link.js';
-import { endpointSource } from './endpoint-source.js';
-import type { ValkeyConfig } from './valkey-config.js';
-import { ValkeyConnection } from './valkey-connection.js';
-import type { OnConnected, ValkeyLink } from './valkey-link.js';
-import type { ValkeySource } from './valkey-source.js';
+import { ClusterLink } from './cluster/cluster-link.js';
+import type { ValkeyConfig } from './config/valkey-config.js';
+import { clientSource } from './connection/client-source.js';
+import { endpointSource } from './connection/endpoint-source.js';
+import { ValkeyConnection } from './connection/valkey-connection.js';
+import type { OnConnected, ValkeyLink } from './connection/valkey-link.js';
+import type { ValkeySource } from './connection/valkey-source.js';
 
 /** The way to what the configuration names. */
 export function linkTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLink {

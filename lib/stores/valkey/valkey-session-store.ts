@@ -2,16 +2,21 @@ import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../con
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
+import { type RefreshListener, TtlRefresh } from './calls/ttl-refresh.js';
+import { ValkeyCaller } from './calls/valkey-caller.js';
+import { membersOf } from './calls/valkey-replies.js';
+import { checkServer, type SelfCheckAlarm } from './calls/valkey-self-check.js';
+import {
+  parseValkeyConfig,
+  ttlAlarm,
+  type ValkeyConfig,
+  type ValkeySessionStoreOptions,
+} from './config/valkey-config.js';
+import type { ValkeyLink } from './connection/valkey-link.js';
 import { linkTo } from './link-to.js';
-import { type RefreshListener, TtlRefresh } from './ttl-refresh.js';
-import { ValkeyCaller } from './valkey-caller.js';
-import { parseValkeyConfig, ttlAlarm, type ValkeyConfig, type ValkeySessionStoreOptions } from './valkey-config.js';
-import { countsIn, resultOf, toStoreError } from './valkey-faults.js';
-import type { ValkeyLink } from './valkey-link.js';
-import { membersOf } from './valkey-replies.js';
-import { appendRequest, expireRequest, loadRequest } from './valkey-request.js';
-import { checkServer, type SelfCheckAlarm } from './valkey-self-check.js';
-import type { ValkeyAsker } from './valkey-wire.js';
+import { countsIn, resultOf, toStoreError } from './protocol/valkey-errors.js';
+import { appendRequest, expireRequest, loadRequest } from './protocol/valkey-request.js';
+import type { ValkeyAsker } from './protocol/valkey-wire.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
   open: 'Valkey could not be reached, or did not answer in time, too often in a row; calls are refused.',

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ErrorReply, type Reply, RespParser, StatusReply } from '../../../lib/stores/valkey/resp-parser.js';
+import { ErrorReply, type Reply, RespParser, StatusReply } from '../../../lib/stores/valkey/protocol/resp-parser.js';
 
 const textOf = (reply: Reply): string => {
   if (reply === null) return '$-1\r\n';

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Alarm } from '../../../lib/contract/alarms.js';
 import { AplSessionError } from '../../../lib/contract/errors.js';
 import { aplSessionMiddleware } from '../../../lib/index.js';
-import { parseValkeyConfig, type ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import { parseValkeyConfig, type ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore, valkeySessionStoreFactory } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { CertificateAuthority } from '../../support/certificates.js';
 import { thrownBy } from '../../support/eventually.js';

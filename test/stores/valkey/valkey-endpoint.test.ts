@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { AplSessionError } from '../../../lib/contract/errors.js';
-import { parseValkeyEndpoint, redactEndpoint } from '../../../lib/stores/valkey/valkey-endpoint.js';
+import { parseValkeyEndpoint, redactEndpoint } from '../../../lib/stores/valkey/config/valkey-endpoint.js';
 import { thrownBy } from '../../support/eventually.js';
 
 function failure(endpoint: string): AplSessionError {

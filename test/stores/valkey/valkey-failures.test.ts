@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Alarm } from '../../../lib/contract/alarms.js';
 import { AplSessionError, type AplSessionErrorCode } from '../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../lib/session/digest.js';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';

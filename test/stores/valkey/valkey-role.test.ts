@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { sha256Hex } from '../../../lib/session/digest.js';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Alarm } from '../../../lib/contract/alarms.js';
 import type { StoreFinding } from '../../../lib/contract/session-store.js';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/valkey-config.js';
+import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';

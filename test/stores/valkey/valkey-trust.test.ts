@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { expect } from 'chai';
-import { endpointSource } from '../../../lib/stores/valkey/endpoint-source.js';
-import { openWire } from '../../../lib/stores/valkey/open-wire.js';
-import { ValkeyWire } from '../../../lib/stores/valkey/valkey-wire.js';
+import { endpointSource } from '../../../lib/stores/valkey/connection/endpoint-source.js';
+import { openWire } from '../../../lib/stores/valkey/connection/open-wire.js';
+import { ValkeyWire } from '../../../lib/stores/valkey/protocol/valkey-wire.js';
 import { CertificateAuthority } from '../../support/certificates.js';
 import { FakeValkey } from '../../support/fake-valkey.js';
 import { runModule } from '../../support/node-child.js';

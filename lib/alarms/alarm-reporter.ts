@@ -1,0 +1,98 @@
+import type { Request } from 'express';
+import type { Alarm, AlarmListener, AlarmLogger, SessionStoreFailure } from '../contract/alarms.js';
+import { AplSessionError } from '../contract/errors.js';
+import { DefaultLogger } from './logger.js';
+import { errorText, withoutSecrets } from './redact.js';
+import { routeName } from './route-name.js';
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  'session_store_failure load': 'session label load failed; failing request closed',
+  'session_store_failure append': 'session label persist failed; failing request closed',
+  session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
+  session_missing: 'labels or a guard met a request without a session; its labels are not kept',
+  policy_error: 'policy could not be evaluated; request denied',
+  denial_not_rendered: 'denial could not be rendered; default denial sent',
+  session_store_circuit_changed: 'circuit breaker of the session store changed its state',
+  session_store_unsafe_eviction: 'the session store may evict labels',
+  session_store_not_durable: 'the session store may lose labels in a crash',
+  session_store_unsupported_server: 'the session store runs on an unsupported server',
+  session_store_ttl_unsound: 'labels may expire before their session does; raise ttlSeconds',
+};
+
+/** Alarms about a request that was denied, or a label that was not stored. The others warn of what may come. */
+const REFUSALS: ReadonlySet<Alarm['alarm']> = new Set(['session_store_failure', 'policy_error', 'denial_not_rendered']);
+
+/** Where a failure happened, and the texts that no alarm may show: the session's id and its labels. */
+export interface AlarmScope {
+  /** The request, or a name that stands for the route where there is none. */
+  readonly at: Request | string;
+  readonly secrets: readonly string[];
+}
+
+/**
+ * Reports failures as alarms, to the logger and to the listener. It names the route, removes secrets and adds the code of the
+ * error. Neither the logger nor the listener can change what happens to a request.
+ */
+export class AlarmReporter {
+  readonly #logger: AlarmLogger;
+  readonly #onAlarm: AlarmListener | undefined;
+
+  /** @param logger default: winston */
+  constructor(logger: AlarmLogger | undefined, onAlarm: AlarmListener | undefined) {
+    this.#logger = logger ?? new DefaultLogger();
+    this.#onAlarm = onAlarm;
+  }
+
+  /** Reports a complete alarm, for example one that a store raises. */
+  readonly raise = (alarm: Alarm): void => {
+    const frozen = Object.freeze(alarm);
+    const level = REFUSALS.has(alarm.alarm) ? 'error' : 'warn';
+    contained(() => this.#logger[level](messageFor(alarm), frozen));
+    contained(() => this.#onAlarm?.(frozen));
+  };
+
+  storeFailure(
+    op: SessionStoreFailure['op'],
+    cause: unknown,
+    scope: AlarmScope,
+    response?: Required<Pick<SessionStoreFailure, 'decisionWasAllow' | 'bytesSent'>>,
+  ): void {
+    this.raise({ alarm: 'session_store_failure', op, ...response, ...described(cause, scope), ...codeOf(cause) });
+  }
+
+  policyError(guard: string, cause: unknown, scope: AlarmScope): void {
+    this.raise({ alarm: 'policy_error', guard, ...described(cause, scope), ...codeOf(cause) });
+  }
+
+  denialNotRendered(cause: unknown, scope: AlarmScope): void {
+    this.raise({ alarm: 'denial_not_rendered', ...described(cause, scope) });
+  }
+
+  sessionMissing(reason: string, scope: AlarmScope): void {
+    const { route, error: shown } = described(reason, scope);
+    this.raise({ alarm: 'session_missing', route, reason: shown, error: `The request has no session: ${shown}.` });
+  }
+}
+
+function described(error: unknown, { at, secrets }: AlarmScope): { readonly route: string; readonly error: string } {
+  const route = typeof at === 'string' ? withoutSecrets(at, secrets) : routeName(at, secrets);
+  return { route, error: errorText(error, secrets) };
+}
+
+/** The code of an error of this package. */
+function codeOf(error: unknown): { readonly code: string } | undefined {
+  return error instanceof AplSessionError ? { code: error.code } : undefined;
+}
+
+function messageFor(alarm: Alarm): string {
+  return MESSAGES['op' in alarm ? `${alarm.alarm} ${alarm.op}` : alarm.alarm] ?? alarm.alarm;
+}
+
+function contained(call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(() => {});
+  } catch {
+    // an alarm that cannot be delivered must not decide about a request
+  }
+}

@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import type { Violation } from '../contract/security.js';
+import { closeDetached, watchDetached } from '../node/detached-response.js';
+import { clearTimeout, setTimeout } from '../util/clock.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
+import type { DenialRenderer } from './denial.js';
+import { requestOfDenial } from './denied-request.js';
+import { type HeaderSnapshot, restoreHeaders } from './entry-headers.js';
+import { sendProblem } from './problem-denial.js';
+
+/** What a response is to be replaced by. */
+export interface Refusal {
+  readonly violation: Violation;
+  readonly render: DenialRenderer;
+  readonly headersAtEntry: HeaderSnapshot;
+  /** Called if the renderer failed, so that the default denial is sent. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const RENDER_TIMEOUT_MS = 1_000;
+
+/**
+ * Renders a refusal on a response that is connected to nothing, and hands it over when it has ended; at once if the
+ * renderer answers at once.
+ */
+export function renderRefusal<T extends ServerResponse>(
+  refusal: Refusal,
+  create: () => T,
+  done: (rendered: T) => void,
+): void {
+  const { violation, render, onFailure } = refusal;
+  const res = prepared(create(), refusal);
+  let timer: NodeJS.Timeout | undefined;
+  let rendered: (() => T) | undefined;
+  let returned = false;
+  const handOver = (take: () => T): void => {
+    clearTimeout(timer);
+    done(take());
+    closeDetached(res);
+  };
+  const finish = (take: () => T): void => {
+    if (rendered) return;
+    rendered = take;
+    // what is wrong with the handing over is not the renderer's fault
+    if (returned) handOver(take);
+  };
+  const fail = (error: unknown): void =>
+    finish(() => {
+      onFailure(error);
+      return plainRefusal(refusal, create());
+    });
+  const req = res.req as Request;
+  watchDetached(res, () => finish(() => res), fail);
+  Object.assign(res, { req: requestOfDenial(req, res, (error) => fail(error ?? new Error('The renderer went on.'))) });
+  try {
+    const answer = render(violation, req, res as unknown as Response);
+    if (isPromiseLike(answer)) Promise.resolve(answer).then(undefined, fail);
+  } catch (error) {
+    fail(error);
+  }
+  returned = true;
+  if (rendered) handOver(rendered);
+  else timer = timeLimit(fail);
+}
+
+function timeLimit(fail: (error: Error) => void): NodeJS.Timeout {
+  const tooLate = (): void => fail(new Error(`The denial was not rendered within ${RENDER_TIMEOUT_MS} ms.`));
+  return setTimeout(tooLate, RENDER_TIMEOUT_MS).unref();
+}
+
+/** Answers with the default denial. */
+export function plainRefusal<T extends ServerResponse>(
+  refusal: Pick<Refusal, 'violation' | 'headersAtEntry'>,
+  res: T,
+): T {
+  sendProblem(refusal.violation, res.req, prepared(res, refusal));
+  return res;
+}
+
+function prepared<T extends ServerResponse>(res: T, { headersAtEntry }: Pick<Refusal, 'headersAtEntry'>): T {
+  restoreHeaders(res, headersAtEntry);
+  res.setHeader('Cache-Control', 'no-store');
+  res.statusCode = 403;
+  return res;
+}

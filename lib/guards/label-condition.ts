@@ -1,0 +1,60 @@
+import Joi from 'joi';
+import { AplSessionError } from '../contract/errors.js';
+import { assertLabel } from '../labels/label.js';
+import { parseOptions } from '../util/parse-options.js';
+
+/** At least one label. */
+export type Labels = readonly [string, ...string[]];
+
+/** Labels that a request may have: this one, any of these, or all of these. Upper and lower case differ. */
+export type LabelCondition =
+  | string
+  | { readonly any: Labels; readonly all?: never }
+  | { readonly all: Labels; readonly any?: never };
+
+const list = Joi.array().min(1);
+const schema = Joi.object<{ any?: readonly unknown[]; all?: readonly unknown[] }>({ any: list, all: list }).xor(
+  'any',
+  'all',
+);
+
+/**
+ * Makes a test of labels from a condition.
+ * @throws AplSessionError `label.invalid` or `config.invalid`
+ */
+export function labelTest(guard: string, condition: LabelCondition): (labels: ReadonlySet<string>) => boolean {
+  if (typeof condition !== 'object' || condition === null) {
+    const [label] = assertLabels([condition]);
+    return (labels) => labels.has(label);
+  }
+  if (Array.isArray(condition)) {
+    throw new AplSessionError(
+      'config.invalid',
+      `${guard}: a bare list of labels could mean any or all of them; write { any: [...] } or { all: [...] }.`,
+    );
+  }
+  const { any, all } = parseOptions(guard, schema, condition);
+  if (any) {
+    const wanted = assertLabels(any);
+    return (labels) => wanted.some((label) => labels.has(label));
+  }
+  const wanted = assertLabels(all ?? []);
+  return (labels) => wanted.every((label) => labels.has(label));
+}
+
+/**
+ * A copy of a list of labels.
+ * @throws AplSessionError `label.invalid`
+ */
+export function assertLabels(values: readonly unknown[]): Labels {
+  const [first, ...rest] = values;
+  if (values.length === 0) throw new AplSessionError('label.invalid', 'At least one label is required.');
+  assertLabel(first);
+  return [
+    first,
+    ...rest.map((label) => {
+      assertLabel(label);
+      return label;
+    }),
+  ];
+}

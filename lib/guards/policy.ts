@@ -1,0 +1,77 @@
+import type { Request, RequestHandler } from 'express';
+import Joi from 'joi';
+import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
+import { toViolation } from '../denial/violations.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
+import { guardBy } from './guard.js';
+import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+
+/** What a policy decides on. */
+export interface PolicyInput<Subject = undefined> {
+  readonly req: Request;
+  /** The labels of the session, with those that this request has added so far. */
+  readonly labels: ReadonlySet<string>;
+  /** What the `subject` option answered; `undefined` without it. */
+  readonly subject: Subject;
+}
+
+/** `{ allow: true }`, or the violation that the request is denied for. Nothing else allows. */
+export type PolicyDecision =
+  | { readonly allow: true; readonly code?: never; readonly reason?: never }
+  | (Violation & { readonly allow?: never });
+
+export type DecidePolicy<Subject = undefined> = (
+  input: PolicyInput<Subject>,
+) => PolicyDecision | PromiseLike<PolicyDecision>;
+
+export interface PolicyOptions<Subject> extends GuardOptions {
+  /** Who is asking, as the app knows it. Called for requests that reach this guard only; may be async. */
+  readonly subject: (req: Request) => Subject | PromiseLike<Subject>;
+}
+
+const OPTIONS = { subject: Joi.function() };
+
+/**
+ * A guard around a decision point of any kind: a policy engine, a remote service, a function. Whatever is neither
+ * `{ allow: true }` nor a violation (a forgotten `return`, for example), and whatever is thrown or rejected by
+ * `decide` or `subject`, denies with `policy.error`.
+ *
+ * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
+ */
+export function policy<Subject>(decide: DecidePolicy<Subject>, options: PolicyOptions<Subject>): RequestHandler;
+export function policy(decide: DecidePolicy, options?: GuardOptions): RequestHandler;
+export function policy(
+  decide: DecidePolicy<never>,
+  options?: GuardOptions & Partial<PolicyOptions<unknown>>,
+): RequestHandler {
+  const settings = parseGuardOptions('policy', options, OPTIONS);
+  const { name, subject } = settings;
+  if (typeof decide !== 'function') {
+    throw new AplSessionError(
+      'config.invalid',
+      `${name}: the decision must be a function of { req, labels, subject }.`,
+    );
+  }
+  return guardBy(settings, (req, { labels }) => {
+    const decideFor = (who: unknown): MaybeLater<PolicyDecision> => decide({ req, labels, subject: who as never });
+    return chain(chain(subject?.(req), decideFor), violationIn);
+  });
+}
+
+type MaybeLater<T> = T | PromiseLike<T>;
+
+/** Goes on with an answer, at once if it is there. */
+function chain<T, R>(answer: MaybeLater<T>, then: (value: T) => MaybeLater<R>): MaybeLater<R> {
+  return isPromiseLike(answer) ? Promise.resolve(answer).then(then) : then(answer);
+}
+
+function violationIn(decision: unknown): Violation | undefined {
+  if (typeof decision === 'object' && decision !== null) {
+    const denies = 'code' in decision || 'reason' in decision;
+    if (!denies && Object.hasOwn(decision, 'allow') && (decision as { allow: unknown }).allow === true)
+      return undefined;
+    if (denies && !('allow' in decision)) return toViolation(decision);
+  }
+  throw new AplSessionError('policy.error', 'The decision must be { allow: true } or a violation { code, reason }.');
+}

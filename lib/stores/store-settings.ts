@@ -1,0 +1,79 @@
+import { AplSessionError } from '../contract/errors.js';
+import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
+import type { StoreBounds } from '../labels/store-access.js';
+import { MemorySessionStore } from './memory-session-store.js';
+import { buildSessionStore, isSessionStore, type SessionStoreBlock } from './session-store-registry.js';
+
+/** The options about a store that the middleware and `openSession` share. */
+interface StoreOptions {
+  readonly store?: SessionStore | SessionStoreBlock;
+  readonly storeFactories?: readonly SessionStoreFactory[];
+  readonly storeTimeoutMs?: number;
+  readonly maxKnownSessions?: number;
+  readonly maxLabelsPerSession?: number;
+}
+
+/** The store that these options ask for, and the bounds of its use. */
+export interface StoreSettings extends StoreBounds {
+  /** Whether the store was built here, so that `close()` closes it. */
+  readonly ownsStore: boolean;
+}
+
+const DEFAULT_STORE_TIMEOUT_MS = 1_000;
+const DEADLINE_MARGIN_MS = 50;
+const DEFAULT_MAX_SESSIONS = 100_000;
+/** The longest that a timer of Node can wait. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * The store that checked options ask for, its deadline and its limit.
+ * @throws AplSessionError `config.*`
+ */
+export function storeSettings(what: string, options: StoreOptions): StoreSettings {
+  const { store: given, storeFactories = [] } = options;
+  assertFactories(what, storeFactories);
+  const ownsStore = !isSessionStore(given);
+  const store = ownsStore ? makeStore(given, storeFactories) : given;
+  const limits = {
+    maxLabelsPerSession: options.maxLabelsPerSession ?? limitOf(what, store),
+    maxKnownSessions: options.maxKnownSessions ?? DEFAULT_MAX_SESSIONS,
+  };
+  return { store, ownsStore, storeTimeoutMs: options.storeTimeoutMs ?? defaultTimeoutMs(what, store), limits };
+}
+
+function makeStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
+  return block === undefined ? new MemorySessionStore() : buildSessionStore(block, factories);
+}
+
+function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
+  if (deadlineMs === undefined) return DEFAULT_STORE_TIMEOUT_MS;
+  if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs + DEADLINE_MARGIN_MS <= MAX_TIMER_MS) {
+    return deadlineMs + DEADLINE_MARGIN_MS;
+  }
+  throw new AplSessionError(
+    'config.invalid',
+    `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
+  );
+}
+
+function limitOf(what: string, { maxLabelsPerSession = DEFAULT_MAX_LABELS_PER_SESSION }: SessionStore): number {
+  if (Number.isSafeInteger(maxLabelsPerSession) && maxLabelsPerSession >= 1) return maxLabelsPerSession;
+  throw new AplSessionError(
+    'config.invalid',
+    `${what}: the store's maxLabelsPerSession must be an integer of at least 1; got ${maxLabelsPerSession}.`,
+  );
+}
+
+function assertFactories(what: string, factories: readonly SessionStoreFactory[]): void {
+  for (const factory of factories as readonly (Partial<SessionStoreFactory> | null)[]) {
+    if (typeof factory?.kind === 'string' && typeof factory.build === 'function') continue;
+    throw new AplSessionError(
+      'config.invalid',
+      `${what}: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.`,
+    );
+  }
+  const kinds = factories.map(({ kind }) => kind);
+  if (new Set(kinds).size === kinds.length) return;
+  throw new AplSessionError('config.invalid', `${what}: two storeFactories have the same kind; keep one.`);
+}

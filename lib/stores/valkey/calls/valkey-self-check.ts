@@ -1,0 +1,126 @@
+import type {
+  SessionStoreNotDurable,
+  SessionStoreUnsafeEviction,
+  SessionStoreUnsupportedServer,
+} from '../../../contract/alarms.js';
+import type { StoreFinding } from '../../../contract/session-store.js';
+import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
+import { requestOf } from '../protocol/valkey-request.js';
+import type { ValkeyAsker } from '../protocol/valkey-wire.js';
+
+/** What the server tells of itself; what it does not tell is absent. */
+type Facts = ReadonlyMap<string, string>;
+
+export type SelfCheckAlarm = SessionStoreUnsafeEviction | SessionStoreNotDurable | SessionStoreUnsupportedServer;
+
+interface Check {
+  readonly name: string;
+  /** The fact that it is about. */
+  readonly fact: string;
+  readonly isSound: (value: string) => boolean;
+  readonly fix: string;
+  readonly alarm: SelfCheckAlarm['alarm'];
+}
+
+const OLDEST_VERSION = [7, 2] as const;
+
+const CHECKS: readonly Check[] = [
+  {
+    name: 'eviction_policy',
+    fact: 'maxmemory_policy',
+    isSound: (policy) => policy === 'noeviction',
+    fix: 'Set maxmemory-policy to noeviction: any other may drop labels when memory runs out.',
+    alarm: 'session_store_unsafe_eviction',
+  },
+  {
+    name: 'evicted_keys',
+    fact: 'evicted_keys',
+    isSound: (count) => count === '0',
+    fix: 'Keys were evicted since the server started, and labels may be among them. Set maxmemory-policy to noeviction and give it more memory.',
+    alarm: 'session_store_unsafe_eviction',
+  },
+  {
+    name: 'append_only_file',
+    fact: 'aof_enabled',
+    isSound: (enabled) => enabled === '1',
+    fix: 'Set appendonly to yes: without it a crash loses labels.',
+    alarm: 'session_store_not_durable',
+  },
+  {
+    name: 'append_fsync',
+    fact: 'appendfsync',
+    isSound: (when) => when === 'always' || when === 'everysec',
+    fix: 'Set appendfsync to everysec, or to always, which loses no acknowledged label.',
+    alarm: 'session_store_not_durable',
+  },
+  {
+    name: 'role',
+    fact: 'role',
+    isSound: (role) => role === 'master',
+    fix: 'Let the endpoint lead to the primary.',
+    alarm: 'session_store_unsupported_server',
+  },
+  {
+    name: 'server_version',
+    fact: 'version',
+    isSound: isRecent,
+    fix: 'Use Valkey 7.2 or newer, or Redis 7.2 or newer.',
+    alarm: 'session_store_unsupported_server',
+  },
+];
+
+const QUESTIONS = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
+
+/** Asks the server about itself in one round trip. Rejects only if the connection is lost. */
+export async function checkServer(
+  wire: ValkeyAsker,
+): Promise<{ readonly findings: readonly StoreFinding[]; readonly alarms: readonly SelfCheckAlarm[] }> {
+  // managed services refuse CONFIG
+  const [info, config] = (await wire.ask(QUESTIONS)).map((reply) => (reply instanceof ErrorReply ? null : reply));
+  const facts = factsIn(info, config);
+  const findings: StoreFinding[] = [];
+  const alarms: SelfCheckAlarm[] = [];
+  for (const check of CHECKS) {
+    const finding = judge(check, facts);
+    findings.push(finding);
+    if (finding.status === 'warning') alarms.push({ alarm: check.alarm, error: `${finding.detail}. ${check.fix}` });
+  }
+  return { findings: Object.freeze(findings), alarms };
+}
+
+function judge({ name, fact, isSound, fix }: Check, facts: Facts): StoreFinding {
+  const value = facts.get(fact);
+  if (value === undefined) {
+    return Object.freeze({ name, status: 'unknown', detail: `The server does not tell ${fact}`, fix });
+  }
+  const detail = `${fact} is ${value}`;
+  return Object.freeze(isSound(value) ? { name, status: 'ok', detail } : { name, status: 'warning', detail, fix });
+}
+
+/** INFO has most of it, also where CONFIG is refused; where INFO is refused, CONFIG may help. */
+function factsIn(info: Reply | undefined, config: Reply | undefined): Facts {
+  const facts = new Map<string, string>();
+  const settings = settingsIn(config);
+  const set = (name: string, value: string | undefined): void => void (value !== undefined && facts.set(name, value));
+  set('maxmemory_policy', settings.get('maxmemory-policy'));
+  set('appendfsync', settings.get('appendfsync'));
+  const appendOnly = settings.get('appendonly');
+  if (appendOnly !== undefined) facts.set('aof_enabled', appendOnly === 'yes' ? '1' : '0');
+  if (typeof info === 'string') {
+    for (const [, name = '', value = ''] of info.matchAll(/^(\w+):([^\r\n]*)/gm)) facts.set(name, value);
+  }
+  // Valkey's redis_version is that of the Redis it is compatible with
+  set('version', facts.get('valkey_version') ?? facts.get('redis_version'));
+  return facts;
+}
+
+/** The reply to CONFIG GET is a list of names and values. */
+function settingsIn(config: Reply | undefined): ReadonlyMap<string, string> {
+  const words = Array.isArray(config) ? config.map(String) : [];
+  return new Map(words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])));
+}
+
+function isRecent(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > OLDEST_VERSION[0] || (major === OLDEST_VERSION[0] && minor >= OLDEST_VERSION[1]);
+}

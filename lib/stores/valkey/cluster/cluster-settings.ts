@@ -1,0 +1,109 @@
+import { createConnection, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type ClientOptions, type ClusterClient, invalidClient } from '../config/valkey-client.js';
+import { loginIn, verifiedTls } from '../connection/client-source.js';
+import type { ValkeySource } from '../connection/valkey-source.js';
+
+/** Where a node of a cluster listens, as the others name it or as the caller's `natMap` has it. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the store takes from a caller's client of a cluster, once. */
+export interface ClusterSettings {
+  readonly seeds: readonly NodeAddress[];
+  /** The address under which a node is reached. */
+  reachable(address: NodeAddress): NodeAddress;
+  source(address: NodeAddress): ValkeySource;
+}
+
+const DEFAULT: NodeAddress = { host: '127.0.0.1', port: 6379 };
+
+/** @throws AplSessionError `config.invalid` */
+export function clusterSettings(client: ClusterClient): ClusterSettings {
+  const { redisOptions = {}, natMap } = client.options;
+  const seeds = Array.isArray(client.startupNodes) ? client.startupNodes.map(seedIn) : [];
+  if (seeds.length === 0) throw invalidClient('has no startup nodes');
+  if (typeof redisOptions.tls === 'string') throw invalidClient('has a TLS profile; give redisOptions.tls its options');
+  const tls = verifiedTls(redisOptions.tls);
+  if (!tls && seeds.some(({ login }) => login.tls)) {
+    throw invalidClient('has a startup node with TLS, but no redisOptions.tls for the nodes that it leads to; give it');
+  }
+  const { family } = redisOptions;
+  const login = (address: NodeAddress): ClientOptions => {
+    const own = seeds.find((seed) => nameOf(seed) === nameOf(address));
+    return { ...own?.login, ...loginIn(client.options.redisOptions ?? {}) };
+  };
+  return {
+    seeds,
+    reachable: natMapper(typeof natMap === 'object' && natMap !== null ? { ...natMap } : natMap),
+    source: (address) => ({
+      // it sends readers and writers to its primary
+      acceptsReplica: true,
+      loopbackOnly: false,
+      login: async () => loginIn(login(address)),
+      dial() {
+        const { host, port } = address;
+        const where = { host, port, ...(typeof family === 'number' && { family }) };
+        const name = isIP(host) ? {} : { servername: host };
+        const socket = tls ? connectTls({ ...where, ...name, ...tls }) : createConnection(where);
+        return { socket: Promise.resolve(socket), release: () => socket.destroy() };
+      },
+    }),
+  };
+}
+
+/** The name of a node: its address. */
+export function nameOf({ host, port }: NodeAddress): string {
+  return `${host}:${port}`;
+}
+
+/** The address that a name or a redirect gives; a node that does not know its own host is where it was asked. */
+export function addressIn(name: string, asked: NodeAddress = DEFAULT): NodeAddress | undefined {
+  const colon = name.lastIndexOf(':');
+  const port = Number(name.slice(colon + 1));
+  if (colon < 0 || !Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
+  return { host: name.slice(0, colon) || asked.host, port };
+}
+
+function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } {
+  if (typeof node === 'number') return { ...DEFAULT, port: node, login: {} };
+  if (typeof node === 'object' && node !== null) {
+    const { host, port, username, password, tls } = node as Partial<NodeAddress> & ClientOptions;
+    return { host: host || DEFAULT.host, port: Number(port) || DEFAULT.port, login: { username, password, tls } };
+  }
+  const text = String(node);
+  const address = text.includes('://') ? text : `redis://${text}`;
+  if (!URL.canParse(address)) throw invalidClient('has a startup node without an address');
+  const url = new URL(address);
+  const [username, password] = [decoded(url.username), decoded(url.password)];
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT.host;
+  const tls = url.protocol === 'rediss:';
+  return { host, port: Number(url.port) || DEFAULT.port, login: { username, password, tls } };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalidClient('has a startup node whose credentials are not percent-encoded: write % as %25');
+  }
+}
+
+function natMapper(natMap: unknown): ClusterSettings['reachable'] {
+  return (address) => {
+    const name = nameOf(address);
+    const { host, port } = (mapped(natMap, name) ?? {}) as { host?: unknown; port?: unknown };
+    return typeof host === 'string' && host !== '' && Number(port) > 0 ? { host, port: Number(port) } : address;
+  };
+}
+
+function mapped(natMap: unknown, name: string): unknown {
+  try {
+    return typeof natMap === 'function' ? natMap(name) : (natMap as Record<string, unknown> | undefined)?.[name];
+  } catch {
+    // the caller's own function; without its answer the node is where the others say
+    return undefined;
+  }
+}
