@@ -8,11 +8,11 @@ import { KnownSessions } from './known-sessions.js';
 import { assertLabelCount } from './label-limit.js';
 import type { SessionMember } from './session-member.js';
 
-/** Loads the labels of a session. Is told, later, how that ended; no method may throw. */
-export interface LoadingMember extends SessionMember {
+/** Called with the result of a load, later in any case. No method may throw. */
+export interface LoadListener {
   onLoaded(labels: readonly string[]): void;
   onLoadFailed(cause: unknown): void;
-  /** The labels were read, but others that the process owes to the session could not be appended. */
+  /** The labels were read, but labels that the process owes to the session could not be appended. */
   onOwedFailed(): void;
 }
 
@@ -65,8 +65,8 @@ export class StoreAccess {
    * if the store does, throws, misses the deadline or answers with something that is not an iterable of strings.
    * @returns the asynchronous context of this call
    */
-  load(session: KnownSession, member: LoadingMember): AsyncResource {
-    return this.#loads.run(new LoadCall(this, session, member));
+  load(session: KnownSession, member: SessionMember, listener: LoadListener): AsyncResource {
+    return this.#loads.run(new LoadCall(this, session, member, listener));
   }
 
   /** @throws AplSessionError `store.too_many_labels` */
@@ -88,15 +88,17 @@ export class StoreAccess {
 class LoadCall implements TimedCall<unknown> {
   readonly #access: StoreAccess;
   readonly #session: KnownSession;
-  readonly #member: LoadingMember;
+  readonly #member: SessionMember;
+  readonly #listener: LoadListener;
   /** What was so when the load began. */
   readonly #owed: Promise<void> | undefined;
   readonly #acknowledgements: number;
 
-  constructor(access: StoreAccess, session: KnownSession, member: LoadingMember) {
+  constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
     this.#access = access;
     this.#session = session;
     this.#member = member;
+    this.#listener = listener;
     this.#owed = session.onLoad(member);
     this.#acknowledgements = session.acknowledgements;
   }
@@ -110,30 +112,28 @@ class LoadCall implements TimedCall<unknown> {
   }
 
   onValue(reply: unknown): void {
-    const member = this.#member;
     let labels: readonly string[];
     try {
       labels = labelsOf(reply);
       this.#access.assertRoom(labels.length);
     } catch (error) {
-      member.onLoadFailed(error);
+      this.#listener.onLoadFailed(error);
       return;
     }
-    const lost = this.#session.onLoaded(member, this.#acknowledgements, labels);
+    const lost = this.#session.onLoaded(this.#member, this.#acknowledgements, labels);
     if (lost || this.#owed) this.#persistFirst(lost, labels);
-    else member.onLoaded(labels);
+    else this.#listener.onLoaded(labels);
   }
 
   #persistFirst(lost: boolean, labels: readonly string[]): void {
-    const member = this.#member;
-    Promise.all([this.#owed, lost && this.#session.persist(member)]).then(
-      () => member.onLoaded(labels),
-      () => member.onOwedFailed(),
+    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(
+      () => this.#listener.onLoaded(labels),
+      () => this.#listener.onOwedFailed(),
     );
   }
 
   onError(cause: unknown): void {
-    this.#member.onLoadFailed(cause);
+    this.#listener.onLoadFailed(cause);
   }
 }
 

@@ -2,13 +2,14 @@ import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { VERSION } from '../contract/version.js';
+import { requestState } from '../node/request-state.js';
 import type { SessionRequest } from './session-request.js';
 
 /**
  * Copies of this package with the same number serve one request together. Raise it with every change of what guards and
  * mounts use of a `SessionRequest` and its `LabelSet`.
  */
-const PROTOCOL = 1;
+const PROTOCOL = 2;
 
 /** Where copies of this package look for what one of them has put on a request. */
 const kSecurity = Symbol.for('express-apl-session.security');
@@ -80,12 +81,8 @@ export function otherVersion(version = 'unknown'): AplSessionError {
 
 type Holder = { [kSecurity]?: SessionSecurity };
 
-/**
- * Where a request keeps what the middleware has put on it. Express gives each request a prototype of its own kind, after
- * which every property of its own is dear to add and to read for all; the state of its stream is as good as itself.
- */
 function holderOf(req: Request): Holder {
-  return (req as { _readableState?: Holder })._readableState ?? (req as Holder);
+  return requestState(req);
 }
 
 /**

@@ -8,7 +8,7 @@ export interface Fault {
 
 const gate = 'lib/gate/response-gate.ts';
 const kept = 'lib/node/held-output.ts';
-const node = 'lib/node/server-response.ts';
+const node = 'lib/node/node-response.ts';
 const destroy = 'lib/gate/deferred-end.ts';
 const end = 'lib/gate/close-delimited-end.ts';
 const turn = 'lib/node/response-turn.ts';
