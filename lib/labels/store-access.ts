@@ -16,20 +16,20 @@ export interface LoadListener {
   onOwedFailed(): void;
 }
 
-/** Bounds on what one process keeps, and on what one session has. */
+/** Limits of one process, and of one session. */
 export interface LabelLimits {
   readonly maxLabelsPerSession: number;
   readonly maxKnownSessions: number;
 }
 
-/** A store, and the bounds of its use. */
+/** A store with its deadline and limits. */
 export interface StoreBounds {
   readonly store: SessionStore;
   readonly storeTimeoutMs: number;
   readonly limits: LabelLimits;
 }
 
-/** What one middleware needs for talking to its store. */
+/** How one middleware uses its store. */
 export class StoreAccess {
   readonly store: SessionStore;
   readonly sessions: KnownSessions;
@@ -53,7 +53,7 @@ export class StoreAccess {
   }
 
   /**
-   * Makes `member` a member of a session.
+   * Adds a member to a session.
    * @throws AplSessionError `session.capacity_exceeded`
    */
   join(sessionId: string, member: SessionMember): KnownSession {
@@ -61,8 +61,8 @@ export class StoreAccess {
   }
 
   /**
-   * Loads the labels of a session for a member. What the process owes to the session is appended first. The load fails
-   * if the store does, throws, misses the deadline or answers with something that is not an iterable of strings.
+   * Loads the labels of a session for a member. Labels whose earlier append has failed are appended first. The load fails if the
+   * store fails, throws, misses the deadline, or does not answer with an iterable of strings.
    * @returns the asynchronous context of this call
    */
   load(session: KnownSession, member: SessionMember, listener: LoadListener): AsyncResource {
@@ -74,12 +74,12 @@ export class StoreAccess {
     assertLabelCount(labels, this.limits.maxLabelsPerSession);
   }
 
-  /** Makes an append. Fails if the store does, throws or misses the deadline. */
+  /** Starts an append. It fails if the store fails, throws or misses the deadline. */
   append(call: TimedCall<void>): void {
     this.#appends.run(call);
   }
 
-  /** Waits for the appends under way. */
+  /** Resolves when no append is in flight. */
   idle(): Promise<void> {
     return this.#appends.idle();
   }
@@ -90,7 +90,7 @@ class LoadCall implements TimedCall<unknown> {
   readonly #session: KnownSession;
   readonly #member: SessionMember;
   readonly #listener: LoadListener;
-  /** What was so when the load began. */
+  /** The append of earlier labels, and the number of acknowledgements, when the load started. */
   readonly #owed: Promise<void> | undefined;
   readonly #acknowledgements: number;
 
@@ -148,6 +148,6 @@ function labelsOf(reply: unknown): readonly string[] {
 function malformed(): AplSessionError {
   return new AplSessionError(
     'store.malformed_reply',
-    'The session store answered the load with no iterable of strings.',
+    'The session store must answer a load with an iterable of strings, and did not.',
   );
 }

@@ -10,21 +10,31 @@ import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-opt
 import { MissingSessions } from './missing-sessions.js';
 import { sessionRequestOf, shareSecurity } from './session-security.js';
 
-/** The middleware, and the end of its work. */
+/** The middleware, with a method that ends its work. */
 export interface AplSessionMiddleware extends RequestHandler {
-  /** Waits for appends under way, then closes the store if it was built here. */
+  /**
+   * Waits for the appends in flight, retries labels whose append has failed, and then closes the store if the middleware has
+   * built it from a block. Call it after `server.close()`.
+   */
   close(): Promise<void>;
 }
 
 /**
- * Express middleware that loads the labels of the request's session into `req.security.labels` and persists what the
- * request adds to them before any byte of the response leaves.
+ * Creates Express middleware that loads the labels of the request's session into `req.security.labels`, and persists the
+ * labels that the request adds before any byte of the response leaves.
  *
- * A load that fails answers 403 `session.load_failed` before any handler; a persist that fails turns every response
- * that is not a denial into 403 `session.persist_failed`, or cuts the connection if bytes were out.
+ * If the load fails, the answer is 403 `session.load_failed`, and no handler runs. If persisting fails, every response that
+ * is not a denial becomes 403 `session.persist_failed`; if bytes have left already, the connection is cut.
  *
- * @throws AplSessionError `config.*` for options that it does not understand, `runtime.unsupported` on a Node on which
- * it could not hold a response back
+ * @throws AplSessionError `config.*` for invalid options; `runtime.unsupported` on a version of Node whose responses cannot be
+ * held back
+ *
+ * @example
+ * const app = express();
+ * app.use(authenticate);
+ * app.use(aplSessionMiddleware({ session: subjectSession({ subject: (req) => req.user?.id }) }));
+ * app.get('/salaries', taint('secret'), (req, res) => res.json(salaries));
+ * app.post('/mail', denyIf('secret', { code: 'session_tainted', reason: 'session touched secret data' }), sendMail);
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
@@ -53,7 +63,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   });
 }
 
-/** What could not be appended when it was due is tried once more before the store is closed. */
+/** Retries once more before the store is closed. */
 async function persistOwed(access: StoreAccess): Promise<void> {
   await access.sessions.persistOwed((session) =>
     BackgroundMember.forOwed(access, session, 'aplSessionMiddleware.close()'),
