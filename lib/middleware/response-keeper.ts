@@ -1,4 +1,5 @@
 import type { Violation } from '../contract/security.js';
+import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import { plainRefusal, renderRefusal } from '../denial/render-denial.js';
 import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
@@ -163,12 +164,10 @@ export class ResponseKeeper implements GateKeeper {
     return this.#state !== 'answer';
   }
 
-  /** G3. A held response with status 401 or 403, or with any error status after a violation, is a denial of the app. */
+  /** Only while output is held: before that, the app may still replace the header section. */
   #noteAppDenial(): void {
     if (this.#state !== 'answer' || this.#pending.length === 0) return;
-    const status = renderedStatus(this.#exchange.res) ?? 0;
-    const isDenial = status === 401 || status === 403 || (this.#violation !== undefined && status >= 400);
-    if (isDenial) this.#state = 'app-denial';
+    if (isAppDenial(renderedStatus(this.#exchange.res), this.#violation)) this.#state = 'app-denial';
   }
 
   renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void {
