@@ -3,8 +3,8 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
-import { guardBy } from './guard.js';
+import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /** What a policy decides on. */
@@ -53,17 +53,13 @@ export function policy(
       `${name}: the decision must be a function of { req, labels, subject }.`,
     );
   }
-  return guardBy(settings, (req, { labels }) => {
-    const decideFor = (who: unknown): MaybeLater<PolicyDecision> => decide({ req, labels, subject: who as never });
-    return chain(chain(subject?.(req), decideFor), violationIn);
+  return decidingGuard(settings, (req, { labels }) => {
+    const decision = whenSettled(
+      subject?.(req),
+      (found): MaybePromise<PolicyDecision> => decide({ req, labels, subject: found as never }),
+    );
+    return whenSettled(decision, violationIn);
   });
-}
-
-type MaybeLater<T> = T | PromiseLike<T>;
-
-/** Goes on with an answer, at once if it is there. */
-function chain<T, R>(answer: MaybeLater<T>, then: (value: T) => MaybeLater<R>): MaybeLater<R> {
-  return isPromiseLike(answer) ? Promise.resolve(answer).then(then) : then(answer);
 }
 
 function violationIn(decision: unknown): Violation | undefined {

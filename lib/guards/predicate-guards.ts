@@ -2,8 +2,8 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
-import { guardBy } from './guard.js';
+import { whenSettled } from '../util/maybe-promise.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
 import { type LabelCondition, labelTest } from './label-condition.js';
 
@@ -23,10 +23,10 @@ export function denyIf(
   options?: GuardOptions,
 ): RequestHandler {
   const settings = parseGuardOptions('denyIf', options);
-  const denial = toViolation(violation);
-  if (typeof condition === 'function') return predicateGuard(settings, condition, true, denial);
+  const checked = toViolation(violation);
+  if (typeof condition === 'function') return predicateGuard(settings, condition, true, checked);
   const applies = labelTest(settings.name, condition);
-  return guardBy(settings, (_req, { labels }) => (applies(labels) ? denial : undefined));
+  return decidingGuard(settings, (_req, { labels }) => (applies(labels) ? checked : undefined));
 }
 
 /**
@@ -48,14 +48,11 @@ function predicateGuard(
   settings: GuardSettings,
   predicate: RequestPredicate,
   deniedAnswer: boolean,
-  denial: Violation,
+  violation: Violation,
 ): RequestHandler {
-  const judge = (answer: unknown): Violation | undefined => {
-    if (typeof answer === 'boolean') return answer === deniedAnswer ? denial : undefined;
+  const violationFor = (answer: unknown): Violation | undefined => {
+    if (typeof answer === 'boolean') return answer === deniedAnswer ? violation : undefined;
     throw new AplSessionError('policy.error', `The predicate must answer with a boolean; got ${typeof answer}.`);
   };
-  return guardBy(settings, (req) => {
-    const answer = predicate(req);
-    return isPromiseLike(answer) ? Promise.resolve(answer).then(judge) : judge(answer);
-  });
+  return decidingGuard(settings, (req) => whenSettled<unknown, Violation | undefined>(predicate(req), violationFor));
 }

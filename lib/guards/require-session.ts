@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { SESSION_REQUIRED } from '../denial/violations.js';
-import { guardBy } from './guard.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /**
@@ -9,5 +9,5 @@ import { type GuardOptions, parseGuardOptions } from './guard-options.js';
  */
 export function requireSession(options?: GuardOptions): RequestHandler {
   const settings = parseGuardOptions('requireSession', options);
-  return guardBy(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
+  return decidingGuard(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
 }

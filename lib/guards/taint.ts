@@ -1,8 +1,8 @@
-import type { Request, RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
 import Joi from 'joi';
 import { PERSIST_FAILED } from '../denial/violations.js';
-import { requiredRequest } from './guard.js';
-import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
+import { guard, type Rule } from './guard.js';
+import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';
 
 export interface TaintOptions extends GuardOptions {
@@ -32,32 +32,24 @@ export function taint(...given: ReadonlyArray<string | TaintOptions>): RequestHa
   const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
   const settings = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);
   const labels = assertLabels(hasOptions ? given.slice(0, -1) : given);
-  if (settings.scope === 'message') {
-    return (req, _res, next) => {
-      const request = requiredRequest(req, settings.name);
-      for (const label of labels) request.labels.addForMessage(label);
-      next();
-    };
-  }
-  return (req, _res, next) => {
-    taintSession(req, settings, labels).then((saved) => saved && next(), next);
+  return guard(settings, settings.scope === 'message' ? addForMessage(labels) : persistFirst(labels));
+}
+
+function addForMessage(labels: Labels): Rule {
+  return (_req, request) => {
+    for (const label of labels) request.labels.addForMessage(label);
+    return undefined;
   };
 }
 
-async function taintSession(
-  req: Request,
-  { name, denial }: GuardSettings,
-  labels: readonly string[],
-): Promise<boolean> {
-  const request = requiredRequest(req, name);
-  for (const label of labels) request.labels.add(label);
-  // labels that it has already are not new, and the session is relied on all the same
-  request.reliesOnSession();
-  try {
-    await request.persist();
-    return true;
-  } catch {
-    request.deny(PERSIST_FAILED, denial);
-    return false;
-  }
+function persistFirst(labels: Labels): Rule {
+  return async (_req, request) => {
+    for (const label of labels) request.labels.add(label);
+    // add() reports new labels only, and a guard that adds a known label relies on the session as well
+    request.reliesOnSession();
+    return request.persist().then(
+      () => undefined,
+      () => PERSIST_FAILED,
+    );
+  };
 }

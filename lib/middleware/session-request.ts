@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import type { HeaderSnapshot } from '../denial/entry-headers.js';
-import { plainRefusal, renderRefusal } from '../denial/render-denial.js';
+import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict, VerdictListener } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
@@ -168,7 +168,7 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
     }
     // ends the response for all who wrap it; what they make of it, headers included, is replaced at the gate
     this.#replaces = true;
-    gate.endBy(() => void plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
+    gate.endBy(() => void defaultDenial({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
   }
 
   async persist(): Promise<void> {
@@ -303,7 +303,7 @@ export class SessionRequest implements GateKeeper, LoadingMember, NewLabelListen
       headersAtEntry,
       onFailure: (error: unknown) => this.access.alarms.denialNotRendered(error, { at: req, secrets: this.#secrets() }),
     };
-    renderRefusal(refusal, create, done);
+    renderDenial(refusal, create, done);
   }
 
   #verdict(): Verdict {

@@ -1,5 +1,4 @@
 import { AplSessionError } from '../contract/errors.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
 
 /** A text that an accessor has read; `undefined`, `null` and `''` are none. */
 export type Text = string | null | undefined;
@@ -42,11 +41,6 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
-}
-
-/** Goes on with a value that an accessor has read: at once if it is there, so that most requests wait for nothing. */
-export function whenRead<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | PromiseLike<R>): R | PromiseLike<R> {
-  return isPromiseLike(value) ? value.then(next) : next(value);
 }
 
 /** An error about a value that the app or its authentication has put on the request; never repeats the value. */

@@ -1,7 +1,8 @@
 import type { Request } from 'express';
 import Joi from 'joi';
+import { whenSettled } from '../util/maybe-promise.js';
 import { parseOptions } from '../util/parse-options.js';
-import { claimTextOrNone, type Text, textOrNone, whenRead } from './accessor-value.js';
+import { claimTextOrNone, type Text, textOrNone } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 
@@ -94,23 +95,25 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
   });
 
   const byIdentity = (req: Request, who: string) =>
-    whenRead(caller(req), (callerRead) => {
+    whenSettled(caller(req), (callerRead) => {
       const from = textOrNone('caller', callerRead);
-      return whenRead(gateway(req), (gatewayRead) => found('identity', who, from, textOrNone('gateway', gatewayRead)));
+      return whenSettled(gateway(req), (gatewayRead) =>
+        found('identity', who, from, textOrNone('gateway', gatewayRead)),
+      );
     });
   const byClaim = (req: Request, who: string) =>
-    whenRead(claim(req), (read) => {
+    whenSettled(claim(req), (read) => {
       const claimed = claimTextOrNone(read);
       return claimed === undefined ? byIdentity(req, who) : found('token_claim', who, claimed);
     });
   const byAgent = (req: Request, who: string) =>
-    whenRead(sessionId(req), (read) => {
+    whenSettled(sessionId(req), (read) => {
       const chosen = textOrNone('sessionId', read);
       return chosen === undefined ? byClaim(req, who) : found('agent', who, chosen);
     });
   const explain = (req: Request): string => explanationOf([subject, sessionId, claim, caller, gateway], req);
   const resolve = (req: Request) =>
-    whenRead(subject(req), (read) => {
+    whenSettled(subject(req), (read) => {
       const who = textOrNone('subject', read);
       if (who !== undefined) return byAgent(req, who);
       // throws if the package of an accessor is not mounted, which must not look like a request without a subject
