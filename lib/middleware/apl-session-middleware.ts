@@ -15,7 +15,7 @@ import {
 } from '../session/resolved-session.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { isPromiseLike } from '../util/maybe-promise.js';
-import { nextTurn } from '../util/next-turn.js';
+import { NextTurn } from '../util/next-turn.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
 import { type Exchange, type LoadListener, type Mount, SessionRequest } from './session-request.js';
@@ -45,12 +45,13 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
+  const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     if (hasSession(mounted, access)) {
       shareSecurity(req);
       next();
-    } else nextTurn().then(() => proceed(next, () => enter(new Arrival(req, res, next, mount, mounted))));
+    } else nextTurn.wait().then(() => proceed(next, () => enter(new Arrival(req, res, next, mount, mounted))));
   };
   return Object.assign(middleware, {
     close(): Promise<void> {
