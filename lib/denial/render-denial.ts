@@ -5,25 +5,22 @@ import { closeDetached, watchDetached } from '../node/detached-response.js';
 import { clearTimeout, setTimeout } from '../util/clock.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import type { DenialRenderer } from './denial.js';
-import { requestOfDenial } from './denied-request.js';
+import { deniedRequest } from './denied-request.js';
 import { type HeaderSnapshot, restoreHeaders } from './entry-headers.js';
 import { sendProblem } from './problem-denial.js';
 
-/** What a response is to be replaced by. */
+/** The input of a renderer. */
 export interface Denial {
   readonly violation: Violation;
   readonly render: DenialRenderer;
   readonly headersAtEntry: HeaderSnapshot;
-  /** Called if the renderer failed, so that the default denial is sent. */
+  /** Called if the renderer fails; the default denial is then sent. */
   readonly onFailure: (error: unknown) => void;
 }
 
 const RENDER_TIMEOUT_MS = 1_000;
 
-/**
- * Renders a denial on a response that is connected to nothing, and hands it over when it has ended; at once if the
- * renderer answers at once.
- */
+/** Renders a denial on a detached response. Calls `done` when that response has ended, synchronously if it already has. */
 export function renderDenial<T extends ServerResponse>(
   denial: Denial,
   create: () => T,
@@ -42,7 +39,7 @@ export function renderDenial<T extends ServerResponse>(
   const finish = (take: () => T): void => {
     if (rendered) return;
     rendered = take;
-    // what is wrong with the handing over is not the renderer's fault
+    // while render() runs, an error of `done` would be caught and taken for an error of the renderer
     if (returned) handOver(take);
   };
   const fail = (error: unknown): void =>
@@ -52,7 +49,9 @@ export function renderDenial<T extends ServerResponse>(
     });
   const req = res.req as Request;
   watchDetached(res, () => finish(() => res), fail);
-  Object.assign(res, { req: requestOfDenial(req, res, (error) => fail(error ?? new Error('The renderer went on.'))) });
+  Object.assign(res, {
+    req: deniedRequest(req, res, (error) => fail(error ?? new Error('The renderer called next().'))),
+  });
   try {
     whenSettled(render(violation, req, res as unknown as Response), () => {}, fail);
   } catch (error) {
@@ -68,7 +67,7 @@ function timeLimit(fail: (error: Error) => void): NodeJS.Timeout {
   return setTimeout(tooLate, RENDER_TIMEOUT_MS).unref();
 }
 
-/** Answers with the default denial. */
+/** Sends the default denial on `res`. */
 export function defaultDenial<T extends ServerResponse>(
   denial: Pick<Denial, 'violation' | 'headersAtEntry'>,
   res: T,

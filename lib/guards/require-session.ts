@@ -5,6 +5,10 @@ import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /**
  * A guard that denies a request without a session: 403 `session.required`.
+ *
+ * @example
+ * app.use('/tools', requireSession());
+ *
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
 export function requireSession(options?: GuardOptions): RequestHandler {

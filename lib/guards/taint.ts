@@ -7,8 +7,8 @@ import { assertLabels, type Labels } from './label-condition.js';
 
 export interface TaintOptions extends GuardOptions {
   /**
-   * `session` (the default): the labels are persisted. `message`: they are seen by whatever comes later in this request,
-   * and are gone with it.
+   * `session`: the labels are persisted. `message`: the labels last until the end of this request.
+   * @default 'session'
    */
   readonly scope?: 'session' | 'message';
 }
@@ -18,9 +18,11 @@ const OPTIONS = { scope: Joi.string().valid('session', 'message').default('sessi
 /**
  * A guard that adds labels before the handler runs.
  *
- * With session scope they are persisted first (write-ahead); if that fails, the handler does not run and the answer is
- * 403 `session.persist_failed`. With message scope they are never persisted, unless the same label is added to the
- * session as well, before or after.
+ * With session scope it persists them first (write-ahead). If that fails, the answer is 403 `session.persist_failed` and the
+ * handler does not run. Labels of message scope are not persisted, unless the same label is also added to the session.
+ *
+ * @example
+ * app.get('/salaries', taint('secret'), (_req, res) => res.json({ engineer: 98_000 }));
  *
  * @throws AplSessionError `label.invalid` or `config.invalid` at construction; `middleware.missing` goes to Express's
  * error handling

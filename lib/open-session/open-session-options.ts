@@ -12,40 +12,54 @@ import { parseOptions } from '../util/parse-options.js';
 
 export interface OpenSessionOptions {
   /**
-   * What a resolver returns: an id or `{ id, source }`, bound to an authenticated subject. A session is required:
-   * nothing, as a resolver returns it for a request without one, rejects with `session.required`.
+   * The result of a resolver: an id or `{ id, source }`, bound to an authenticated subject. `openSession` rejects with
+   * `session.required` for a result without a session.
    */
   readonly session: SessionAnswer;
 
   /**
-   * The store; required. Usually the instance that `aplSessionMiddleware` has, too. A block makes a store of its own, which
-   * `close()` ends: for a process that opens one session.
+   * The store; usually the instance that `aplSessionMiddleware` uses. A block makes a new store, which `close()` closes: use it
+   * in a process that opens one session.
    */
   readonly store: SessionStore | SessionStoreBlock;
 
-  /** Factories for the kind of a store block. */
+  /** Factories for the `kind` of a store block. */
   readonly storeFactories?: readonly SessionStoreFactory[];
 
-  /** As for `aplSessionMiddleware`, in milliseconds. Default: the store's own `deadlineMs` and 50 more, or 1,000. */
+  /**
+   * As for `aplSessionMiddleware`, in milliseconds.
+   * @default the store's `deadlineMs` + 50, else 1000
+   */
   readonly storeTimeoutMs?: number;
 
-  /** As for `aplSessionMiddleware`. Default: the store's own `maxLabelsPerSession`, or 1,000. */
+  /**
+   * As for `aplSessionMiddleware`.
+   * @default the store's `maxLabelsPerSession`, else 1000
+   */
   readonly maxLabelsPerSession?: number;
 
-  /** As for `aplSessionMiddleware`. Default 100,000. */
+  /**
+   * As for `aplSessionMiddleware`.
+   * @default 100000
+   */
   readonly maxKnownSessions?: number;
 
-  /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
+  /**
+   * Receives alarms.
+   * @default winston, JSON lines on standard error
+   */
   readonly logger?: AlarmLogger;
 
-  /** Receives every alarm, the same object as the logger. What it throws changes nothing. */
+  /** Receives the same alarms as the logger. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
 
-  /** Stands for the route in alarms, for example `chat socket`. Default: `openSession`. */
+  /**
+   * The `route` in alarms, for example `chat socket`.
+   * @default 'openSession'
+   */
   readonly name?: string;
 }
 
-/** What `openSession` works with. */
 export interface OpenSessionSettings extends StoreSettings {
   readonly session: ResolvedSession;
   readonly alarms: AlarmReporter;
@@ -68,12 +82,12 @@ const schema = Joi.object<OpenSessionOptions & { name: string }>({
 export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
   const { name, onAlarm } = parseOptions('openSession', schema, options);
   const session = requiredSession(options.session);
-  // joi copies objects, and a store or logger must stay the object that it is
+  // use the given session, store and logger: joi has copied them
   const settings = storeSettings('openSession', options);
   if (settings.ownsStore && settings.store instanceof MemorySessionStore) {
     throw new AplSessionError(
       'config.invalid',
-      'openSession: a memory store made for one session knows nothing of it. Pass the MemorySessionStore that all share.',
+      'openSession: a new memory store has no labels of this session. Pass the MemorySessionStore that the app uses.',
     );
   }
   return { ...settings, session, alarms: new AlarmReporter(options.logger, onAlarm), name };
@@ -84,6 +98,6 @@ function requiredSession(answer: unknown): ResolvedSession {
   if (session) return session;
   throw new AplSessionError(
     'session.required',
-    'openSession: there is no session, so labels could neither be known nor kept. Refuse what has none before.',
+    'openSession: the session has no id, so its labels cannot be loaded or stored. Check the result of the resolver first.',
   );
 }
