@@ -11,7 +11,7 @@ import type { GuardSettings } from './guard-options.js';
 /** Returns the violation to deny the request for, or `undefined` if the request may go on. */
 export type Rule = (req: Request, request: SessionRequest) => MaybePromise<Violation | undefined>;
 
-/** Makes the Express middleware of every guard. Errors of the rule go to Express's error handling. */
+/** Makes the middleware of every guard. Errors of the rule go to Express's error handling. */
 export function guard({ name, denial }: GuardSettings, rule: Rule): RequestHandler {
   return (req, _res, next) => {
     const request = requiredRequest(req, name);
@@ -19,14 +19,11 @@ export function guard({ name, denial }: GuardSettings, rule: Rule): RequestHandl
       if (violation) request.deny(violation, denial);
       return !violation;
     });
-    // next() is a step of its own, so that an error of a later handler is not taken for one of this guard
-    whenSettled(
-      mayGoOn,
-      (goOn) => {
-        if (goOn) next();
-      },
-      next,
-    );
+    // a separate step: an error that next() throws must not call next() again
+    const proceed = (goOn: boolean): void => {
+      if (goOn) next();
+    };
+    whenSettled(mayGoOn, proceed, next);
   };
 }
 
@@ -54,7 +51,7 @@ function requiredRequest(req: Request, name: string): SessionRequest {
   const request = sessionRequestOf(req);
   if (request) return request;
   const { persist } = (req.security ?? {}) as Partial<RequestSecurity>;
-  // versions without a protocol for other copies have put this object on the request
+  // an old version of this package: it does not share the session with other copies
   if (typeof persist === 'function') throw otherVersion();
   throw new AplSessionError(
     'middleware.missing',

@@ -44,14 +44,10 @@ export function labelTest(guard: string, condition: LabelCondition): (labels: Re
  * @throws AplSessionError `label.invalid`
  */
 export function assertLabels(values: readonly unknown[]): Labels {
-  const [first, ...rest] = values;
-  if (values.length === 0) throw new AplSessionError('label.invalid', 'At least one label is required.');
-  assertLabel(first);
-  return [
-    first,
-    ...rest.map((label) => {
-      assertLabel(label);
-      return label;
-    }),
-  ];
+  const [first, ...rest] = Array.from(values, (label) => {
+    assertLabel(label);
+    return label;
+  });
+  if (first === undefined) throw new AplSessionError('label.invalid', 'At least one label is required.');
+  return [first, ...rest];
 }

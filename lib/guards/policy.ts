@@ -3,7 +3,7 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
-import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import { whenSettled } from '../util/maybe-promise.js';
 import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
@@ -59,10 +59,7 @@ export function policy(
     );
   }
   return decidingGuard(settings, (req, { labels }) => {
-    const decision = whenSettled(
-      subject?.(req),
-      (found): MaybePromise<PolicyDecision> => decide({ req, labels, subject: found as never }),
-    );
+    const decision = whenSettled(subject?.(req), (found) => decide({ req, labels, subject: found as never }));
     return whenSettled(decision, violationIn);
   });
 }

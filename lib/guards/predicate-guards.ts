@@ -62,5 +62,5 @@ function predicateGuard(
     if (typeof result === 'boolean') return result === deniedResult ? violation : undefined;
     throw new AplSessionError('policy.error', `The predicate must return a boolean; it returned ${typeof result}.`);
   };
-  return decidingGuard(settings, (req) => whenSettled<unknown, Violation | undefined>(predicate(req), violationFor));
+  return decidingGuard(settings, (req) => whenSettled(predicate(req), violationFor));
 }

@@ -73,23 +73,28 @@ export interface Settings extends StoreSettings {
   readonly alarms: AlarmReporter;
 }
 
-const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
-  session: Joi.function().required(),
-  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
-  store: Joi.any(),
+/** Options that `openSession` has as well. */
+export const sharedOptions = {
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
   maxLabelsPerSession: Joi.number().integer().min(1),
   maxKnownSessions: Joi.number().integer().min(1),
-  denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
+};
+
+const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
+  session: Joi.function().required(),
+  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
+  store: Joi.any(),
+  denial: Joi.any(),
+  ...sharedOptions,
 });
 
 /** @throws AplSessionError `config.*` */
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
-  // use the given resolver, store, logger and factories: joi has copied them
+  // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
   const { session, denial, logger } = options;
   const { sessionless, onAlarm } = parsed;
   return {

@@ -1,13 +1,13 @@
 import Joi from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
-import { loggerLike } from '../alarms/logger.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { sharedOptions } from '../middleware/middleware-options.js';
 import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
-import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
+import { type StoreSettings, storeSettings } from '../stores/store-settings.js';
 import { parseOptions } from '../util/parse-options.js';
 
 export interface OpenSessionOptions {
@@ -69,20 +69,15 @@ export interface OpenSessionSettings extends StoreSettings {
 const schema = Joi.object<OpenSessionOptions & { name: string }>({
   session: Joi.any(),
   store: Joi.any().required(),
-  storeFactories: Joi.array(),
-  storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
-  maxLabelsPerSession: Joi.number().integer().min(1),
-  maxKnownSessions: Joi.number().integer().min(1),
-  logger: Joi.any().custom(loggerLike),
-  onAlarm: Joi.function(),
   name: Joi.string().default('openSession'),
+  ...sharedOptions,
 });
 
 /** @throws AplSessionError `config.*`, `session.invalid`, `session.required` */
 export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
   const { name, onAlarm } = parseOptions('openSession', schema, options);
   const session = requiredSession(options.session);
-  // use the given session, store and logger: joi has copied them
+  // not from parseOptions(): joi copies objects, but stores and loggers must keep their identity
   const settings = storeSettings('openSession', options);
   if (settings.ownsStore && settings.store instanceof MemorySessionStore) {
     throw new AplSessionError(

@@ -57,7 +57,7 @@ export function tokenAccessors(
     }
     const iss = textMember(claims, 'iss');
     if (!accepted.has(iss)) throw malformed("the issuer of the token is not in 'issuer'");
-    // JSON separates the two unambiguously, also if the keying then joins parts by colons
+    // JSON, because two pairs of issuer and subject must never become the same text, also not when keying adds a colon
     return typeof issuer === 'string' ? subject : JSON.stringify([iss, subject]);
   };
   const subject = (req: Request): string | undefined => {

@@ -6,7 +6,7 @@ export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T
   return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function';
 }
 
-/** Calls `next` with the value: synchronously if it is no promise, because most values are not and each `await` costs time. */
+/** Calls `next` with the value: synchronously if it is not a promise, because a wait costs time and most values are ready. */
 export function whenSettled<T, R>(
   value: MaybePromise<T>,
   next: (value: T) => MaybePromise<R>,
