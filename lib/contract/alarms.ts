@@ -1,4 +1,4 @@
-/** A load or an append failed. The request was denied, or its connection was cut. Level: error. */
+/** A load or an append failed, and the request failed closed. Level: error. */
 export interface SessionStoreFailure {
   readonly alarm: 'session_store_failure';
   readonly op: 'load' | 'append';

@@ -32,7 +32,7 @@ export class MissingSessions {
     this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels] });
   }
 
-  /** The same for a request with a session. */
+  /** A request with a session: the next request without one raises an alarm again. */
   found(req: Request): void {
     if (this.#reported.size > 0) this.#reported.delete(keyOf(req));
   }
