@@ -1,7 +1,7 @@
 /**
  * Node's own timers and clock, taken when this package is loaded. Tests of an app put fake ones in the place of the
  * globals; a request that waited for those would hang, and a deadline that measured them would refuse at random.
- * Use these names in lib/ and never the globals; `test/clock.test.ts` holds that.
+ * Use these names in lib/ and never the globals; `test/util/clock.test.ts` holds that.
  */
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';

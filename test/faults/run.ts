@@ -17,15 +17,9 @@ interface Suite {
 }
 
 const SUITES: readonly Suite[] = [
-  { specs: ['test/response/*.test.ts', 'test/middleware/denials.test.ts'], faults: GATE_FAULTS },
+  { specs: ['test/gate/*.test.ts', 'test/node/*.test.ts', 'test/denial/denial.test.ts'], faults: GATE_FAULTS },
   {
-    specs: [
-      'test/labels/*.test.ts',
-      'test/middleware/kept-results.test.ts',
-      'test/middleware/session-limits.test.ts',
-      'test/middleware/known-session-faults.test.ts',
-      'test/middleware/guards.test.ts',
-    ],
+    specs: ['test/labels/*.test.ts', 'test/guards/guards.test.ts'],
     faults: SESSION_FAULTS,
   },
 ];

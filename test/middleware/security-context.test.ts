@@ -8,7 +8,7 @@ import type { Express, RequestHandler } from 'express';
 import request from 'supertest';
 import { currentSecurity, securityContext } from '../../lib/context.js';
 import { AplSessionError, aplSessionMiddleware, MemorySessionStore, type RequestSecurity } from '../../lib/index.js';
-import { deferred } from '../neighbours/neighbour.js';
+import { deferred } from '../interop/interop-suite.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { HeldStore } from '../support/failing-stores.js';
