@@ -19,9 +19,10 @@ import {
   taint,
   type Violation,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, ScriptedStore } from '../support/failing-stores.js';
+import { ScriptedStore } from '../support/failing-stores.js';
 import { exchange, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const VIOLATION: Violation = { code: 'session_tainted', reason: 'session touched <secret> data' };

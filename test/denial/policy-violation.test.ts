@@ -11,7 +11,8 @@ import {
 } from '../../lib/index.js';
 import { thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { HeldStore, ScriptedStore } from '../support/failing-stores.js';
+import { ScriptedStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { exchange, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const SESSION = 'session-of-alice';
@@ -172,7 +173,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       );
       const wire = new Wire(port);
       wire.send(get('/', { Connection: 'close' }));
-      await store.appendCalled;
+      await store.called();
       expect(wire.received).to.equal('');
       store.release();
       expect(await wire.closed()).to.match(/^HTTP\/1\.1 403 .*"session_tainted"\}$/s);

@@ -13,8 +13,9 @@ import {
   type DenialRenderer,
   denyIf,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, ScriptedStore } from '../support/failing-stores.js';
+import { ScriptedStore } from '../support/failing-stores.js';
 import { exchange, get, serve } from '../support/raw-http.js';
 
 const VIOLATION = { code: 'session_tainted', reason: 'session touched secret data' };

@@ -7,8 +7,9 @@ import { createServer } from '../../examples/mcp/tools.js';
 import { currentSecurity } from '../../lib/context.js';
 import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
 import { ValkeySessionStore } from '../../lib/valkey.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { rejectionOf } from '../support/eventually.js';
-import { type Deferred, deferred, HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { serve } from '../support/raw-http.js';
 import { describeWithValkey } from '../support/valkey.js';
 
@@ -75,8 +76,8 @@ describe('MCP tools', () => {
     );
     const agent = await connect(origin, 'alice-token');
     const answer = agent.call('work');
-    await store.appendCalled;
-    store.fail(new Error('down'));
+    await store.called();
+    store.failAll(new Error('down'));
     // what the tool answered, an error of its own, is held back by the same labels
     expect(String(await rejectionOf(answer))).to.include('session.persist_failed');
   });
@@ -100,7 +101,7 @@ describe('MCP tools', () => {
       stream = await EventStream.call(origin, await EventStream.initialize(origin));
       await stream.until('notifications/progress');
       headOut.resolve();
-      await store.appendCalled;
+      await store.called();
       await (await fetch(`${origin}/probe`)).text();
     });
 
@@ -112,7 +113,7 @@ describe('MCP tools', () => {
     });
 
     it('G2: when the store fails then, the stream is cut, without the result', async () => {
-      store.fail(new Error('down'));
+      store.failAll(new Error('down'));
       expect(await stream.ended).to.equal('cut');
       expect(stream.received).not.to.include('worked');
     });
@@ -129,7 +130,7 @@ describe('MCP tools', () => {
         const session = await EventStream.initialize(origin);
         const stream = await EventStream.listen(origin, session);
         const called = EventStream.call(origin, session);
-        await store.appendCalled;
+        await store.called();
         await (await fetch(`${origin}/probe`)).text();
         expect(stream.received).not.to.include('a secret');
         store.release();

@@ -29,7 +29,7 @@ describe('Ends of a response (G7)', () => {
     await gated.roundTrip();
     expect(events).to.have.members(['write ERR_STREAM_DESTROYED', 'close']);
     expect((response as ServerResponse & { outputData: unknown[] }).outputData).to.have.length(0);
-    expect(gated.store.appended).to.deep.equal([['secret']]);
+    expect(gated.store.appends).to.deep.equal([['secret']]);
   });
 
   it('P45: close does not wait for the store when the client has gone', async () => {
@@ -61,7 +61,7 @@ describe('Ends of a response (G7)', () => {
     await arrived;
     wire.destroy();
     await gated.store.called();
-    expect(gated.store.appended).to.deep.equal([['secret']]);
+    expect(gated.store.appends).to.deep.equal([['secret']]);
     gated.store.fail();
     await gated.roundTrip();
     expect(gated.alarms).to.have.length(1);
@@ -71,10 +71,10 @@ describe('Ends of a response (G7)', () => {
     gated = await new GatedServer().start((_res, { labels }) => labels.add('secret'));
     const wire = gated.request();
     await gated.roundTrip();
-    expect(gated.store.appended).to.deep.equal([]);
+    expect(gated.store.appends).to.deep.equal([]);
     wire.destroy();
     await gated.store.called();
-    expect(gated.store.appended).to.deep.equal([['secret']]);
+    expect(gated.store.appends).to.deep.equal([['secret']]);
     gated.store.succeed();
   });
 
@@ -101,7 +101,7 @@ describe('Ends of a response (G7)', () => {
       await died;
       if (when === 'after') taint();
       await gated.store.called();
-      expect(gated.store.appended).to.deep.equal([['secret']]);
+      expect(gated.store.appends).to.deep.equal([['secret']]);
       gated.store.succeed();
     });
   }
@@ -114,7 +114,7 @@ describe('Ends of a response (G7)', () => {
     });
     await gated.request().closed();
     await gated.store.called();
-    expect(gated.store.appended).to.deep.equal([['secret']]);
+    expect(gated.store.appends).to.deep.equal([['secret']]);
     gated.store.succeed();
   });
 
@@ -178,7 +178,7 @@ describe('Ends of a response (G7)', () => {
       });
       expect(await gated.request().closed()).to.match(/clean$/);
       await gated.store.called();
-      expect(gated.store.appended).to.deep.equal([['late', 'later']]);
+      expect(gated.store.appends).to.deep.equal([['late', 'later']]);
       gated.store[outcome]();
       await gated.roundTrip();
       expect(gated.alarms).to.have.length(outcome === 'fail' ? 1 : 0);

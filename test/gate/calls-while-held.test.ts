@@ -332,7 +332,7 @@ describe('A held response looks like one that has accepted the data', () => {
       await gated.store.called();
       gated.store.succeed();
       await gated.roundTrip();
-      if (gated.store.appended.length === 1) return;
+      if (gated.store.appends.length === 1) return;
       expect(wire.received).to.equal('');
       gated.store.succeed();
       expect(await wire.until(/held$/)).to.match(/held$/);

@@ -288,7 +288,7 @@ describe('Refusals', () => {
     expect(wire.received).to.equal('');
     gated.store.succeed();
     expect(await wire.closed()).to.match(/answer$/);
-    expect(gated.store.appended).to.deep.equal([['first', 'second']]);
+    expect(gated.store.appends).to.deep.equal([['first', 'second']]);
   });
 
   it('a second request object for one response: its label throws, and no byte leaves early', async () => {
@@ -308,7 +308,7 @@ describe('Refusals', () => {
     expect(wire.received).to.equal('');
     gated.store.succeed();
     expect(await wire.closed()).to.match(/answer$/);
-    expect(gated.store.appended).to.deep.equal([['first', 'second']]);
+    expect(gated.store.appends).to.deep.equal([['first', 'second']]);
   });
 });
 

@@ -112,7 +112,7 @@ describe('An answer that its app destroys once it has ended', () => {
         expect(await wire.closed()).to.equal('');
         gated.store.succeed();
         await gated.roundTrip();
-        expect(gated.store.appended).to.deep.equal([['secret']]);
+        expect(gated.store.appends).to.deep.equal([['secret']]);
       });
     }
   }

@@ -43,7 +43,7 @@ describe('What comes between while a response is held', () => {
         expect(wire.ending).to.equal('ECONNRESET');
         gated.store.fail();
         await gated.roundTrip();
-        expect(gated.store.appended).to.deep.equal([['secret']]);
+        expect(gated.store.appends).to.deep.equal([['secret']]);
       });
     }
 

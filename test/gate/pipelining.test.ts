@@ -2,19 +2,11 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { type AplSessionOptions, MemorySessionStore, type RequestSecurity } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
 const BIG = 'x'.repeat(200_000);
-
-/** A promise that the test settles. */
-function signal(): { readonly given: Promise<void>; give(): void } {
-  let give: () => void = () => {};
-  const given = new Promise<void>((resolve) => {
-    give = resolve;
-  });
-  return { given, give: () => give() };
-}
 
 describe('The turn of a response on its connection, which the gate takes', () => {
   let gated: GatedServer;
@@ -26,7 +18,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     second: (res: ServerResponse, security: RequestSecurity) => unknown,
     options?: Partial<AplSessionOptions>,
   ): Promise<{ wire: Wire; answerFirst: () => Promise<unknown> }> {
-    const arrived = signal();
+    const arrived = deferred();
     let first: ServerResponse | undefined;
     gated = await new GatedServer().start((res, security, req) => {
       if (req.url === '/first') first = res;
@@ -34,11 +26,11 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       else if (req.url === '/stream') res.write('event');
       else {
         second(res, security);
-        arrived.give();
+        arrived.resolve();
       }
     }, options);
     const wire = gated.request(get('/first') + get('/second'));
-    await arrived.given;
+    await arrived.promise;
     const answerFirst = (): Promise<unknown> => {
       first?.end('first');
       return wire.until(/first/);
@@ -55,7 +47,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     ] as const) {
       const before = labelBefore ? ', after a label that was persisted' : '';
       it(`G1: a label and a write in the drain listener, and an end without anything to send (${outcome}${before})`, async () => {
-        const drained = signal();
+        const drained = deferred();
         let end: () => void = () => {};
         const { wire, answerFirst } = await pipelined((res, { labels }) => {
           res.setHeader('Content-Length', BIG.length + 6);
@@ -64,7 +56,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
           res.once('drain', () => {
             labels.add('secret');
             res.write('SECRET');
-            drained.give();
+            drained.resolve();
           });
           end = () => res.end();
         });
@@ -73,12 +65,12 @@ describe('The turn of a response on its connection, which the gate takes', () =>
           gated.store.succeed();
         }
         await answerFirst();
-        await drained.given;
+        await drained.promise;
         await gated.store.called();
         end();
         await gated.roundTrip();
         expect(wire.received).not.to.contain('SECRET');
-        expect(gated.store.appended.at(-1)).to.deep.equal(['secret']);
+        expect(gated.store.appends.at(-1)).to.deep.equal(['secret']);
         gated.store[outcome]();
         if (outcome === 'succeed') expect(await wire.until(/SECRET/)).to.match(/SECRET$/);
         else expect(await wire.closed()).not.to.contain('SECRET');
@@ -86,19 +78,19 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     }
 
     it('G8: bytes that were kept there are not left on the account of the connection, whose reading would stop', async () => {
-      const drained = signal();
+      const drained = deferred();
       let end: () => void = () => {};
       const { wire, answerFirst } = await pipelined((res, { labels }) => {
         res.write(BIG);
         res.once('drain', () => {
           labels.add('secret');
           res.write(BIG);
-          drained.give();
+          drained.resolve();
         });
         end = () => res.end('the end');
       });
       await answerFirst();
-      await drained.given;
+      await drained.promise;
       await gated.store.called();
       end();
       gated.store.succeed();
@@ -124,13 +116,13 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     });
 
     it('G8: a label there that is persisted before the tick is over leaves nothing on the account either', async () => {
-      const settled = signal();
+      const settled = deferred();
       const store = new MemorySessionStore();
       let appends = 0;
       const slowFirst = {
         loadLabels: (id: string) => store.loadLabels(id),
         async appendLabels(id: string, labels: readonly string[]) {
-          if (appends++ === 0) await settled.given;
+          if (appends++ === 0) await settled.promise;
           await store.appendLabels(id, labels);
         },
       };
@@ -149,7 +141,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       };
       const { wire, answerFirst } = await pipelined(second, { store: slowFirst });
       await answerFirst();
-      settled.give();
+      settled.resolve();
       await wire.until(/the end/);
       await laterAnswers(wire);
     });
@@ -208,7 +200,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     expect(wire.received).to.match(/first$/);
     gated.store.fail();
     expect(await wire.until(/persist_failed/)).not.to.contain('SECRET');
-    expect(gated.store.appended.at(-1)).to.include('two');
+    expect(gated.store.appends.at(-1)).to.include('two');
   });
 
   it('G8: prefinish is emitted once, when the bytes leave', async () => {
@@ -360,14 +352,14 @@ describe('The turn of a response on its connection, which the gate takes', () =>
 
   describe('while a refusal is rendered', () => {
     const rendering = (): { options: Partial<AplSessionOptions>; finish: () => void; started: Promise<void> } => {
-      const { given, give } = signal();
-      const started = signal();
+      const { promise: given, resolve: give } = deferred();
+      const started = deferred();
       const denial: AplSessionOptions['denial'] = async (_violation, _req, res) => {
-        started.give();
+        started.resolve();
         await given;
         res.end('the denial');
       };
-      return { options: { denial }, finish: give, started: started.given };
+      return { options: { denial }, finish: give, started: started.promise };
     };
     const ways: Readonly<Record<string, { method?: string; before: (res: ServerResponse) => unknown }>> = {
       'whose head is made': { before: (res) => res.writeHead(200) },
@@ -431,7 +423,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
 
   it('G8: a stream whose events are labelled gets one listener, however many labels', async () => {
     const counts = new Set<number>();
-    const ticks = signal();
+    const ticks = deferred();
     gated = await new GatedServer().start(async (res, { labels }) => {
       res.writeHead(200).write('start');
       for (let n = 0; n < 20; n++) {
@@ -441,7 +433,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
         await once(res, 'next');
       }
       res.end();
-      ticks.give();
+      ticks.resolve();
       return undefined;
     });
     let stream: ServerResponse | undefined;
@@ -455,7 +447,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       await wire.until(new RegExp(`event ${n};`));
       stream?.emit('next');
     }
-    await ticks.given;
+    await ticks.promise;
     await wire.closed();
     expect(Math.max(...counts)).to.be.at.most(2);
   });
@@ -500,25 +492,25 @@ describe('The turn of a response on its connection, which the gate takes', () =>
   });
 
   it('P39: persist() does not let out what the handler has corked', async () => {
-    const persisted = signal();
-    const uncork = signal();
+    const persisted = deferred();
+    const uncork = deferred();
     gated = await new GatedServer().start(async (res, security) => {
       res.cork();
       res.writeHead(200, { 'Content-Length': 4 }).flushHeaders();
       security.labels.add('secret');
       await security.persist();
-      persisted.give();
-      await uncork.given;
+      persisted.resolve();
+      await uncork.promise;
       res.uncork();
       res.end('gone');
     });
     const wire = gated.request();
     await gated.store.called();
     gated.store.succeed();
-    await persisted.given;
+    await persisted.promise;
     await gated.roundTrip();
     expect(wire.received).to.equal('');
-    uncork.give();
+    uncork.resolve();
     expect(await wire.closed()).to.match(/gone$/);
   });
 
@@ -563,7 +555,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
 
   it('G1: a response that is detached and attached again, with a label between, is held', async () => {
     let again: () => void = () => {};
-    const open = signal();
+    const open = deferred();
     gated = await new GatedServer().start(async (res, security) => {
       security.labels.add('one');
       await security.persist();
@@ -575,12 +567,12 @@ describe('The turn of a response on its connection, which the gate takes', () =>
         res.assignSocket(socket);
         res.end('SECRET');
       };
-      open.give();
+      open.resolve();
     });
     const wire = gated.request();
     await gated.store.called();
     gated.store.succeed();
-    await open.given;
+    await open.promise;
     again();
     await gated.store.called();
     await gated.roundTrip();

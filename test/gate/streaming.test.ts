@@ -105,7 +105,7 @@ describe('Streams through the gate', () => {
     await wire.until(/two\n\n/);
     emit('three');
     await wire.until(/three\n\n/);
-    expect(gated.store.appended).to.deep.equal([['secret']]);
+    expect(gated.store.appends).to.deep.equal([['secret']]);
   });
 
   for (const [framing, headers] of [
@@ -191,10 +191,10 @@ describe('Streams through the gate', () => {
     });
     const wire = gated.request();
     await gated.store.called();
-    expect(gated.store.appended).to.deep.equal([['one']]);
+    expect(gated.store.appends).to.deep.equal([['one']]);
     gated.store.succeed();
     await gated.store.called();
-    expect(gated.store.appended).to.deep.equal([['one'], ['two']]);
+    expect(gated.store.appends).to.deep.equal([['one'], ['two']]);
     await gated.roundTrip();
     expect(wire.received).to.equal('');
     gated.store.succeed();

@@ -12,9 +12,11 @@ import {
   taint,
   type Violation,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { APPEND_FAILURES, deferred, HeldStore, ScriptedStore } from '../support/failing-stores.js';
+import { APPEND_FAILURES, ScriptedStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { exchange, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const SESSION = 'session-of-alice';
@@ -85,7 +87,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const port = await listen(appOf(store, taint(LABEL), handler));
         const wire = new Wire(port);
         wire.send(get('/', { Connection: 'close' }));
-        await store.appendCalled;
+        await store.called();
         expect((await exchange(port, get('/probe', { Connection: 'close' }))).text).to.match(/probed$/);
         expect(handled).to.equal(0);
         expect(wire.received).to.equal('');
@@ -341,7 +343,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         );
         const wire = new Wire(port);
         wire.send(get('/', { Connection: 'close' }));
-        await store.appendCalled;
+        await store.called();
         await exchange(port, get('/probe', { Connection: 'close' }));
         expect(wire.received).to.equal('');
         store.release();

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import type { RequestHandler } from 'express';
 import request from 'supertest';
 import { aplSessionMiddleware, denyIf, type SessionStore, taint } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { exchange, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const VIOLATION = { code: 'session_tainted', reason: 'session touched secret data' };
@@ -77,7 +78,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const port = await listen(express.json(), aplSession(store));
       const salaries = new Wire(port);
       salaries.send(get('/compensation', { Connection: 'close' }));
-      await store.appendCalled;
+      await store.called();
       const mail = new Wire(port);
       mail.send(`${MAIL_HEAD}{"text":"harmless"}`);
       await arrived.promise;

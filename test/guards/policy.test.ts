@@ -17,8 +17,9 @@ import {
   taint,
   type Violation,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, ScriptedStore, settlingTwice } from '../support/failing-stores.js';
+import { ScriptedStore, settlingTwice } from '../support/failing-stores.js';
 
 const SESSION = 'session-of-alice';
 const VIOLATION: Violation = { code: 'session_tainted', reason: 'session touched secret data' };

@@ -11,17 +11,12 @@ import tls from 'node:tls';
 import { expect } from 'chai';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { AplSessionError, aplSessionMiddleware } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { sessionPerRequest } from '../support/gated-server.js';
+import { HeldStore } from '../support/held-store.js';
 import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
-import {
-  type Deferred,
-  deferred,
-  EXPRESSES,
-  expectDenial,
-  HeldStore,
-  parseResponse,
-  parseResponses,
-} from './interop-suite.js';
+import { expectDenial, parseResponse, parseResponses } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 const tainted: RequestHandler = (req, res) => {
@@ -30,7 +25,7 @@ const tainted: RequestHandler = (req, res) => {
 };
 const clean: RequestHandler = (req, res) => void res.send(`clean ${req.originalUrl}`);
 
-for (const { version, express } of EXPRESSES) {
+for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`Composition on ${version}`, () => {
     let store: HeldStore;
     let app: Express;
@@ -109,24 +104,24 @@ for (const { version, express } of EXPRESSES) {
           mount();
           const { port } = await listen();
           const wire = send(port, get('/sub/x', CLOSE));
-          const append = await store.append();
+          const append = await store.nextAppend();
           await probe(port);
           expect(wire.received).to.equal('');
           append.succeed();
           expect(parseResponse(await wire.closed()).body).to.equal('salary-4711 /sub/x');
-          expect([store.loadCount, store.appendCount]).to.deep.equal([1, 1]);
+          expect([store.loads.length, store.appends.length]).to.deep.equal([1, 1]);
         });
 
         it(`G2: ${where}: denied`, async () => {
           mount();
           const { port } = await listen();
           const wire = send(port, get('/sub/x', CLOSE));
-          (await store.append()).fail();
+          (await store.nextAppend()).fail();
           const text = await wire.closed();
           expect(text).not.to.match(/salary|x-handler/i);
           const subApp = /X-Powered-By/.test(text) ? ['x-powered-by'] : [];
           expectDenial(parseResponse(text), 'session.persist_failed', subApp);
-          expect([store.loadCount, store.appendCount]).to.deep.equal([1, 1]);
+          expect([store.loads.length, store.appends.length]).to.deep.equal([1, 1]);
         });
       }
 
@@ -135,7 +130,7 @@ for (const { version, express } of EXPRESSES) {
         app.get('/beside', clean);
         const { port } = await listen();
         expect(parseResponse(await send(port, get('/beside', CLOSE)).closed()).body).to.equal('clean /beside');
-        expect(store.loadCount).to.equal(0);
+        expect(store.loads.length).to.equal(0);
       });
     });
 
@@ -152,10 +147,10 @@ for (const { version, express } of EXPRESSES) {
         wire.send(get('/clean/1'));
         await wire.until(/clean \/clean\/1$/);
         wire.send(get('/tainted/2'));
-        (await store.append()).fail();
+        (await store.nextAppend()).fail();
         await wire.until(/persist_failed"}$/);
         wire.send(get('/tainted/3'));
-        (await store.append()).succeed();
+        (await store.nextAppend()).succeed();
         await wire.until(/salary-4711 \/tainted\/3$/);
         wire.send(get('/clean/4', CLOSE));
         const responses = parseResponses(await wire.closed(), ['GET', 'GET', 'GET', 'GET']);
@@ -168,7 +163,7 @@ for (const { version, express } of EXPRESSES) {
         it(`two in one segment, the first is held and its append ${outcome}s: order kept`, async () => {
           const { port } = await listen();
           const wire = send(port, get('/tainted/1'), get('/clean/2', CLOSE));
-          const append = await store.append();
+          const append = await store.nextAppend();
           await probe(port);
           expect(wire.received).to.equal('');
           append[outcome]();
@@ -189,7 +184,7 @@ for (const { version, express } of EXPRESSES) {
           it(`three in one segment, all tainting, settled ${name} as ${outcomes.join(', ')}: order kept`, async () => {
             const { port } = await listen();
             const wire = send(port, get('/tainted/0'), get('/tainted/1'), get('/tainted/2', CLOSE));
-            const appends = [await store.append(), await store.append(), await store.append()];
+            const appends = [await store.nextAppend(), await store.nextAppend(), await store.nextAppend()];
             expect(appends.map(({ labels }) => labels[0])).to.deep.equal(
               [0, 1, 2].map((n) => `label of /tainted/${n}`),
             );
@@ -221,12 +216,12 @@ for (const { version, express } of EXPRESSES) {
         });
         const { port } = await listen();
         const wire = send(port, get('/tainted/1'), get('/waits', CLOSE));
-        const first = await store.append();
+        const first = await store.nextAppend();
         await probe(port);
         late?.security.labels.add('late');
         first.succeed();
         await wire.until(/tainted\/1$/);
-        const second = await store.append();
+        const second = await store.nextAppend();
         await probe(port);
         parseResponses(wire.received, ['GET']);
         second.fail();
@@ -246,7 +241,7 @@ for (const { version, express } of EXPRESSES) {
           app.use(session).get('/tainted', tainted);
           const running = await listen();
           const wire = send(running.port, get('/tainted', when === 'a connection that ends' ? CLOSE : {}));
-          const append = await store.append();
+          const append = await store.nextAppend();
           const closed = once(running.server, 'close');
           running.server.close();
           append[outcome]();
@@ -274,7 +269,7 @@ for (const { version, express } of EXPRESSES) {
           const { port } = await listen();
           const wire = new Wire(port);
           wire.socket.end(get('/tainted'), 'latin1');
-          const append = await store.append();
+          const append = await store.nextAppend();
           await probe(port);
           expect(wire.received).to.equal('');
           append[outcome]();
@@ -308,7 +303,7 @@ for (const { version, express } of EXPRESSES) {
         const native: typeof seen = {};
         const { port } = await listen();
         const wire = send(port, get('/x', CLOSE));
-        const append = await store.append();
+        const append = await store.nextAppend();
         storage.run('context of the store', () => append.succeed());
         await wire.closed();
         await probe(port);
@@ -330,7 +325,7 @@ for (const { version, express } of EXPRESSES) {
         });
         const { port } = await listen();
         const wire = send(port, get('/x', CLOSE));
-        const load = await store.load();
+        const load = await store.nextLoad();
         storage.run('of the store', () => load.succeed());
         expect(await seen.promise).to.equal('of the request');
         await wire.closed();
@@ -353,14 +348,14 @@ for (const { version, express } of EXPRESSES) {
         await wire.until(/\r\n\r\n$/);
         wire.send('ping');
         expect(await wire.until(/ping$/)).to.match(/^HTTP\/1\.1 101 .*\r\n\r\nping$/s);
-        expect(store.loadCount).to.equal(0);
+        expect(store.loads.length).to.equal(0);
         wire.destroy();
       });
 
       it('G1: an upgrade request on a server without upgrades is a request like any other', async () => {
         const { port } = await listen();
         const wire = send(port, get('/tainted', UPGRADE));
-        const append = await store.append();
+        const append = await store.nextAppend();
         await probe(port);
         expect(wire.received).to.equal('');
         append.succeed();
@@ -376,7 +371,7 @@ for (const { version, express } of EXPRESSES) {
           upgraded.resolve();
         });
         const wire = send(running.port, get('/tainted'), get('/tainted', UPGRADE));
-        const append = await store.append();
+        const append = await store.nextAppend();
         await upgraded.promise;
         append.fail();
         expect(await wire.closed()).not.to.match(/salary/);
@@ -408,7 +403,7 @@ for (const { version, express } of EXPRESSES) {
       it('G1: held, then sent, with a clean end', async () => {
         const wire = await SecureWire.open((secure.address() as AddressInfo).port);
         wire.send(get('/tainted', CLOSE));
-        const append = await store.append();
+        const append = await store.nextAppend();
         append.succeed();
         const text = await wire.closed();
         expect(parseResponse(text).body).to.equal('salary-4711 /tainted');
@@ -422,7 +417,7 @@ for (const { version, express } of EXPRESSES) {
         await wire.until(/probe$/);
         const before = wire.cipherBytes;
         wire.send(get('/tainted', CLOSE));
-        const append = await store.append();
+        const append = await store.nextAppend();
         const other = await SecureWire.open((secure.address() as AddressInfo).port);
         other.send(get('/probe', CLOSE));
         await other.closed();
@@ -434,7 +429,7 @@ for (const { version, express } of EXPRESSES) {
       it('G2: denied', async () => {
         const wire = await SecureWire.open((secure.address() as AddressInfo).port);
         wire.send(get('/tainted', CLOSE));
-        (await store.append()).fail();
+        (await store.nextAppend()).fail();
         expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', []);
         expect(wire.closeNotified).to.equal(true);
       });
@@ -448,7 +443,7 @@ for (const { version, express } of EXPRESSES) {
           wire.send(request);
           await wire.until(/first /);
           second.resolve();
-          (await store.append()).fail();
+          (await store.nextAppend()).fail();
           const text = await wire.closed();
           expect(text).not.to.match(/salary|\r\n0\r\n/);
           expect(wire.closeNotified).to.equal(false);
@@ -479,7 +474,7 @@ describe('Composition: HTTP/2', () => {
     expect(error).to.be.instanceOf(AplSessionError);
     expect((error as AplSessionError).code).to.equal('runtime.unsupported');
     expect(headers[':status']).to.equal(500);
-    expect(store.loadCount).to.equal(0);
+    expect(store.loads.length).to.equal(0);
     stream.close();
     client.close();
     server.close();

@@ -1,14 +1,14 @@
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import compression from 'compression';
+import express from 'express';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
 import {
   ANSWERS,
   Bench,
-  type Deferred,
-  deferred,
   describeNeighbour,
-  EXPRESSES,
   expectDenial,
   HANDLER_MADE,
   POSITIONS,
@@ -26,7 +26,7 @@ describe('Neighbour: compression', () => {
     answers: Object.keys(ANSWERS),
   });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: gzip ${position} aplSessionMiddleware`, () => {
         let bench: Bench;
@@ -53,7 +53,7 @@ describe('Neighbour: compression', () => {
 
         it('P9: a held answer is gzip, and decodes to what the handler sent', async () => {
           const wire = bench.send(get('/tainting/chunks', GZIP));
-          (await bench.store.append()).succeed();
+          (await bench.store.nextAppend()).succeed();
           const response = parseResponse(await wire.closed());
           expect(response.header('content-encoding')).to.equal('gzip');
           expect(response.body).to.match(/^salary-4711 .*second salary-4711third$/);
@@ -61,7 +61,7 @@ describe('Neighbour: compression', () => {
 
         it('G2: a persist failure is answered with the denial unencoded, whatever the threshold', async () => {
           const wire = bench.send(get('/tainting/json', GZIP));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', ['x-powered-by']);
         });
 
@@ -74,7 +74,7 @@ describe('Neighbour: compression', () => {
 
         it('P42 P43: flush() works, and after the release an event is not delayed', async () => {
           const wire = bench.send(get('/events/first', GZIP));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           expect(wire.received).to.equal('');
           append.succeed();
@@ -88,7 +88,7 @@ describe('Neighbour: compression', () => {
           const wire = bench.send(get('/events/second', GZIP));
           const first = await wire.until(FLUSHED);
           second.resolve();
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           expect(wire.received).to.equal(first);
           append.fail();
@@ -104,7 +104,11 @@ describe('Neighbour: compression', () => {
   }
 
   it('P9: HANDLER_MADE finds a gzip body (the assertion of this suite can fail)', async () => {
-    const bench = await Bench.open({ express: EXPRESSES[1].express, position: 'absent', mount: () => compression() });
+    const bench = await Bench.open({
+      express,
+      position: 'absent',
+      mount: () => compression(),
+    });
     const text = await bench.send(get('/clean/json', GZIP)).closed();
     await bench.close();
     expect(text.slice(text.indexOf('\r\n\r\n'))).to.match(HANDLER_MADE);

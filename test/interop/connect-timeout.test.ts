@@ -2,14 +2,13 @@ import { expect } from 'chai';
 import timeout from 'connect-timeout';
 import type { RequestHandler } from 'express';
 import { taint } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
 import {
   Bench,
   type BenchOptions,
-  type Deferred,
-  deferred,
   describeNeighbour,
-  EXPRESSES,
   expectDenial,
   HANDLER_MADE,
   POSITIONS,
@@ -22,7 +21,7 @@ const CLOSE = { Connection: 'close' };
 describe('Neighbour: connect-timeout', () => {
   describeNeighbour('connect-timeout, not reached,', { mount: () => timeout('1h') });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     describe(`${version}: connect-timeout, reached`, () => {
       let bench: Bench;
       /** Resolves when the timeout of the latest request has passed, whether connect-timeout noticed or not. */
@@ -82,7 +81,7 @@ describe('Neighbour: connect-timeout', () => {
           await open('before');
           bench.store.holdLoads = true;
           const wire = bench.send(get('/waiting/never', CLOSE));
-          const load = await bench.store.load();
+          const load = await bench.store.nextLoad();
           expect(await passed.promise).to.equal(true);
           const text = await wire.closed();
           expectTimeout(text);
@@ -98,7 +97,7 @@ describe('Neighbour: connect-timeout', () => {
         it(`P52: during a write-ahead taint (mounted before), which then ${outcome}s: one well-formed response`, async () => {
           await open('before');
           const wire = bench.send(get('/guarded', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           expect(await passed.promise).to.equal(true);
           await bench.probe();
           expect(bench.latest.bytesOut(), 'G1: nor does a 503 leave before the label is saved').to.equal(0);
@@ -113,7 +112,7 @@ describe('Neighbour: connect-timeout', () => {
         await open('after');
         bench.store.holdLoads = true;
         const wire = bench.send(get('/clean/json', CLOSE));
-        const load = await bench.store.load();
+        const load = await bench.store.nextLoad();
         load.succeed();
         expect(parseResponse(await wire.closed()).status).to.equal(200);
       });
@@ -124,7 +123,7 @@ describe('Neighbour: connect-timeout', () => {
             it(`P52: during the hold of an answer (${answer}), mounted ${position}: not at all, append ${outcome}s`, async () => {
               await open(position);
               const wire = bench.send(get(`/tainting/${answer}`, CLOSE));
-              const append = await bench.store.append();
+              const append = await bench.store.nextAppend();
               // the handler has answered in time, so the clock stands still
               expect(await passed.promise).to.equal(false);
               expect(wire.received).to.equal('');
@@ -139,7 +138,7 @@ describe('Neighbour: connect-timeout', () => {
             await open(position);
             const wire = bench.send(get('/waiting/early', CLOSE));
             expect(await passed.promise).to.equal(true);
-            const append = await bench.store.append();
+            const append = await bench.store.nextAppend();
             await bench.probe();
             expect(bench.latest.bytesOut()).to.equal(0);
             append[outcome]();
@@ -159,7 +158,7 @@ describe('Neighbour: connect-timeout', () => {
           expectTimeout(text);
           resumed.resolve();
           expect(await handled.promise).to.equal('ERR_HTTP_HEADERS_SENT');
-          (await bench.store.append()).succeed();
+          (await bench.store.nextAppend()).succeed();
           await bench.probe();
           expect(wire.received).to.equal(text);
           expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);

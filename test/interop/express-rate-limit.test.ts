@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { rateLimit } from 'express-rate-limit';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
-import { Bench, describeNeighbour, EXPRESSES, normalised, POSITIONS, parseResponse } from './interop-suite.js';
+import { Bench, describeNeighbour, normalised, POSITIONS, parseResponse } from './interop-suite.js';
 
 type LimitOptions = NonNullable<Parameters<typeof rateLimit>[0]>;
 const limiter = (options: LimitOptions = {}) =>
@@ -12,7 +13,7 @@ const CLOSE = { Connection: 'close' };
 describe('Neighbour: express-rate-limit', () => {
   describeNeighbour('express-rate-limit', { mount: () => limiter() });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: express-rate-limit ${position} aplSessionMiddleware`, () => {
         it('G8: the refusal of the limiter has the same bytes as without aplSessionMiddleware', async () => {
@@ -24,8 +25,8 @@ describe('Neighbour: express-rate-limit', () => {
           expect(parseResponse(text).status).to.equal(429);
           expect(normalised(text)).to.equal(normalised(await plain.send(get('/tainting/json', CLOSE)).closed()));
           // mounted before, a refused request does not touch the store
-          expect(bench.store.loadCount).to.equal(position === 'before' ? 1 : 2);
-          expect(bench.store.appendCount).to.equal(0);
+          expect(bench.store.loads.length).to.equal(position === 'before' ? 1 : 2);
+          expect(bench.store.appends.length).to.equal(0);
           await Promise.all([bench.close(), plain.close()]);
         });
 
@@ -34,7 +35,7 @@ describe('Neighbour: express-rate-limit', () => {
             it(`P61: ${way} counts what was really sent (append ${outcome}s)`, async () => {
               const bench = await Bench.open({ express, position, mount: () => limiter({ [way]: true }) });
               const wire = bench.send(get('/tainting/json', CLOSE));
-              (await bench.store.append())[outcome]();
+              (await bench.store.nextAppend())[outcome]();
               await wire.closed();
               await bench.latest.over;
               await bench.probe();

@@ -1,13 +1,12 @@
 import { expect } from 'chai';
 import type { Request } from 'express';
 import session, { MemoryStore, type SessionData } from 'express-session';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
 import {
   Bench,
-  type Deferred,
-  deferred,
   describeNeighbour,
-  EXPRESSES,
   expectDenial,
   HANDLER_MADE,
   normalised,
@@ -43,7 +42,7 @@ type NotedRequest = Request & { session: { note?: string } };
 describe('Neighbour: express-session', () => {
   describeNeighbour('express-session', { mount: () => expressSession() });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: express-session ${position} aplSessionMiddleware`, () => {
         let store: SlowSaveStore;
@@ -82,7 +81,7 @@ describe('Neighbour: express-session', () => {
         /** Lets appends succeed; the response, and the Cookie header for the next request. */
         const ask = async (on: Bench, path: string, cookie?: string) => {
           const wire = on.send(get(path, { ...(cookie ? { Cookie: cookie } : {}), ...CLOSE }));
-          if (on === bench && path.startsWith('/tainting')) (await bench.store.append()).succeed();
+          if (on === bench && path.startsWith('/tainting')) (await bench.store.nextAppend()).succeed();
           const text = await wire.closed();
           return { text, cookie: parseResponse(text).header('set-cookie')?.split(';')[0] };
         };
@@ -121,7 +120,7 @@ describe('Neighbour: express-session', () => {
           store.saving = deferred();
           store.released = deferred();
           const wire = bench.send(get('/tainting/noted', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await store.saving.promise;
           await bench.probe();
           expect(bench.latest.bytesOut()).to.equal(0);
@@ -134,7 +133,7 @@ describe('Neighbour: express-session', () => {
 
         it('G1: a session store that is faster than the label store changes nothing', async () => {
           const wire = bench.send(get('/tainting/noted', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           expect(bench.latest.res.writableEnded).to.equal(true);
           expect(bench.latest.bytesOut()).to.equal(0);
@@ -144,7 +143,7 @@ describe('Neighbour: express-session', () => {
 
         it('G2 P32: the cookie of a session that the handler wrote to does not leave with the denial', async () => {
           const wire = bench.send(get('/tainting/noted', CLOSE));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           const text = await wire.closed();
           expect(text).not.to.match(/set-cookie|connect\.sid/i);
           expectDenial(parseResponse(text), 'session.persist_failed', kept(bench));
@@ -153,7 +152,7 @@ describe('Neighbour: express-session', () => {
         it('G2 P32: nor does a rolled cookie; the session that the client has stays valid, as the save was made', async () => {
           const { cookie } = await ask(bench, '/clean/noted');
           const wire = bench.send(get('/tainting/noted', { Cookie: cookie ?? '', ...CLOSE }));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', kept(bench));
           expect(parseResponse((await ask(bench, '/note', cookie)).text).body).to.equal('salary-4711');
         });
@@ -162,7 +161,7 @@ describe('Neighbour: express-session', () => {
           store.saving = deferred();
           store.released = deferred();
           const wire = bench.send(get('/tainting/noted'));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await store.saving.promise;
           append.fail();
           await wire.until(/persist_failed"}$/);

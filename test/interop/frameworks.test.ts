@@ -16,8 +16,9 @@ import { GraphQLError, GraphQLObjectType, GraphQLSchema, GraphQLString } from 'g
 import { createHandler } from 'graphql-http/lib/use/express';
 import { currentSecurity, securityContext } from '../../lib/context.js';
 import { aplSessionMiddleware, PolicyViolation } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, ScriptedStore } from '../support/failing-stores.js';
+import { ScriptedStore } from '../support/failing-stores.js';
 import { type KeptAnswer, KeptConnection } from '../support/kept-connection.js';
 import { serve } from '../support/raw-http.js';
 

@@ -4,14 +4,13 @@ import { expect } from 'chai';
 import type { Request } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { denyIf } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get, type RunningServer, serve } from '../support/raw-http.js';
 import {
   Bench,
   type BenchOptions,
-  type Deferred,
-  deferred,
   describeNeighbour,
-  EXPRESSES,
   expectDenial,
   HANDLER_MADE,
   normalised,
@@ -66,7 +65,7 @@ describe('Neighbour: http-proxy-middleware', () => {
 
   describeNeighbour('http-proxy-middleware, for other paths,', { mount: () => proxy() });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     describe(`${version}: http-proxy-middleware`, () => {
       let bench: Bench;
       let plain: Bench;
@@ -85,7 +84,7 @@ describe('Neighbour: http-proxy-middleware', () => {
             const text = await bench.send(get(path, CLOSE)).closed();
             expect(parseResponse(text).body).to.match(/^salary-4711/);
             expect(normalised(text)).to.equal(normalised(await plain.send(get(path, CLOSE)).closed()));
-            expect(bench.store.loadCount).to.equal(position === 'before' ? 0 : 1);
+            expect(bench.store.loads.length).to.equal(position === 'before' ? 0 : 1);
           });
         }
       }
@@ -94,7 +93,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         it(`G1: ${path} with a label: nothing before the append settled, then the same bytes`, async () => {
           await open('secret');
           const wire = bench.send(get(path, CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           expect(wire.received).to.equal('');
           expect(bench.latest.bytesOut()).to.equal(0);
@@ -108,7 +107,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         it(`G2: ${path} with a label whose append fails: the denial, and nothing of the backend`, async () => {
           await open('secret');
           const wire = bench.send(get(path, CLOSE));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           const text = await wire.closed();
           expect(text).not.to.match(HANDLER_MADE);
           expectDenial(parseResponse(text), 'session.persist_failed', ['x-powered-by']);
@@ -128,7 +127,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       it('G1 P42: of a stream with a label only the first event waits', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         await bench.probe();
         expect(bench.latest.bytesOut()).to.equal(0);
         append.succeed();
@@ -140,7 +139,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       it('G2: a stream whose append fails: the denial arrives though the stream goes on, and the backend is let go', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream'));
-        (await bench.store.append()).fail();
+        (await bench.store.nextAppend()).fail();
         const text = await wire.closed();
         expectDenial(parseResponse(text), 'session.persist_failed', ['x-powered-by']);
         await backendClosed.promise;
@@ -152,7 +151,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         const first = await wire.until(/data: first\n\n\r\n$/);
         bench.latest.req.security.labels.add('secret');
         second.resolve('go on');
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         await bench.probe();
         expect(wire.received).to.equal(first);
         append.fail();
@@ -163,7 +162,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       it('P47: a backend that breaks off during the hold: what came is sent, unended as natively, and the label is saved', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         second.resolve('break');
         await backendClosed.promise;
         await bench.probe();
@@ -180,7 +179,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       it('P45: a client that leaves during the hold: the backend is let go, the label is saved', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         wire.destroy();
         append.succeed();
         await bench.latest.over;

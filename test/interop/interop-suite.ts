@@ -1,122 +1,16 @@
-import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import express, {
-  type ErrorRequestHandler,
-  type Express,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express';
+import type express from 'express';
+import type { ErrorRequestHandler, Express, Request, RequestHandler, Response } from 'express';
 import onFinished from 'on-finished';
-import {
-  type Alarm,
-  type AplSessionMiddleware,
-  aplSessionMiddleware,
-  denyIf,
-  MemorySessionStore,
-} from '../../lib/index.js';
+import { type Alarm, type AplSessionMiddleware, aplSessionMiddleware, denyIf } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { sessionPerRequest } from '../support/gated-server.js';
+import { HeldStore } from '../support/held-store.js';
 import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
-
-const express4 = createRequire(import.meta.url)('express4') as typeof express;
-
-/** Both supported lines of Express. */
-export const EXPRESSES = [
-  { version: 'Express 4', express: express4 },
-  { version: 'Express 5', express },
-] as const;
-
-export interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-}
-
-export function deferred<T = void>(): Deferred<T> {
-  let resolve: Deferred<T>['resolve'] = () => {};
-  let reject: Deferred<T>['reject'] = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
-}
-
-/** A store call that waits for the test to decide. */
-export interface StoreCall {
-  readonly labels: readonly string[];
-  succeed(): void;
-  fail(): void;
-}
-
-/** Calls that were made and not yet taken by the test, or the other way round. */
-class Calls {
-  #released = false;
-  readonly #made: StoreCall[] = [];
-  readonly #awaited: Deferred<StoreCall>[] = [];
-
-  async make(labels: readonly string[]): Promise<void> {
-    if (this.#released) return;
-    const outcome = deferred();
-    const call = { labels, succeed: outcome.resolve, fail: () => outcome.reject(new Error('the store is down')) };
-    const taker = this.#awaited.shift();
-    if (taker) taker.resolve(call);
-    else this.#made.push(call);
-    await outcome.promise;
-  }
-
-  /** Calls from now on succeed at once. */
-  release(): void {
-    this.#released = true;
-  }
-
-  next(): Promise<StoreCall> {
-    const call = this.#made.shift();
-    if (call) return Promise.resolve(call);
-    const taker = deferred<StoreCall>();
-    this.#awaited.push(taker);
-    return taker.promise;
-  }
-}
-
-/** A store whose appends (and loads, if asked) settle when the test says so. */
-export class HeldStore extends MemorySessionStore {
-  holdLoads = false;
-  loadCount = 0;
-  appendCount = 0;
-  readonly #appends = new Calls();
-  readonly #loads = new Calls();
-
-  /** Appends from now on succeed at once. */
-  release(): void {
-    this.#appends.release();
-  }
-
-  /** The next append, once it has begun. */
-  append(): Promise<StoreCall> {
-    return this.#appends.next();
-  }
-
-  /** The next load, once it has begun; only with `holdLoads`. */
-  load(): Promise<StoreCall> {
-    return this.#loads.next();
-  }
-
-  override async loadLabels(sessionId: string): Promise<string[]> {
-    this.loadCount++;
-    if (this.holdLoads) await this.#loads.make([]);
-    return [...(await super.loadLabels(sessionId))];
-  }
-
-  override async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
-    this.appendCount++;
-    await this.#appends.make(labels);
-    await super.appendLabels(sessionId, labels);
-  }
-}
 
 /** What the server saw of one request. */
 export interface Observed {
@@ -410,7 +304,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
   const { mount, headers = {}, answers = ['json', 'pipe', 'head'] } = suite;
   const request = (path: string) => get(path, { ...headers, Connection: 'close' });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: ${name} ${position} aplSessionMiddleware`, () => {
         let bench: Bench;
@@ -438,25 +332,25 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
           it(`G8 P57: a clean request (${answer}) gets the same bytes as without aplSessionMiddleware`, async () => {
             const text = await outcome(bench.send(request(`/clean/${answer}`)));
             expect(normalised(text)).to.equal(normalised(await plain.send(request(`/clean/${answer}`)).closed()));
-            expect(bench.store.appendCount).to.equal(0);
+            expect(bench.store.appends.length).to.equal(0);
           });
 
           it(`G1 P9 P57: a tainting request (${answer}) sends nothing before the append settled, then the same bytes`, async () => {
             const wire = bench.send(request(`/tainting/${answer}`));
-            const append = await bench.store.append();
+            const append = await bench.store.nextAppend();
             await bench.probe();
             expect(wire.received).to.equal('');
             expect(bench.latest.bytesOut()).to.equal(0);
             append.succeed();
             const text = await outcome(wire);
             expect(normalised(text)).to.equal(normalised(await plain.send(request(`/tainting/${answer}`)).closed()));
-            expect(bench.store.appendCount).to.equal(1);
+            expect(bench.store.appends.length).to.equal(1);
             expect(bench.alarms).to.deep.equal([]);
           });
 
           it(`G2 P32 P33: a tainting request (${answer}) whose append fails gets the denial, and nothing of the handler`, async () => {
             const wire = bench.send(request(`/tainting/${answer}`));
-            const append = await bench.store.append();
+            const append = await bench.store.nextAppend();
             await bench.probe();
             expect(bench.latest.bytesOut()).to.equal(0);
             append.fail();
@@ -481,7 +375,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
         it('G2 P33: a load that fails gets the denial, with what was mounted before and nothing else', async () => {
           bench.store.holdLoads = true;
           const wire = bench.send(request('/clean/json'));
-          const load = await bench.store.load();
+          const load = await bench.store.nextLoad();
           await bench.probe();
           expect(bench.latest.bytesOut()).to.equal(0);
           load.fail();
@@ -493,7 +387,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
 
         it('G2 P32: a policy denial replaces what was written and is held', async () => {
           const wire = bench.send(request('/policy/held'));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           expect(bench.latest.bytesOut()).to.equal(0);
           append.succeed();
           const text = await wire.closed();

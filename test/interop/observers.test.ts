@@ -5,16 +5,9 @@ import morgan from 'morgan';
 import onFinished from 'on-finished';
 import onHeaders from 'on-headers';
 import responseTime from 'response-time';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
-import {
-  Bench,
-  describeNeighbour,
-  EXPRESSES,
-  expectDenial,
-  HANDLER_MADE,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { Bench, describeNeighbour, expectDenial, HANDLER_MADE, POSITIONS, parseResponse } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 
@@ -23,7 +16,7 @@ describe('Neighbour: morgan', () => {
     mount: () => morgan(':status :res[content-length] :response-time', { stream: { write() {} } }),
   });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: the access log, morgan ${position} aplSessionMiddleware`, () => {
         let lines: string[];
@@ -64,7 +57,7 @@ describe('Neighbour: morgan', () => {
 
         it('P61: a held answer is logged when it was sent, with the time that the handler took', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           const handlerTime = responseTimeNow();
           expect(handlerTime).to.match(/^\d+\.\d{6}$/);
@@ -80,7 +73,7 @@ describe('Neighbour: morgan', () => {
 
         it('G2: a persist failure is logged as the 403 that was sent, with its length', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           const response = parseResponse(await wire.closed());
           const [, status, length] = await logged();
           expect(status).to.equal('403');
@@ -89,7 +82,7 @@ describe('Neighbour: morgan', () => {
 
         it('G2: a persist failure of a response that has not ended is logged as the 403 that was sent', async () => {
           const wire = bench.send(get('/tainting/pipe', CLOSE));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           parseResponse(await wire.closed());
           const [, status] = await logged();
           expect(status).to.equal('403');
@@ -104,7 +97,7 @@ describe('Neighbour: morgan', () => {
 
         it('P61: the immediate log has a line before the answer, and no more', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           expect(immediate).to.deep.equal(['started\n']);
           append.fail();
           await wire.closed();
@@ -119,12 +112,12 @@ describe('Neighbour: morgan', () => {
 describe('Neighbour: response-time', () => {
   describeNeighbour('response-time', { mount: () => responseTime() });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       it(`${version}: P61: response-time ${position} is taken once, before the append settles, and is what the client gets`, async () => {
         const bench = await Bench.open({ express, position, mount: () => responseTime({ digits: 6 }) });
         const wire = bench.send(get('/tainting/json', CLOSE));
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         await bench.probe();
         const handlerTime = bench.latest.res.getHeader('X-Response-Time');
         expect(handlerTime).to.match(/^\d+\.\d{6}ms$/);
@@ -144,7 +137,7 @@ describe('Neighbour: users of on-headers', () => {
     },
   });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: a cookie that carries state, written by on-headers ${position} aplSessionMiddleware`, () => {
         type StateRequest = Request & { state?: string };
@@ -169,13 +162,13 @@ describe('Neighbour: users of on-headers', () => {
 
         it('P61: is on a held answer', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
-          (await bench.store.append()).succeed();
+          (await bench.store.nextAppend()).succeed();
           expect(await wire.closed()).to.include('Set-Cookie: state=salary-4711');
         });
 
         it('G2 P32: is not on the denial of an answer whose labels could not be persisted', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           const text = await wire.closed();
           expect(text).not.to.match(HANDLER_MADE);
           expectDenial(parseResponse(text), 'session.persist_failed', ['x-powered-by']);
@@ -195,7 +188,7 @@ describe('Neighbour: users of on-finished', () => {
     },
   });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       for (const outcome of ['succeed', 'fail'] as const) {
         it(`${version}: P51: an on-finished listener ${position}, append ${outcome}s: once, after it settled, in its own context`, async () => {
@@ -212,7 +205,7 @@ describe('Neighbour: users of on-finished', () => {
               }),
           });
           const wire = bench.send(get('/tainting/json', CLOSE));
-          const append = await bench.store.append();
+          const append = await bench.store.nextAppend();
           await bench.probe();
           expect(calls).to.deep.equal([]);
           append[outcome]();
@@ -239,7 +232,7 @@ describe('Neighbour: users of on-finished', () => {
           },
         });
         const wire = bench.send(get('/tainting/json', CLOSE));
-        const append = await bench.store.append();
+        const append = await bench.store.nextAppend();
         wire.destroy();
         await bench.probe();
         append.succeed();

@@ -2,16 +2,9 @@ import bodyParser from 'body-parser';
 import { expect } from 'chai';
 import cookieParser from 'cookie-parser';
 import type { Request } from 'express';
+import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { get } from '../support/raw-http.js';
-import {
-  Bench,
-  describeNeighbour,
-  EXPRESSES,
-  expectDenial,
-  normalised,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { Bench, describeNeighbour, expectDenial, normalised, POSITIONS, parseResponse } from './interop-suite.js';
 
 const parsers = () => [cookieParser('of the test'), bodyParser.json({ limit: 100_000 })];
 
@@ -24,7 +17,7 @@ function post(path: string, body: string, headers: Readonly<Record<string, strin
 describe('Neighbours: cookie-parser and body-parser', () => {
   describeNeighbour('cookie-parser and body-parser', { mount: parsers, headers: { Cookie: 'a=b' } });
 
-  for (const { version, express } of EXPRESSES) {
+  for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: cookie-parser and body-parser ${position} aplSessionMiddleware`, () => {
         let bench: Bench;
@@ -52,10 +45,10 @@ describe('Neighbours: cookie-parser and body-parser', () => {
         it('G8 P56: a body that is there before the load has settled is parsed whole', async () => {
           bench.store.holdLoads = true;
           const wire = bench.send(post('/echo', BODY, { Cookie: 'a=b' }));
-          const load = await bench.store.load();
+          const load = await bench.store.nextLoad();
           await bench.probe();
           load.succeed();
-          (await bench.store.append()).succeed();
+          (await bench.store.nextAppend()).succeed();
           const text = await wire.closed();
           expect(JSON.parse(parseResponse(text).body)).to.deep.equal({ cookies: { a: 'b' }, body: JSON.parse(BODY) });
           const reference = await plain.send(post('/echo', BODY, { Cookie: 'a=b' })).closed();
@@ -67,13 +60,13 @@ describe('Neighbours: cookie-parser and body-parser', () => {
           const wire = bench.send(request.slice(0, -10));
           await bench.probe();
           wire.send(request.slice(-10));
-          (await bench.store.append()).succeed();
+          (await bench.store.nextAppend()).succeed();
           expect(JSON.parse(parseResponse(await wire.closed()).body).body).to.deep.equal(JSON.parse(BODY));
         });
 
         it('G2: an append that fails is answered with the denial, and no signed cookie', async () => {
           const wire = bench.send(post('/echo', BODY));
-          (await bench.store.append()).fail();
+          (await bench.store.nextAppend()).fail();
           expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', ['x-powered-by']);
         });
 
@@ -85,7 +78,7 @@ describe('Neighbours: cookie-parser and body-parser', () => {
             const text = await bench.send(post('/echo', body)).closed();
             expect(parseResponse(text).status).to.equal(what === 'malformed' ? 400 : 413);
             expect(normalised(text)).to.equal(normalised(await plain.send(post('/echo', body)).closed()));
-            expect(bench.store.appendCount).to.equal(0);
+            expect(bench.store.appends.length).to.equal(0);
           });
         }
       });

@@ -5,8 +5,8 @@ import { KnownSessions } from '../../lib/labels/known-sessions.js';
 import { LabelAppends } from '../../lib/labels/label-appends.js';
 import type { SessionMember } from '../../lib/labels/session-member.js';
 import { Deadlines, type TimedCall } from '../../lib/util/deadlines.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
-import { type Deferred, deferred } from '../support/failing-stores.js';
 
 /** A store whose appends settle when the test says so. */
 class ScriptedAppends implements SessionStore {

@@ -9,8 +9,8 @@ import {
   MemorySessionStore,
   openSession,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, rejectionOf } from '../support/eventually.js';
-import { deferred } from '../support/failing-stores.js';
 
 const silent = { warn() {}, error() {} };
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { SessionStore } from '../../lib/index.js';
-import { GatedServer, HeldStore } from '../support/gated-server.js';
+import { GatedServer } from '../support/gated-server.js';
+import { HeldStore } from '../support/held-store.js';
 
 /** More than there are between the store's acknowledgement and the release of the response. */
 const MOST_MICROTASKS = 14;
@@ -23,7 +24,7 @@ describe('a label that comes between an acknowledgement and the verdict on what 
         res.end('two');
       });
       expect(await gated.request().closed()).to.match(/^HTTP\/1\.1 200 .*one.*two/s);
-      expect(gated.store.appended).to.deep.equal([['first'], ['second']]);
+      expect(gated.store.appends).to.deep.equal([['first'], ['second']]);
       expect(gated.alarms).to.deep.equal([]);
     });
   }

@@ -12,8 +12,8 @@ import {
   type RequestSecurity,
   type SessionStore,
 } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
-import { type Deferred, deferred } from '../support/failing-stores.js';
 import { get, serve, Wire } from '../support/raw-http.js';
 
 /** Its types ask for those of AWS. */

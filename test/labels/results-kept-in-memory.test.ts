@@ -7,9 +7,9 @@ import { expect } from 'chai';
 import type { Express, RequestHandler } from 'express';
 import { currentSecurity, securityContext, writeAhead } from '../../lib/context.js';
 import { type Alarm, aplSessionMiddleware, denyIf, openSession, type SessionStore } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, rejectionOf } from '../support/eventually.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
-import { deferred } from '../support/failing-stores.js';
 import { serve } from '../support/raw-http.js';
 
 const SALARY = 'salary 98000';

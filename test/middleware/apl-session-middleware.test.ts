@@ -13,9 +13,11 @@ import {
   type SessionResolver,
   type SessionStore,
 } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { deferred, HeldStore, ScriptedStore } from '../support/failing-stores.js';
+import { ScriptedStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { runModule } from '../support/node-child.js';
 import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
@@ -411,7 +413,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const server = await listen(
           appOf(middlewareWith({ store, storeTimeoutMs: 60_000 }), addLabel, async (req, res) => {
             res.write('one');
-            await store.appendCalled;
+            await store.called();
             req.security.labels.add('second-label');
             res.end('two');
             store.release();
@@ -430,7 +432,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const steps: string[] = [];
         const app = appOf(middlewareWith({ store, storeTimeoutMs: 60_000 }), addLabel, async (req, res) => {
           const persisted = req.security.persist().then(() => steps.push('persisted'));
-          await store.appendCalled;
+          await store.called();
           steps.push('called');
           store.release();
           await persisted;
@@ -722,7 +724,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const server = await listen(appOf(middleware, addLabel, ok));
         const wire = new Wire(server.port);
         wire.send(get('/', { Connection: 'close' }));
-        await store.appendCalled;
+        await store.called();
         let closed = false;
         const closing = middleware.close().then(() => {
           closed = true;
@@ -740,9 +742,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const middleware = middlewareWith({ store, storeTimeoutMs: 60_000 });
         const wire = new Wire((await listen(appOf(middleware, addLabel, ok))).port);
         wire.send(get('/', { Connection: 'close' }));
-        await store.appendCalled;
+        await store.called();
         const closing = middleware.close();
-        store.fail(new Error('failed late'));
+        store.failAll(new Error('failed late'));
         await closing;
         expect(await wire.closed()).to.match(/session\.persist_failed/);
       });

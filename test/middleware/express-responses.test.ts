@@ -6,8 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { type Alarm, aplSessionMiddleware, type RequestSecurity } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
-import { type Deferred, deferred, HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { exchange, GATHERS_CHUNKS, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const SESSION = 'session-of-alice';
@@ -325,7 +326,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(undated(expected.text)).to.match(answer.wire);
         const wire = new Wire(secured.port);
         wire.send(requestFor(answer, true));
-        await store.appendCalled;
+        await store.called();
         await roundTrip();
         expect(wire.received).to.equal('');
         store.release();
@@ -351,7 +352,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         const answer = ANSWERS.find((one) => one.name === name) as Answer;
         const wire = new Wire(secured.port);
         wire.send(requestFor(answer, true));
-        await store.appendCalled;
+        await store.called();
         wire.destroy();
         await gone.promise;
         store.release();
@@ -369,7 +370,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const wire = new Wire(secured.port);
       const held = get('/send-a-string', { 'X-Session': SESSION, 'X-Label': LABEL });
       wire.send(held + get('/probe', { Connection: 'close' }));
-      await store.appendCalled;
+      await store.called();
       await roundTrip();
       expect(wire.received).to.equal('');
       store.release();
@@ -384,7 +385,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       wire.send(get('/wait') + get('/label-after-end', { 'X-Session': SESSION, Connection: 'close' }));
       await queued.promise;
       turn.resolve();
-      await store.appendCalled;
+      await store.called();
       await roundTrip();
       expect(wire.received).to.match(/waited$/);
       store.release();
@@ -396,7 +397,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const request = requestFor(answer, true).replace('\r\n', '\r\nExpect: 100-continue\r\n');
       const wire = new Wire(secured.port);
       wire.send(request);
-      await store.appendCalled;
+      await store.called();
       await roundTrip();
       expect(wire.received).to.equal('HTTP/1.1 100 Continue\r\n\r\n');
       store.release();

@@ -11,11 +11,10 @@ import {
   type SessionStore,
   type SessionStoreFailure,
 } from '../../lib/index.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
 import {
   APPEND_FAILURES,
-  type Deferred,
-  deferred,
   type Failure,
   LOAD_FAILURES,
   ScriptedStore,

@@ -7,11 +7,17 @@ import { expect } from 'chai';
 import type { Express, RequestHandler } from 'express';
 import request from 'supertest';
 import { currentSecurity, securityContext } from '../../lib/context.js';
-import { AplSessionError, aplSessionMiddleware, MemorySessionStore, type RequestSecurity } from '../../lib/index.js';
-import { deferred } from '../interop/interop-suite.js';
+import {
+  AplSessionError,
+  aplSessionMiddleware,
+  MemorySessionStore,
+  type RequestSecurity,
+  type SessionStore,
+} from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const silent = { warn() {}, error() {} };
@@ -48,7 +54,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       running = undefined;
     });
 
-    const session = (store = new MemorySessionStore()): RequestHandler =>
+    const session = (store: SessionStore = new MemorySessionStore()): RequestHandler =>
       aplSessionMiddleware({ session: (req) => req.get('x-session'), store, logger: silent });
     const start = async (app: Express): Promise<number> => {
       app.set('env', 'test');
@@ -126,7 +132,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
       const wire = new Wire(await start(app));
       wire.send('GET / HTTP/1.1\r\nHost: test\r\nx-session: one\r\nConnection: close\r\n\r\n');
-      await store.appendCalled;
+      await store.called();
       await turn();
       expect(wire.received).to.equal('');
       store.release();

@@ -355,7 +355,7 @@ describe('The connection below a held response', () => {
       await gated.store.called();
       gated.store.succeed();
     }
-    expect(gated.store.appended.flat()).to.have.members(urls.map((url) => `label of ${url}`));
+    expect(gated.store.appends.flat()).to.have.members(urls.map((url) => `label of ${url}`));
     await gated.roundTrip();
     expect(warnings).not.to.include('MaxListenersExceededWarning');
   });
@@ -387,7 +387,7 @@ describe('The connection below a held response', () => {
     const goOn = async (times: number): Promise<void> => {
       for (let n = 0; n < times; n++) {
         await gated.store.called();
-        add(`label ${gated.store.appended.length}`);
+        add(`label ${gated.store.appends.length}`);
         gated.store.succeed();
       }
       await gated.store.called();
@@ -415,7 +415,7 @@ describe('The connection below a held response', () => {
     it('P45: close does not wait when the client resets', async () => {
       wire.socket.resetAndDestroy();
       await closed;
-      expect(gated.store.appended.at(-1)).to.deep.equal(['label 3']);
+      expect(gated.store.appends.at(-1)).to.deep.equal(['label 3']);
     });
   });
 

@@ -10,7 +10,8 @@ import {
 } from '../../lib/index.js';
 import { valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
-import { APPEND_FAILURES, HeldStore, LOAD_FAILURES, ScriptedStore } from '../support/failing-stores.js';
+import { APPEND_FAILURES, LOAD_FAILURES, ScriptedStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { runModule } from '../support/node-child.js';
 
 const ID = 'session-of-alice';
@@ -59,7 +60,7 @@ describe('openSession', () => {
     const persisted = session.persist().then(() => {
       done = true;
     });
-    await store.appendCalled;
+    await store.called();
     expect(done).to.equal(false);
     store.release();
     await persisted;

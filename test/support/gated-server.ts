@@ -7,43 +7,8 @@ import {
   aplSessionMiddleware,
   type RequestSecurity,
 } from '../../lib/index.js';
+import { HeldStore } from './held-store.js';
 import { get, type RunningServer, serve, Wire } from './raw-http.js';
-
-/** A store whose appends wait until the test settles them. Loads are empty. */
-export class HeldStore {
-  readonly appended: string[][] = [];
-  readonly #waiting: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
-  #onAppend: (() => void) | undefined;
-
-  async loadLabels(): Promise<string[]> {
-    return [];
-  }
-
-  appendLabels(_sessionId: string, labels: readonly string[]): Promise<void> {
-    this.appended.push([...labels]);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#onAppend?.();
-    });
-  }
-
-  /** Waits until an append is under way. */
-  async called(): Promise<void> {
-    if (this.#waiting.length > 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onAppend = resolve;
-    });
-    this.#onAppend = undefined;
-  }
-
-  succeed(): void {
-    this.#waiting.shift()?.resolve();
-  }
-
-  fail(): void {
-    this.#waiting.shift()?.reject(new Error('append failed'));
-  }
-}
 
 export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req: IncomingMessage) => unknown;
 

@@ -7,8 +7,8 @@ import type { ValkeySessionStoreOptions } from '../../../../lib/stores/valkey/co
 import { ValkeySessionStore } from '../../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../../support/alarms.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
+import { type Deferred, deferred } from '../../../support/deferred.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
-import { type Deferred, deferred } from '../../../support/failing-stores.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 
 const KEY = `taint:v1:${sha256Hex('s')}`;
