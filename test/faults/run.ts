@@ -19,7 +19,11 @@ interface Suite {
 const SUITES: readonly Suite[] = [
   { specs: ['test/gate/*.test.ts', 'test/node/*.test.ts', 'test/denial/denial.test.ts'], faults: GATE_FAULTS },
   {
-    specs: ['test/labels/*.test.ts', 'test/guards/guards.test.ts'],
+    specs: [
+      'test/labels/*.test.ts',
+      ...['guard', 'guard-options', 'predicate-guards', 'taint'].map((unit) => `test/guards/${unit}.test.ts`),
+      'test/middleware/deny.test.ts',
+    ],
     faults: SESSION_FAULTS,
   },
 ];

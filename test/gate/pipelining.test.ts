@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { type AplSessionOptions, MemorySessionStore, type RequestSecurity } from '../../lib/index.js';
 import { deferred } from '../support/deferred.js';
-import { GatedServer } from '../support/gated-server.js';
+import { expectLaterAnswers, GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
 const BIG = 'x'.repeat(200_000);
@@ -95,7 +94,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       end();
       gated.store.succeed();
       await wire.until(/the end/);
-      await laterAnswers(wire);
+      await expectLaterAnswers(wire);
     });
 
     it('P39: an end there takes back every cork, and so the next response is not stuck', async () => {
@@ -143,17 +142,9 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       await answerFirst();
       settled.resolve();
       await wire.until(/the end/);
-      await laterAnswers(wire);
+      await expectLaterAnswers(wire);
     });
   });
-
-  /** Requests that follow on the same connection are read and served. */
-  async function laterAnswers(wire: Wire): Promise<void> {
-    wire.send(get('/later'));
-    await wire.until(/later answered/);
-    wire.send(get('/later', { Connection: 'close' }));
-    expect((await wire.closed()).match(/later answered/g)).to.have.length(2);
-  }
 
   it('G1: a response that has sent nothing before its turn came in the hold is held after it', async () => {
     let answer: () => void = () => {};
@@ -254,7 +245,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       await wire.until(new RegExp(`(persist_failed[^]*){${refused}}`));
       if (refused < 3) wire.send(get('/'));
     }
-    await laterAnswers(wire);
+    await expectLaterAnswers(wire);
   });
 
   for (const queued of [true, false]) {
@@ -279,305 +270,4 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       expect(await wire.closed()).to.match(/until the end of the connection$/);
     });
   }
-
-  it('G8: a HEAD without a length is over with its head, so the end of its connection waits for nothing', async () => {
-    gated = await new GatedServer().start((res, { labels }) => {
-      res.flushHeaders();
-      setImmediate(() => {
-        res.end();
-        labels.add('secret');
-      });
-    });
-    const wire = gated.request(get('/', { Connection: 'close' }).replace('GET', 'HEAD'));
-    expect(await wire.closed()).to.match(/^HTTP\/1\.1 200 OK\r\n/);
-    await gated.store.called();
-    gated.store.succeed();
-  });
-
-  it('P39: drain does not come in the middle of a write', async () => {
-    let writing = false;
-    const drainedWhileWriting: boolean[] = [];
-    gated = await new GatedServer().start((res, { labels }) => {
-      labels.add('secret');
-      res.on('drain', () => drainedWhileWriting.push(writing));
-      writing = true;
-      res.write(BIG);
-      for (let n = 0; n < 3; n++) res.write(Buffer.from('and more'));
-      writing = false;
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    await wire.until(/(and more[\s\S]*){3}/);
-    await gated.roundTrip();
-    expect(drainedWhileWriting).to.deep.equal([false]);
-  });
-
-  it('G8: bytes of several holds are not left on the account of the connection, whose reading would stop', async () => {
-    let more: () => void = () => {};
-    gated = await new GatedServer().start((res, { labels }, req) => {
-      if (req.url === '/later') return res.end('later answered');
-      labels.add('one');
-      res.write(BIG);
-      more = () => {
-        labels.add('two');
-        res.end(`${BIG}the end`);
-      };
-      return undefined;
-    });
-    const wire = gated.request(get('/'));
-    await gated.store.called();
-    gated.store.succeed();
-    await wire.until(/x{1000}/);
-    more();
-    await gated.store.called();
-    gated.store.succeed();
-    await wire.until(/the end/);
-    await laterAnswers(wire);
-  });
-
-  it('G8: prefinish is emitted once where a label is added after the end', async () => {
-    let count = 0;
-    gated = await new GatedServer().start((res, { labels }) => {
-      res.on('prefinish', () => count++);
-      res.end('answer');
-      labels.add('after the end');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    await wire.closed();
-    expect(count).to.equal(1);
-  });
-
-  describe('while a refusal is rendered', () => {
-    const rendering = (): { options: Partial<AplSessionOptions>; finish: () => void; started: Promise<void> } => {
-      const { promise: given, resolve: give } = deferred();
-      const started = deferred();
-      const denial: AplSessionOptions['denial'] = async (_violation, _req, res) => {
-        started.resolve();
-        await given;
-        res.end('the denial');
-      };
-      return { options: { denial }, finish: give, started: started.promise };
-    };
-    const ways: Readonly<Record<string, { method?: string; before: (res: ServerResponse) => unknown }>> = {
-      'whose head is made': { before: (res) => res.writeHead(200) },
-      'whose head is made, with a length': { before: (res) => res.writeHead(200, { 'Content-Length': 1 }) },
-      'to a HEAD that has written': { method: 'HEAD', before: (res) => res.write('x') },
-    };
-    for (const [what, { method = 'GET', before }] of Object.entries(ways)) {
-      it(`G3: a response ${what}, and that ends meanwhile, becomes the denial, and nothing crashes`, async () => {
-        const { options, finish, started } = rendering();
-        const finished: string[] = [];
-        gated = await new GatedServer().start((res, security) => {
-          before(res);
-          security.deny({ code: 'policy.no', reason: 'no' });
-          res.on('finish', () => finished.push('finish'));
-          res.end('x');
-        }, options);
-        const wire = gated.request(get('/').replace('GET', method));
-        await started;
-        await gated.roundTrip();
-        expect({ received: wire.received, finished }).to.deep.equal({ received: '', finished: [] });
-        finish();
-        const text = await wire.until(/the denial|Content-Length: 10/);
-        expect(text).to.match(/^HTTP\/1\.1 403 /);
-        await gated.roundTrip();
-        expect(finished).to.deep.equal(['finish']);
-      });
-    }
-
-    it('P62: the destruction of the socket is put off, and what is sent after it is lost', async () => {
-      const { options, finish, started } = rendering();
-      gated = await new GatedServer().start((res, security) => {
-        res.writeHead(200);
-        security.deny({ code: 'policy.no', reason: 'no' });
-        res.socket?.destroy();
-        res.end('x');
-      }, options);
-      const wire = gated.request(get('/'));
-      await started;
-      await gated.roundTrip();
-      expect(wire.ending).to.equal(undefined);
-      finish();
-      await wire.closed();
-      expect(wire.received).not.to.match(/^HTTP\/1\.1 200/);
-      expect(await gated.roundTrip()).to.match(/probe answered$/);
-    });
-  });
-
-  it('P62: what a handler sends after it has destroyed the socket is lost, also in a hold', async () => {
-    gated = await new GatedServer().start((res, { labels }) => {
-      labels.add('secret');
-      res.setHeader('Content-Length', 6);
-      res.write('one');
-      res.socket?.destroy();
-      res.write('two');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    expect(await wire.closed()).not.to.contain('two');
-  });
-
-  it('G8: a stream whose events are labelled gets one listener, however many labels', async () => {
-    const counts = new Set<number>();
-    const ticks = deferred();
-    gated = await new GatedServer().start(async (res, { labels }) => {
-      res.writeHead(200).write('start');
-      for (let n = 0; n < 20; n++) {
-        labels.add(`label ${n}`);
-        res.write(`event ${n};`);
-        counts.add(res.listenerCount('finish'));
-        await once(res, 'next');
-      }
-      res.end();
-      ticks.resolve();
-      return undefined;
-    });
-    let stream: ServerResponse | undefined;
-    gated.server.prependListener('request', (_req, res) => {
-      stream ??= res;
-    });
-    const wire = gated.request();
-    for (let n = 0; n < 20; n++) {
-      await gated.store.called();
-      gated.store.succeed();
-      await wire.until(new RegExp(`event ${n};`));
-      stream?.emit('next');
-    }
-    await ticks.promise;
-    await wire.closed();
-    expect(Math.max(...counts)).to.be.at.most(2);
-  });
-
-  it('G2: labels, an end and more output after a refusal change nothing, and nothing crashes', async () => {
-    let res: ServerResponse | undefined;
-    let taint: () => void = () => {};
-    gated = await new GatedServer().start((response, { labels }) => {
-      res = response;
-      taint = () => labels.add('again');
-      labels.add('secret');
-      res.write('SECRET');
-    });
-    const wire = gated.request(get('/'));
-    await gated.store.called();
-    gated.store.fail();
-    await wire.until(/persist_failed/);
-    taint();
-    res?.write('SECRET');
-    res?.end('SECRET');
-    await gated.store.called();
-    gated.store.fail();
-    expect(await wire.closed()).to.match(/persist_failed"\}$/);
-    expect(await gated.roundTrip()).to.match(/probe answered$/);
-  });
-
-  it('G8: once the labels are persisted, output goes straight through', async () => {
-    const sent: number[] = [];
-    gated = await new GatedServer().start(async (res, security) => {
-      security.labels.add('secret');
-      await security.persist();
-      res.writeHead(200, { 'Content-Length': 4 }).flushHeaders();
-      sent.push((res as ServerResponse & { outputSize: number }).outputSize, res.socket?.bytesWritten ?? 0);
-      res.end('gone');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    expect(await wire.closed()).to.match(/gone$/);
-    expect(sent[0]).to.equal(0);
-    expect(sent[1]).to.be.greaterThan(0);
-  });
-
-  it('P39: persist() does not let out what the handler has corked', async () => {
-    const persisted = deferred();
-    const uncork = deferred();
-    gated = await new GatedServer().start(async (res, security) => {
-      res.cork();
-      res.writeHead(200, { 'Content-Length': 4 }).flushHeaders();
-      security.labels.add('secret');
-      await security.persist();
-      persisted.resolve();
-      await uncork.promise;
-      res.uncork();
-      res.end('gone');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    await persisted.promise;
-    await gated.roundTrip();
-    expect(wire.received).to.equal('');
-    uncork.resolve();
-    expect(await wire.closed()).to.match(/gone$/);
-  });
-
-  it('G8: listeners that the connection calls are called on the response itself', async () => {
-    const seen: unknown[] = [];
-    let own: ServerResponse | undefined;
-    gated = await new GatedServer().start((res, { labels }) => {
-      own = res;
-      labels.add('secret');
-      res.on('timeout', function (this: unknown) {
-        seen.push(this === res);
-      });
-      res.on('close', function (this: unknown) {
-        seen.push(this === res, res.destroyed, res.closed);
-      });
-      res.end('x');
-      res.socket?.emit('timeout');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    wire.destroy();
-    while (!own?.closed) await gated.roundTrip();
-    expect(seen).to.deep.equal([true, true, true, true]);
-    gated.store.succeed();
-  });
-
-  it('P45: a response one of whose methods cannot be configured costs no more than its own connection', async () => {
-    let own: ServerResponse | undefined;
-    gated = await new GatedServer().start((res, { labels }) => {
-      own = res;
-      Object.defineProperty(res, 'emit', { value: res.emit });
-      labels.add('secret');
-      res.end('x');
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    wire.destroy();
-    while (!own?.closed) await gated.roundTrip();
-    gated.store.succeed();
-    expect(await gated.roundTrip()).to.match(/probe answered$/);
-  });
-
-  it('G1: a response that is detached and attached again, with a label between, is held', async () => {
-    let again: () => void = () => {};
-    const open = deferred();
-    gated = await new GatedServer().start(async (res, security) => {
-      security.labels.add('one');
-      await security.persist();
-      again = () => {
-        const { socket } = res;
-        if (!socket) throw new Error('no socket');
-        res.detachSocket(socket);
-        security.labels.add('two');
-        res.assignSocket(socket);
-        res.end('SECRET');
-      };
-      open.resolve();
-    });
-    const wire = gated.request();
-    await gated.store.called();
-    gated.store.succeed();
-    await open.promise;
-    again();
-    await gated.store.called();
-    await gated.roundTrip();
-    expect(wire.received).to.equal('');
-    gated.store.succeed();
-    expect(await wire.closed()).to.match(/SECRET$/);
-  });
 });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { expect } from 'chai';
 import type { Request, Response } from 'express';
 import {
   type Alarm,
@@ -84,4 +85,12 @@ export class GatedServer {
     for (const wire of this.#wires) wire.destroy();
     await this.#running?.close();
   }
+}
+
+/** Requests that follow on the same connection are read and served. */
+export async function expectLaterAnswers(wire: Wire): Promise<void> {
+  wire.send(get('/later'));
+  await wire.until(/later answered/);
+  wire.send(get('/later', { Connection: 'close' }));
+  expect((await wire.closed()).match(/later answered/g)).to.have.length(2);
 }
