@@ -23,6 +23,8 @@ const SUITES: readonly Suite[] = [
       'test/labels/*.test.ts',
       ...['guard', 'guard-options', 'predicate-guards', 'taint'].map((unit) => `test/guards/${unit}.test.ts`),
       'test/middleware/deny.test.ts',
+      'test/middleware/write-ahead.test.ts',
+      'test/interop/mcp-results.test.ts',
     ],
     faults: SESSION_FAULTS,
   },
