@@ -28,7 +28,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await nameOf(app, '/tenants/4711/files/a.txt')).to.equal('GET /tenants/:/files/:name');
     });
 
-    it('before a route has matched tells nothing of the path, which may hold anything', async () => {
+    it('before a route matches, shows nothing of the path', async () => {
       expect(await nameOf(express().use(answerName), '/users/alice/session-4711?token=hunter2')).to.equal('GET *');
     });
 

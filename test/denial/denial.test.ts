@@ -99,7 +99,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     ];
 
     for (const [what, code, app] of sources) {
-      it(`G2: ${what}: a template of status, headers and JSON is the whole answer but for the headers set before`, async () => {
+      it(`G2: ${what}: a template sets status, headers and the whole body`, async () => {
         const { status, headers, body } = await request(
           app({ status: 451, headers: { 'X-Denied': 'yes', 'Cache-Control': 'private' }, body: { denied: [true] } }),
         ).get('/');
@@ -114,13 +114,13 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(headers).not.to.have.any.keys('set-cookie', 'x-stolen');
       });
 
-      it(`${what}: a template without a body sends problem details with its status`, async () => {
+      it(`${what}: a template without a body sends problem details`, async () => {
         const { headers, body } = await request(app({ status: 404 })).get('/');
         expect(body).to.include({ status: 404, title: 'Not Found', code });
         expect(headers).to.include({ 'cache-control': 'no-store', 'x-before': 'kept' });
       });
 
-      it(`${what}: a renderer gets the violation and a response of the app, and may answer later`, async () => {
+      it(`${what}: a renderer gets the violation and may answer later`, async () => {
         const render: DenialRenderer = async (violation, req, res) => {
           await turn();
           res.locals['seen'] = true;
@@ -144,7 +144,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['rejects', () => Promise.reject(new Error('broken'))],
       ];
       for (const [how, render] of broken) {
-        it(`G2: ${what}: a renderer that ${how} ends in a plain 403, and an alarm`, async () => {
+        it(`G2: ${what}: a renderer that ${how} ends in a plain 403 and an alarm`, async () => {
           const { status, headers, body } = await request(app(render)).get('/');
           expect(status).to.equal(403);
           expect(body).to.include({ status: 403, code });
@@ -157,7 +157,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     }
 
-    it('G2: a renderer that never answers ends in a plain 403 after a second, and no byte leaves before', async () => {
+    it('G2: a renderer that never answers ends in a plain 403 after a second', async () => {
       const rendering = deferred<void>();
       const server = await listen(appOf({ denial: () => rendering.resolve() }, probed, deny));
       const wire = connect(server);
@@ -171,7 +171,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms[0]).to.include({ alarm: 'denial_not_rendered', route: 'GET *' });
     });
 
-    it('G1: while a renderer works, and until the labels are stored, no byte leaves', async () => {
+    it('G1: no byte leaves while a renderer works and labels are pending', async () => {
       const append = deferred<void>();
       const rendering = deferred<() => void>();
       const store = new ScriptedStore({ append: () => append.promise });
@@ -213,7 +213,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await wire.closed()).to.match(/refused$/);
     });
 
-    it('G2: a pipelined response that was written before its turn is replaced, also if its turn comes while the renderer works', async () => {
+    it('G2: a pipelined response is replaced though written before its turn', async () => {
       const rendering = deferred<() => void>();
       const denial: DenialRenderer = (_violation, _req, res) => rendering.resolve(() => res.send('refused'));
       const first = deferred<() => void>();
@@ -385,12 +385,12 @@ describe('denial, construction', () => {
     });
   }
 
-  it('policyViolationHandler: a name, which it would not use, is config.invalid', () => {
+  it('policyViolationHandler: a name is config.invalid, as it has no use', () => {
     expect(thrownBy(() => policyViolationHandler({ name: 'mine' } as never))).to.include({ code: 'config.invalid' });
   });
 
   for (const status of [204, 205, 304]) {
-    it(`jsonRpcDenial: the status ${status}, which has no body, is config.invalid`, () => {
+    it(`jsonRpcDenial: the status ${status} has no body and is config.invalid`, () => {
       expect(thrownBy(() => jsonRpcDenial({ status }))).to.include({ code: 'config.invalid' });
     });
   }

@@ -52,7 +52,7 @@ describe('jsonRpcDenial, client of the MCP SDK', () => {
     expect(await client.callTool({ name: 'other' })).to.deep.equal(text('other'));
   });
 
-  it('with status 403 it rejects with an error of the transport that has the answer in its message', async () => {
+  it('with status 403 it rejects with an error whose message has the body', async () => {
     const client = await connect(403);
     const error = (await rejectionOf(client.callTool({ name: 'mail' }))) as Error;
     expect(error).to.be.instanceOf(StreamableHTTPError);

@@ -141,7 +141,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('a violation of a request that the middleware has not seen goes on, and Express answers 403', async () => {
+    it('without the middleware, the violation goes on and Express answers 403', async () => {
       const app = express().set('env', 'test').get('/', service).use(policyViolationHandler());
       await request(app).get('/').expect(403);
     });
@@ -163,7 +163,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(body.code).to.equal('first');
     });
 
-    it('G1, G7: labels that were added before are stored before the denial leaves', async () => {
+    it('G1, G7: labels added before are stored before the denial leaves', async () => {
       const store = new HeldStore();
       const port = await listen(
         appOf(store, (req) => {
@@ -202,7 +202,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     describe('not mounted', () => {
       for (const env of ['production', 'development']) {
-        it(`${env}: Express answers 403 as it would for any error with that status, without the cause`, async () => {
+        it(`${env}: Express answers 403 like for any such error, without the cause`, async () => {
           const error = thrownBy(service) as PolicyViolation;
           const plain = Object.assign(new Error(error.message), { status: 403, stack: error.stack });
           const answers = [];
@@ -241,7 +241,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 }
 
 describe('PolicyViolation', () => {
-  it('is an error with the violation and its cause, and the status that Express looks for', () => {
+  it('is an error with the violation, its cause and the status for Express', () => {
     const error = new PolicyViolation(VIOLATION, { cause: CAUSE });
     expect(error).to.be.instanceOf(Error).and.instanceOf(PolicyViolation);
     expect(error).to.include({
@@ -255,7 +255,7 @@ describe('PolicyViolation', () => {
     expect(Object.keys(error)).to.have.members(['name', 'code', 'reason', 'status', 'statusCode']);
   });
 
-  it('tells others that its message is public, and what an error of GraphQL is to have', () => {
+  it('marks its message as public, and has what GraphQL errors need', () => {
     for (const error of [new PolicyViolation(VIOLATION, { cause: CAUSE }), new OtherPolicyViolation(VIOLATION)]) {
       expect(error.expose).to.equal(true);
       expect(error.extensions).to.deep.equal({ code: VIOLATION.code, http: { status: 403 } });

@@ -93,7 +93,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ],
     ];
     for (const [what, denial, error] of goingOn) {
-      it(`G2: a renderer that sends ${what} does not go on to the handler, and ends in a plain 403 at once`, async () => {
+      it(`G2: a renderer that sends ${what} ends in a plain 403 at once`, async () => {
         const { status, body } = await request(denied(denial)).get('/').set('Accept', 'application/json');
         expect({ status, code: body.code, handled }).to.deep.equal({
           status: 403,
@@ -117,7 +117,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['Range', 'bytes=1000-'],
     ] as const;
     for (const [name, value] of conditions) {
-      it(`G2: a client that sends ${name}: ${value} gets a rendered denial, and all of it`, async () => {
+      it(`G2: a client that sends ${name}: ${value} gets the whole denial`, async () => {
         for (const app of [denied, notPersisted]) {
           const sent = await request(app((_violation, _req, res) => res.send('refused')))
             .get('/')
@@ -173,7 +173,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await over.promise;
     });
 
-    it('a renderer that has failed is told so, and what it still writes is not kept', async () => {
+    it('a failed renderer sees a closed response, and its output is dropped', async () => {
       const closed = deferred<Response>();
       const render: DenialRenderer = async (_violation, _req, res) => {
         res.once('close', () => closed.resolve(res));
@@ -187,7 +187,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(res.destroyed).to.equal(true);
     });
 
-    it('G2: a refusal that cannot take the place of the response cuts the connection', async () => {
+    it('G2: a denial that cannot replace the response cuts the connection', async () => {
       const store = new ScriptedStore({ append: failing });
       const app = appOf({ store }, (req, res) => {
         req.security.labels.add('secret');

@@ -98,7 +98,7 @@ describe('docs/identity.md', function () {
     expect((await ask({ sub: 'alice', session_id: 's-1' }, `${SECRET}?`)).status).to.equal(401);
   });
 
-  it('express-oauth2-jwt-bearer: one sub at two issuers is two subjects, with strict keying', async () => {
+  it('express-oauth2-jwt-bearer: one sub at two issuers is two subjects', async () => {
     const app = await appOf('express-oauth2-jwt-bearer');
     for (const iss of ['https://staff.example', 'https://partners.example']) {
       const subject = JSON.stringify([iss, 'alice']);
@@ -132,7 +132,7 @@ describe('docs/identity.md', function () {
     await request(app).post('/mcp').expect(401);
   });
 
-  it('A2A: the context id is the session, and a context id that is no string is refused', async () => {
+  it('A2A: the context id is the session, and must be a string', async () => {
     const app = await appOf('A2A');
     const ask = async (message: object) =>
       request(app)
@@ -144,7 +144,7 @@ describe('docs/identity.md', function () {
     expect((await ask({ contextId: ['ctx-1'] })).status).to.equal(500);
   });
 
-  it('passport and express-session: who has logged in has the session of the cookie', async () => {
+  it('passport and express-session: a login gets the session of its cookie', async () => {
     passport.use(
       new (class extends Strategy {
         override name = 'header';

@@ -82,7 +82,7 @@ describeWithValkeyGroup(`${DOCUMENT}, run from top to bottom`, 1, (group) => {
     });
   }
 
-  it('what was set survives a restart, the new password is the only one, and nothing was lost', async () => {
+  it('settings survive a restart, the old password fails, all labels stay', async () => {
     await server.kill();
     await server.restart();
     const labels = await eventually(() => store.loadLabels(SESSION));
@@ -115,7 +115,7 @@ describe(DOCUMENT, () => {
     for (const command of commands) expect(workflow).to.include(command);
   });
 
-  it('every alarm has a row that says what to do, with a link to its description', () => {
+  it('every alarm has a row with what to do and a link to its description', () => {
     const alarms = all(/readonly alarm: '([^']+)'/g, read('lib/contract/alarms.ts')).map(([, alarm]) => alarm);
     const rows = all(/^\| \[`(\w+)`\]\(errors\.md#(\w+)\) \|/gm, read(DOCUMENT));
     expect(rows.map(([, alarm]) => alarm)).to.have.members(alarms);

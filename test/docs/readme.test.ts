@@ -23,7 +23,7 @@ describe('documents', () => {
   });
 
   for (const { document, examples } of PROGRAMS) {
-    it(`the snippets of ${document} are the code of its examples, and the others compile, one after the other`, () => {
+    it(`${document}: snippets are the code of its examples, or compile`, () => {
       const snippets = codeOf(document);
       const regions = examples.flatMap(regionsOf);
       expect(snippets).to.include.members(regions);
@@ -55,7 +55,7 @@ describe('documents', () => {
     ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
   ] as const;
   for (const [document, heading, type, file] of tables) {
-    it(`${document} has a row with the default for every option of ${heading}, and no other`, () => {
+    it(`${document}: exactly one row with the default for each option of ${heading}`, () => {
       const section = only(new RegExp(`^### ${heading}\\n(.*?)(?=^##)`, 'ms'), read(document));
       const rows = new Map(all(/^\| `(\w+)` \| (.*?) \|/gm, section).map(([, name, value]) => [name, value]));
       const declared = only(new RegExp(`^export interface ${type} \\{\\n(.*?)^\\}`, 'ms'), read(file));
@@ -70,7 +70,7 @@ describe('documents', () => {
     });
   }
 
-  it('docs/errors.md has a heading for every error code and alarm, and no other', () => {
+  it('docs/errors.md has exactly one heading for each error code and alarm', () => {
     const type = only(/^export type AplSessionErrorCode =\n(.*?);/ms, read('lib/contract/errors.ts'));
     const codes = all(/\| '([^']+)'/g, type).map(([, code]) => code);
     const alarms = all(/readonly alarm: '([^']+)'/g, read('lib/contract/alarms.ts')).map(([, alarm]) => alarm);

@@ -100,7 +100,7 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
       };
     }
 
-    it('a tainted session refuses a message, also one that was tainted after the upgrade, by HTTP', async () => {
+    it('a session tainted over HTTP after the upgrade refuses messages, too', async () => {
       const ask = await connected('alice', 'chat');
       expect(await ask('send mail')).to.equal('sent');
       const headers = { 'x-subject': 'alice', 'mcp-session-id': 'chat' };
@@ -137,7 +137,7 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
     });
   });
 
-  it('jobs of a queue: what one job has touched decides about the next ones of its session', async () => {
+  it('jobs of a queue: what one job has touched decides about the next', async () => {
     const jobs = [
       { session: 'one', work: 'send mail' },
       { session: 'one', work: 'read salaries' },

@@ -68,7 +68,7 @@ describe('MCP tools', () => {
     expect(rounds).to.deep.equal([rounds[0], rounds[0], rounds[0]]);
   });
 
-  it('G2: when the store fails before the head is out, the client gets the denial', async () => {
+  it('G2: when the store fails before the head left, the client is denied', async () => {
     const store = new HeldStore();
     const origin = await start(
       createServerThat(async () => void (await tainted())),
@@ -105,7 +105,7 @@ describe('MCP tools', () => {
       await (await fetch(`${origin}/probe`)).text();
     });
 
-    it('G1: the result of a tool that taints with the head out waits for the store', async () => {
+    it('G1: a tool result waits for the store when the head has left before', async () => {
       expect(stream.received).to.include('notifications/progress').and.not.to.include('worked');
       store.release();
       await stream.until('worked');

@@ -9,7 +9,7 @@ describe('Ends of a response (G7)', () => {
 
   afterEach(() => gated.stop());
 
-  it('P45: a client that goes away during the hold: appended, close fires, callbacks settle, nothing is kept', async () => {
+  it('P45: a client that goes away during the hold leaves no trace but labels', async () => {
     const events: string[] = [];
     let response: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }) => {
@@ -79,7 +79,7 @@ describe('Ends of a response (G7)', () => {
   });
 
   for (const when of ['before', 'after'] as const) {
-    it(`a label added ${when} the connection of a pipelined request dies, before it had its turn, is appended`, async () => {
+    it(`a label added ${when} a queued pipelined request loses its connection`, async () => {
       let taint: () => void = () => {};
       let died: Promise<unknown> = Promise.resolve();
       const arrived = new Promise<void>((resolve) => {
@@ -118,7 +118,7 @@ describe('Ends of a response (G7)', () => {
     gated.store.succeed();
   });
 
-  it('P52: a handler that never answers and a server that times out: appended, and the connection ends', async () => {
+  it('P52: the server times out without a response: appended, then closed', async () => {
     gated = await new GatedServer().start((_res, { labels }) => labels.add('secret'));
     gated.server.setTimeout(50);
     const wire = gated.request();
@@ -127,7 +127,7 @@ describe('Ends of a response (G7)', () => {
     gated.store.succeed();
   });
 
-  it('P52: a server timeout during the hold ends the connection when the store has answered', async () => {
+  it('P52: a server timeout during the hold takes effect after the append', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.write('x');
@@ -210,7 +210,7 @@ describe('Ends of a response (G7)', () => {
   });
 
   for (const late of ['end', 'write'] as const) {
-    it(`G8: ${late}() in a later turn, after a held response has ended, emits no error, as without the hold`, async () => {
+    it(`G8: ${late}() in a turn after a held response ended emits no error`, async () => {
       const errors: unknown[] = [];
       let told: unknown;
       gated = await new GatedServer().start(async (res, { labels }) => {
@@ -233,7 +233,7 @@ describe('Ends of a response (G7)', () => {
     });
   }
 
-  it('P46: a producer that goes on as soon as it is told to drain gets nothing on the wire after the 403', async () => {
+  it('P46: a producer that writes on drain adds nothing after the 403', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.flushHeaders();
@@ -247,7 +247,7 @@ describe('Ends of a response (G7)', () => {
     expect(await wire.closed()).to.match(/persist_failed"\}$/);
   });
 
-  it('P29: a listener that throws while held bytes leave costs its own connection, not the process', async () => {
+  it('P29: a listener that throws at the release costs only its connection', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.on('prefinish', () => {
@@ -262,7 +262,7 @@ describe('Ends of a response (G7)', () => {
     expect(await gated.roundTrip()).to.match(/probe answered$/);
   });
 
-  it('P62: a large answer is let out before the socket is destroyed, as was asked for during the hold', async () => {
+  it('P62: a large response leaves before the socket is destroyed', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.end(Buffer.alloc(8 * 1024 * 1024, 'x'));

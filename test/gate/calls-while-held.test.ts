@@ -49,7 +49,7 @@ describe('A held response looks like one that has accepted the data', () => {
     });
   });
 
-  it('P22–P24: tells the state of an answered response, and refuses another head', async () => {
+  it('P22–P24: tells the state of a finished response, refuses another head', async () => {
     await held((res) => {
       expect(res).to.include({ headersSent: false, writableEnded: false, finished: false });
       res.setHeader('X-Kept', 'kept');
@@ -87,7 +87,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(calls).to.deep.equal(['first', 'second']);
   });
 
-  it('P14, P20: throws for a bad status, header, chunk or encoding at the call, and answers well after that', async () => {
+  it('P14, P20: throws for a bad status, header, chunk or encoding at the call', async () => {
     const text = await held((res) => {
       expect(codeOf(() => res.writeHead(1000))).to.equal('ERR_HTTP_INVALID_STATUS_CODE');
       expect(codeOf(() => res.writeHead(200, { 'bad name': 'x' }))).to.equal('ERR_INVALID_HTTP_TOKEN');
@@ -99,7 +99,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.match(/fine\r\n0\r\n\r\n$|fine$/);
   });
 
-  it('P12: calls the callbacks of write and end, in every form, in the order of Node', async () => {
+  it('P12: calls the callbacks of write and end in the order of Node', async () => {
     const calls: string[] = [];
     const text = await held((res) => {
       res.on('finish', () => calls.push('finish'));
@@ -125,7 +125,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.match(/\r\n\r\nfoo\xe9bar\xc3\xa9$/);
   });
 
-  it('P28: frames an answer as Node does: a length for end(chunk), chunks for write and end', async () => {
+  it('P28: frames an answer as Node does, with a length or in chunks', async () => {
     expect(await held((res) => res.end('whole'))).to.match(/Content-Length: 5\r\n\r\nwhole$/);
     await gated.stop();
     const chunked = await held((res) => {
@@ -178,7 +178,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.contain('session.persist_failed').and.not.to.contain('secret body');
   });
 
-  it('P30, P31: HEAD, 204 and 304 have no body, and a HEAD that is denied has none either', async () => {
+  it('P30, P31: HEAD, 204 and 304 have no body, nor has a denied HEAD', async () => {
     expect(await held((res) => res.end('body'), get('/', { Connection: 'close' }).replace('GET', 'HEAD'))).to.match(
       /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n$/,
     );
@@ -246,7 +246,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(after).to.include({ finished: true, kept: 0, close: 2 });
   });
 
-  it('P36: pipelined responses keep their order while the first is held, and after it was refused', async () => {
+  it('P36: pipelined responses keep their order, also after a denial', async () => {
     for (const outcome of ['succeed', 'fail'] as const) {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
@@ -266,7 +266,7 @@ describe('A held response looks like one that has accepted the data', () => {
     }
   });
 
-  it('G1: a response that waits for its turn in the pipeline is held too when its turn comes', async () => {
+  it('G1: a response with a label is held when its turn comes', async () => {
     let answerFirst: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }, req) => {
       if (req.url === '/first') {
@@ -289,7 +289,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).not.to.contain('second').and.not.to.contain('clean');
   });
 
-  it('G1: a response that was written before the label, but waits for its turn, is held when its turn comes', async () => {
+  it('G1: a response written before its label is held when its turn comes', async () => {
     let answerFirst: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }, req) => {
       if (req.url === '/first') {
@@ -319,7 +319,7 @@ describe('A held response looks like one that has accepted the data', () => {
   });
 
   for (let turns = 0; turns < 8; turns++) {
-    it(`G1: a label added ${turns} turns after the append was settled is persisted before the held bytes leave`, async () => {
+    it(`G1: a label added ${turns} turns after the append is stored before the release`, async () => {
       gated = await new GatedServer().start(async (res, security) => {
         security.labels.add('one');
         res.end('held');
@@ -339,7 +339,7 @@ describe('A held response looks like one that has accepted the data', () => {
     });
   }
 
-  it('P62: an answer survives the destruction of its socket by Express’s final handler and by server.close()', async () => {
+  it('P62: an answer survives the destruction of its socket by the app', async () => {
     const text = await held((res) => {
       res.end('answer');
       res.socket?.destroy();

@@ -52,7 +52,7 @@ describe('Refusals', () => {
     return { wire, first, second: await second };
   }
 
-  it('G2, G3: a pipelined response that is denied after its first piece, and then ended, is the denial', async () => {
+  it('G2, G3: a pipelined response denied after a write, then ended', async () => {
     const { wire, first } = await pipelined((res, security) => {
       res.write('secret');
       security.deny(DENIED);
@@ -67,7 +67,7 @@ describe('Refusals', () => {
       .and.not.to.match(/secret|more/);
   });
 
-  it('G2: a pipelined response whose labels could not be saved, and that is then ended, is the denial', async () => {
+  it('G2: a pipelined response whose append failed, then ended', async () => {
     const { wire, first, second } = await pipelined((res, { labels }) => {
       labels.add('secret');
       res.write('secret');
@@ -85,7 +85,7 @@ describe('Refusals', () => {
       .and.not.to.match(/secret|more/);
   });
 
-  it('P12: what is told of the end of a refused response comes after the denial that waits for its turn', async () => {
+  it('P12: end callbacks wait for the denial, which waits for its turn', async () => {
     const events: string[] = [];
     const { wire, first, second } = await pipelined((res, security) => {
       for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
@@ -102,7 +102,7 @@ describe('Refusals', () => {
     expect([events[0], events.at(-1)]).to.deep.equal(['write', 'close']);
   });
 
-  it('G2: a refused pipelined stream, whose handler never ends it, gets the denial, and its producer an end', async () => {
+  it('G2: a denied pipelined stream that never ends: its source is ended', async () => {
     let closed: Promise<unknown> = Promise.resolve();
     const { wire, first } = await pipelined((res, { labels }) => {
       closed = once(res, 'close');
@@ -121,7 +121,7 @@ describe('Refusals', () => {
   });
 
   for (const ending of ['ends', 'does not end'] as const) {
-    it(`G1, G3: a denial during a hold, after which the handler ${ending} its response, arrives`, async () => {
+    it(`G1, G3: a denial arrives though the handler ${ending} its held response`, async () => {
       gated = await new GatedServer().start((res, security) => {
         security.labels.add('secret');
         res.write('secret');
@@ -140,7 +140,7 @@ describe('Refusals', () => {
     });
   }
 
-  it('G2: the denial of an answer whose connection is to end, as Express ends it when a handler throws then, says so', async () => {
+  it('G2: a denial keeps Connection: close, which Express set after a throw', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.end('answer');
@@ -158,7 +158,7 @@ describe('Refusals', () => {
     ['by a failed append', () => gated.store.fail()],
     ['by deny()', (security: RequestSecurity) => security.deny(DENIED)],
   ] as const) {
-    it(`P37: a producer that waits for drain when its response is refused ${how} is told to go on`, async () => {
+    it(`P37: a producer that waits for drain when denied ${how} goes on`, async () => {
       let security: RequestSecurity | undefined;
       let over = false;
       gated = await new GatedServer().start(async (res, given) => {
@@ -178,7 +178,7 @@ describe('Refusals', () => {
     });
   }
 
-  it('P62: a denial that is still being rendered arrives though the server closes all connections', async () => {
+  it('P62: a denial being rendered survives closeAllConnections()', async () => {
     let rendered: (() => void) | undefined;
     const denial: DenialRenderer = (_violation, _req, res) => {
       rendered = () => void res.send('rendered');
@@ -212,7 +212,7 @@ describe('Refusals', () => {
       }),
   };
   for (const [name, refuse] of Object.entries(refusals)) {
-    it(`G2, P9–P11: nothing that later wrappers and the handler have made leaves with a denial by ${name}`, async () => {
+    it(`G2, P9–P11: a denial by ${name} has nothing of wrappers or the handler`, async () => {
       const compress = compression({ threshold: 0 });
       gated = await new GatedServer().start((plain, _security, message) => {
         const [req, res] = [message as Request, plain as Response];
@@ -241,7 +241,7 @@ describe('Refusals', () => {
     [200, 403],
     [401, 200],
   ] as const) {
-    it(`G2, G3: the status that counts is the one of the head (${sent}), not one that is set later (${later})`, async () => {
+    it(`G2, G3: the status of the head (${sent}) counts, not a later one (${later})`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         res.writeHead(sent);
@@ -258,7 +258,7 @@ describe('Refusals', () => {
     });
   }
 
-  it('P24: writableFinished tells when a held answer has left, as it does of one on a slow socket', async () => {
+  it('P24: writableFinished is true once the held response has left', async () => {
     const finished: boolean[] = [];
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
@@ -273,7 +273,7 @@ describe('Refusals', () => {
     expect(finished).to.deep.equal([false, false, true]);
   });
 
-  it('G1: a second object of the same request is served by the session of the first', async () => {
+  it('G1: a second request object of the same request shares its session', async () => {
     gated = await new GatedServer().start((res, { labels }, req) => {
       labels.add('first');
       const again = secondObjectFor(req);
@@ -291,7 +291,7 @@ describe('Refusals', () => {
     expect(gated.store.appends).to.deep.equal([['first', 'second']]);
   });
 
-  it('a second request object for one response: its label throws, and no byte leaves early', async () => {
+  it('a second request object for one response: labels.add() throws', async () => {
     let conflict: unknown;
     gated = await new GatedServer().start((res, { labels }, req) => {
       labels.add('first');

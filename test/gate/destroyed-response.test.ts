@@ -64,7 +64,7 @@ describe('An answer that its app destroys once it has ended', () => {
   for (const [version, request] of Object.entries(REQUESTS)) {
     for (const [what, answer] of Object.entries(ANSWERS)) {
       for (const [how, destroy] of Object.entries(DESTRUCTIONS)) {
-        it(`G8: ${version}, ${what}, ${how}: the client gets what it gets without a hold`, async () => {
+        it(`G8: ${version}, ${what}, ${how}: the client gets the same as without`, async () => {
           const plain = await serve((_req, res) => {
             answer(res);
             destroy(res);
@@ -117,7 +117,7 @@ describe('An answer that its app destroys once it has ended', () => {
     }
   }
 
-  it('G8: the error by which it was destroyed is heard on its connection, after it has left', async () => {
+  it('G8: the error of destroy() is emitted once the response has left', async () => {
     let heard: unknown;
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');

@@ -131,7 +131,7 @@ describe('Differential: a gated server against a plain Node server', function ()
     });
   }
 
-  it('G8: with a store that succeeds, wire, events, return values and errors are those of Node', async () => {
+  it('G8: wire, events, return values and errors are those of Node', async () => {
     store.failing = false;
     await check(async (one) => {
       session++;
@@ -144,7 +144,7 @@ describe('Differential: a gated server against a plain Node server', function ()
     });
   });
 
-  it('G1, G2: with a store that fails, nothing made after the first unpersisted label is on the wire', async () => {
+  it('G1, G2: a failing store lets nothing out after the first label', async () => {
     store.failing = true;
     await check(async (one) => {
       session++;

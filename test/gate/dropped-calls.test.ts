@@ -171,7 +171,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     for (const [denial, { deny: handlers, store }] of Object.entries(DENIALS)) {
       for (const [what, afterwards] of Object.entries(AFTERWARDS)) {
         for (const when of ['at once', 'later'] as const) {
-          it(`G2: ${denial}, then ${what} ${when}: the 403, nothing thrown, and the connection lives`, async () => {
+          it(`G2: ${denial}, ${what} ${when}: the 403, no throw, and the connection lives`, async () => {
             let ended: Promise<unknown> = Promise.resolve();
             const events: string[] = [];
             const app = express().set('env', 'test');
@@ -236,7 +236,7 @@ describe('What a denied response does not wait for', () => {
     return wire;
   }
 
-  it('a wrapper that never ends it: the 403 arrives, and the connection ends, as the next request would hang', async () => {
+  it('a wrapper that never ends it: the 403 arrives, the connection ends', async () => {
     const begin = performance.now();
     const wire = await start((_req, res, next) => {
       res.end = ((chunk: string) => {
@@ -250,7 +250,7 @@ describe('What a denied response does not wait for', () => {
     expect(performance.now() - begin).to.be.within(LIMIT_MS - 500, LIMIT_MS + 3_000);
   });
 
-  it('a source without an end: it is read for a while, and then told that the response is closed', async () => {
+  it('an endless source: it is read for a while, then sees a closed response', async () => {
     const begin = performance.now();
     const closed = deferred<void>();
     let parts = 0;

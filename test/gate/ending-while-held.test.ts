@@ -99,7 +99,7 @@ describe('What comes between while a response is held', () => {
   }
 
   describe('an end that is put off', () => {
-    it('G8: is performed where the hold began before it was known how the response ends', async () => {
+    it('G8: takes effect where the framing was unknown when the hold began', async () => {
       let called = false;
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
@@ -116,7 +116,7 @@ describe('What comes between while a response is held', () => {
       expect(called).to.equal(true);
     });
 
-    it('G7: with arguments that no end takes costs its own connection, and not the process', async () => {
+    it('G7: with invalid arguments costs its own connection, not the process', async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         res.write('x');
         setImmediate(() => {
@@ -153,7 +153,7 @@ describe('What comes between while a response is held', () => {
       });
     }
 
-    it('G8: waits for a client that has closed its half, where the server goes on with half of a connection', async () => {
+    it('G8: waits for a half-closed client if the server allows half-open', async () => {
       let answer: () => void = () => {};
       gated = await new GatedServer().start((res, { labels }) => {
         answer = () => {
@@ -174,7 +174,7 @@ describe('What comes between while a response is held', () => {
   });
 
   for (const outcome of ['succeed', 'fail'] as const) {
-    it(`G1: a socket that is destroyed when all bytes of its response are out waits for the append that ${outcome}s`, async () => {
+    it(`G1: destroying a socket whose bytes are out waits until appends ${outcome}`, async () => {
       let end: () => void = () => {};
       gated = await new GatedServer().start((res, { labels }) => {
         res.write('body');
@@ -196,7 +196,7 @@ describe('What comes between while a response is held', () => {
     });
   }
 
-  it('P45: a callback that is called what Node calls its own is called when its response is lost', async () => {
+  it("P45: a callback with the name of Node's own is called on loss", async () => {
     const told: unknown[] = [];
     function onFinish(error?: Error | null): void {
       told.push((error as NodeJS.ErrnoException | undefined)?.code);
@@ -220,7 +220,7 @@ describe('What comes between while a response is held', () => {
     'socket.destroy()': (res: ServerResponse) => res.req.socket.destroy(),
     'socket.end()': (res: ServerResponse) => res.req.socket.end(),
   })) {
-    it(`P62: a head that is flushed after ${call}, before which nothing was held, is lost as it would be without a hold`, async () => {
+    it(`P62: a head flushed after ${call} is lost, as without a hold`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         res.writeHead(200);
         labels.add('secret');
@@ -234,7 +234,7 @@ describe('What comes between while a response is held', () => {
     });
   }
 
-  it('P62: what is sent after socket.end() is lost, as it would be without a hold', async () => {
+  it('P62: what is sent after socket.end() is lost, as without a hold', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.write('before');
@@ -249,7 +249,7 @@ describe('What comes between while a response is held', () => {
       .and.not.include('after');
   });
 
-  it('G8: a server that closes lets a younger request on the connection be answered', async () => {
+  it('G8: server.close() lets a later request on the connection finish', async () => {
     let younger: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }, { url }) => {
       if (url === '/younger') {
@@ -274,7 +274,7 @@ describe('What comes between while a response is held', () => {
     102: (res: ServerResponse) => res.writeProcessing(),
     103: (res: ServerResponse) => res.writeEarlyHints({ link: '</style.css>; rel=preload' }),
   })) {
-    it(`G3: a 401 after a held ${interim} is a denial, and stays when persisting fails`, async () => {
+    it(`G3: a 401 after a held ${interim} is a denial, and stays on failure`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         send(res);

@@ -100,7 +100,7 @@ describe('Every door of a response (P1–P5, P7, P10, P11)', () => {
       expect(await wire.until(/./)).to.match(/^_(send|writeRaw)$/.test(name) ? /^early/ : /^HTTP\/1\.1 /);
     });
 
-    it(`G2: nothing that was sent through ${name} leaves when the append fails`, async () => {
+    it(`G2: nothing sent through ${name} leaves when the append fails`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         open(res);
@@ -130,7 +130,7 @@ describe('Every door of a response (P1–P5, P7, P10, P11)', () => {
     expect(await wire.until(/held$/)).to.match(/gateHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nheld$/);
   });
 
-  it('G2: a head that was rendered before the label came becomes a 403 as long as it has not left', async () => {
+  it('G2: a head rendered before the label becomes a 403 if it has not left', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       res.writeHead(200, { 'X-Early': 'early', 'Content-Length': 5 });
       labels.add('secret');

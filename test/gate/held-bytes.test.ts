@@ -12,7 +12,7 @@ describe('Bytes and events of a held response', () => {
 
   afterEach(() => gated.stop());
 
-  it('G8: a HEAD without a length is over with its head, so the end of its connection waits for nothing', async () => {
+  it('G8: a HEAD without a length ends with its head, so nothing is held', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       res.flushHeaders();
       setImmediate(() => {
@@ -45,7 +45,7 @@ describe('Bytes and events of a held response', () => {
     expect(drainedWhileWriting).to.deep.equal([false]);
   });
 
-  it('G8: bytes of several holds are not left on the account of the connection, whose reading would stop', async () => {
+  it('G8: bytes of several holds leave the pending count of the connection', async () => {
     let more: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }, req) => {
       if (req.url === '/later') return res.end('later answered');
@@ -82,7 +82,7 @@ describe('Bytes and events of a held response', () => {
     expect(count).to.equal(1);
   });
 
-  it('G8: a stream whose events are labelled gets one listener, however many labels', async () => {
+  it('G8: a stream with many labels adds one listener', async () => {
     const counts = new Set<number>();
     const ticks = deferred();
     gated = await new GatedServer().start(async (res, { labels }) => {
@@ -153,7 +153,7 @@ describe('Bytes and events of a held response', () => {
     expect(await wire.closed()).to.match(/gone$/);
   });
 
-  it('G8: listeners that the connection calls are called on the response itself', async () => {
+  it('G8: listeners of the connection run with the response as this', async () => {
     const seen: unknown[] = [];
     let own: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }) => {
@@ -176,7 +176,7 @@ describe('Bytes and events of a held response', () => {
     gated.store.succeed();
   });
 
-  it('P45: a response one of whose methods cannot be configured costs no more than its own connection', async () => {
+  it('P45: a method that is not configurable costs only its connection', async () => {
     let own: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }) => {
       own = res;
@@ -192,7 +192,7 @@ describe('Bytes and events of a held response', () => {
     expect(await gated.roundTrip()).to.match(/probe answered$/);
   });
 
-  it('G1: a response that is detached and attached again, with a label between, is held', async () => {
+  it('G1: a response detached and attached again around a label is held', async () => {
     let again: () => void = () => {};
     const open = deferred();
     gated = await new GatedServer().start(async (res, security) => {

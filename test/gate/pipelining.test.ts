@@ -45,7 +45,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       ['fail', true],
     ] as const) {
       const before = labelBefore ? ', after a label that was persisted' : '';
-      it(`G1: a label and a write in the drain listener, and an end without anything to send (${outcome}${before})`, async () => {
+      it(`G1: a label and a write on drain, then an empty end (${outcome}${before})`, async () => {
         const drained = deferred();
         let end: () => void = () => {};
         const { wire, answerFirst } = await pipelined((res, { labels }) => {
@@ -76,7 +76,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       });
     }
 
-    it('G8: bytes that were kept there are not left on the account of the connection, whose reading would stop', async () => {
+    it('G8: the bytes leave the pending count, so the connection is read', async () => {
       const drained = deferred();
       let end: () => void = () => {};
       const { wire, answerFirst } = await pipelined((res, { labels }) => {
@@ -97,7 +97,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       await expectLaterAnswers(wire);
     });
 
-    it('P39: an end there takes back every cork, and so the next response is not stuck', async () => {
+    it('P39: an end there undoes every cork, so the next response leaves', async () => {
       const { wire, answerFirst } = await pipelined((res, { labels }) => {
         res.setHeader('Content-Length', 2 * BIG.length + 3);
         res.once('drain', () => res.end('end'));
@@ -114,7 +114,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
       expect(await wire.until(/event/)).to.contain('event');
     });
 
-    it('G8: a label there that is persisted before the tick is over leaves nothing on the account either', async () => {
+    it('G8: a label stored within the tick leaves no pending count either', async () => {
       const settled = deferred();
       const store = new MemorySessionStore();
       let appends = 0;
@@ -146,7 +146,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     });
   });
 
-  it('G1: a response that has sent nothing before its turn came in the hold is held after it', async () => {
+  it('G1: a response that sends nothing before its turn is held after it', async () => {
     let answer: () => void = () => {};
     const { wire, answerFirst } = await pipelined((res, { labels }) => {
       labels.add('secret');
@@ -161,7 +161,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     expect(await wire.until(/SECRET/)).to.match(/SECRET$/);
   });
 
-  it('G1: whoever hears of the socket of a pipelined response first cannot send either', async () => {
+  it('G1: an early listener on "socket" cannot send before the append', async () => {
     const { wire, answerFirst } = await pipelined((res, { labels }) => {
       labels.add('secret');
       res.prependListener('socket', () => res.end('SECRET'));
@@ -174,7 +174,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     expect(await wire.until(/SECRET/)).to.match(/SECRET$/);
   });
 
-  it('G1: a label that comes after the refusal, which waits for its turn, is tried before the refusal leaves', async () => {
+  it('G1: a label added to a denied, queued response is tried before it leaves', async () => {
     let taintAgain: () => void = () => {};
     const { wire, answerFirst } = await pipelined((res, { labels }) => {
       labels.add('one');
@@ -213,7 +213,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     expect(count).to.equal(1);
   });
 
-  it('P38: a client that pipelines without end starts no more handlers than it could without labels', async () => {
+  it('P38: endless pipelining starts no more handlers than without labels', async () => {
     const started: Record<string, number> = { clean: 0, tainted: 0 };
     for (const kind of ['clean', 'tainted']) {
       gated = await new GatedServer().start((res, { labels }, req) => {
@@ -232,7 +232,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     expect(started['tainted']).to.equal(started['clean']);
   });
 
-  it('G8: refused bodies are not left on the account of the connection, whose reading would stop', async () => {
+  it('G8: denied bodies leave the pending count of the connection', async () => {
     gated = await new GatedServer().start((res, { labels }, req) => {
       if (req.url === '/later') return res.end('later answered');
       labels.add('secret');
@@ -250,7 +250,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
 
   for (const queued of [true, false]) {
     const what = queued ? 'one is queued already' : 'none is queued yet';
-    it(`G1: requests that come while the end of the connection waits for the append are not answered (${what})`, async () => {
+    it(`G1: requests that come while a connection end is held get no answer (${what})`, async () => {
       gated = await new GatedServer().start((res, { labels }, req) => {
         if (req.url === '/late') res.end('LATE ANSWER');
         if (req.url !== '/ends') return;

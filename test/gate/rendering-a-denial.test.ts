@@ -27,7 +27,7 @@ describe('A response while its denial is rendered, and after it', () => {
       'to a HEAD that has written': { method: 'HEAD', before: (res) => res.write('x') },
     };
     for (const [what, { method = 'GET', before }] of Object.entries(ways)) {
-      it(`G3: a response ${what}, and that ends meanwhile, becomes the denial, and nothing crashes`, async () => {
+      it(`G3: a response ${what} that ends meanwhile becomes the denial`, async () => {
         const { options, finish, started } = rendering();
         const finished: string[] = [];
         gated = await new GatedServer().start((res, security) => {
@@ -48,7 +48,7 @@ describe('A response while its denial is rendered, and after it', () => {
       });
     }
 
-    it('P62: the destruction of the socket is put off, and what is sent after it is lost', async () => {
+    it('P62: destroying the socket is deferred, and later output is lost', async () => {
       const { options, finish, started } = rendering();
       gated = await new GatedServer().start((res, security) => {
         res.writeHead(200);
@@ -67,7 +67,7 @@ describe('A response while its denial is rendered, and after it', () => {
     });
   });
 
-  it('P62: what a handler sends after it has destroyed the socket is lost, also in a hold', async () => {
+  it('P62: output after destroying the socket is lost, also while held', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.setHeader('Content-Length', 6);
@@ -81,7 +81,7 @@ describe('A response while its denial is rendered, and after it', () => {
     expect(await wire.closed()).not.to.contain('two');
   });
 
-  it('G2: labels, an end and more output after a refusal change nothing, and nothing crashes', async () => {
+  it('G2: labels, an end and output after a denial change nothing', async () => {
     let res: ServerResponse | undefined;
     let taint: () => void = () => {};
     gated = await new GatedServer().start((response, { labels }) => {

@@ -84,7 +84,7 @@ describe('Streams through the gate', () => {
     gated.store.succeed();
   });
 
-  it('P42: events of an untainted stream leave at once, and a label holds only what follows it', async () => {
+  it('P42: events of an untainted stream leave at once, until a label', async () => {
     let emit: (text: string) => void = () => {};
     let taint: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }) => {
@@ -112,7 +112,7 @@ describe('Streams through the gate', () => {
     ['chunked', {}],
     ['Content-Length', { 'Content-Length': '100' }],
   ] as const) {
-    it(`P44, G2: a label that cannot be saved in mid-stream cuts the connection (${framing})`, async () => {
+    it(`P44, G2: a label that cannot be saved in mid-stream cuts it (${framing})`, async () => {
       let more: () => void = () => {};
       let closed = false;
       gated = await new GatedServer().start((res, { labels }) => {
@@ -144,7 +144,7 @@ describe('Streams through the gate', () => {
     });
   }
 
-  it('G2: a response that only the end of the connection ends is reset, so that the client cannot take it for whole', async () => {
+  it('G2: a close-delimited response is reset, so it never looks complete', async () => {
     let more: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }) => {
       res.write('clean');
@@ -162,7 +162,7 @@ describe('Streams through the gate', () => {
     expect(wire.ending).to.equal('ECONNRESET');
   });
 
-  it('G2: a stream that is refused with no byte out gets a whole 403, and its producer an end', async () => {
+  it('G2: a stream denied with no byte out gets a whole 403, and is ended', async () => {
     let closed: Promise<unknown> = Promise.resolve();
     gated = await new GatedServer().start((res, { labels }) => {
       closed = once(res, 'close');
@@ -181,7 +181,7 @@ describe('Streams through the gate', () => {
     await closed;
   });
 
-  it('G1: labels that come while another append is under way are persisted before anything leaves', async () => {
+  it('G1: labels added during an append are stored before anything leaves', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('one');
       res.flushHeaders();

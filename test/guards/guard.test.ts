@@ -18,7 +18,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['policy', policy(() => ({ allow: true }))],
       ['taint with message scope', taint(LABEL, { scope: 'message' })],
     ] as const) {
-      it(`${what}: middleware.missing through Express's error handling, the handler does not run`, async () => {
+      it(`${what}: middleware.missing, and the handler does not run`, async () => {
         const app = express().get('/', guard, handler).use(onError);
         await request(app).get('/').expect(500, 'middleware.missing');
         expect(handled()).to.equal(0);

@@ -64,17 +64,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       return mail.closed();
     }
 
-    it('a request that is still being sent when its check is made may carry what was learnt after it', async () => {
+    it('a body that arrives after the check may carry what was learnt later', async () => {
       const port = await listen(aplSession(store));
       expect(await mailSalaries(port, checked.promise)).to.match(/^HTTP\/1\.1 202 .*98000abc/s);
     });
 
-    it('G4: with the body read before the middleware, the check comes after all that the request carries', async () => {
+    it('G4: with the body read first, the check sees all that came before', async () => {
       const port = await listen(express.json(), aplSession(store));
       expect(await mailSalaries(port, arrived.promise)).to.match(/^HTTP\/1\.1 403 .*session_tainted/s);
     });
 
-    it('a label that is on its way to the store refuses at once; the refusal leaves after the append', async () => {
+    it('a pending label denies at once, and the denial waits for the append', async () => {
       const port = await listen(express.json(), aplSession(store));
       const salaries = new Wire(port);
       salaries.send(get('/compensation', { Connection: 'close' }));

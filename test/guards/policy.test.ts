@@ -109,7 +109,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     ];
     for (const [name, make] of guards) {
       for (const [what, answer, error, code] of MISTAKES) {
-        it(`G2: ${name}: a function that ${what}: 403 policy.error, one alarm, the handler does not run`, async () => {
+        it(`G2: ${name}: a function that ${what}: 403 policy.error and one alarm`, async () => {
           const { body, headers } = await request(appOf(make(answer), handler))
             .get('/mail/bob')
             .expect(403);
@@ -138,7 +138,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ],
         ['rejects with', () => Promise.reject(new PolicyViolation(VIOLATION))],
       ] as const) {
-        it(`${name}: a function that ${how} a PolicyViolation denies with it, without an alarm`, async () => {
+        it(`${name}: a function that ${how} a PolicyViolation denies with it`, async () => {
           const { body } = await request(appOf(make(answer), handler))
             .get('/mail/bob')
             .expect(403);
@@ -188,7 +188,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await request(appOf(requireSession(), handler)).get('/mail/bob').expect(200);
       });
 
-      it('G6: a request without one: 403 session.required, the handler does not run, the store is not touched', async () => {
+      it('G6: a request without a session: 403, no handler, no store call', async () => {
         const { body } = await request(appOf(requireSession(), handler))
           .get('/mail/bob')
           .set('x-no-session', '1')
@@ -256,7 +256,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('decides on the request, its labels with those that it added, and no subject', async () => {
+      it('decides on the request and its labels, and without a subject', async () => {
         const seen: unknown[] = [];
         const guard = policy(({ req, labels, subject }) => {
           seen.push(req.params['to'], [...labels], subject);
@@ -303,7 +303,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('asks neither subject nor decision for a request that another guard has denied', async () => {
+      it('calls neither function for a request that is denied already', async () => {
         const asked = (): never => {
           throw new Error('asked');
         };
@@ -384,7 +384,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G1: added to the session by the handler, it holds the response like a new one', async () => {
+      it('G1: added to the session later, it holds the response', async () => {
         store = new ScriptedStore({ append: () => Promise.reject(new Error('down')) });
         const promote: RequestHandler = (req, res) => {
           req.security.labels.add('m');

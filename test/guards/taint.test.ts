@@ -27,7 +27,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     for (const { name, behaviour, code } of APPEND_FAILURES) {
-      it(`G2: store ${name}: 403 session.persist_failed, the handler never runs, one alarm`, async () => {
+      it(`G2: store ${name}: 403 session.persist_failed, no handler, one alarm`, async () => {
         const store = new ScriptedStore({ append: behaviour });
         const { body, headers } = await request(appOf(store, taint(LABEL), handler))
           .get('/')
@@ -56,7 +56,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([['a', 'b']]);
     });
 
-    it('labels that the session has cost no store call; only what is new is appended', async () => {
+    it('appends only new labels, and makes no call where all are stored', async () => {
       const store = storeWith('a', 'b');
       await request(appOf(store, taint('a', 'b'), handler))
         .get('/')
@@ -68,7 +68,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([['c']]);
     });
 
-    it('decision 15: a label that the handler adds after that is held and appended on its own', async () => {
+    it('a label that the handler adds later is held and appended on its own', async () => {
       const store = storeWith();
       const addMore: RequestHandler = (req, res) => {
         req.security.labels.add('more');

@@ -153,7 +153,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
 
       for (const outcome of ['succeed', 'fail'] as const) {
-        it(`two in one segment, the first is held and its append ${outcome}s: order kept`, async () => {
+        it(`two in one segment, the first held until its append ${outcome}s`, async () => {
           const { port } = await listen();
           const wire = send(port, get('/tainted/1'), get('/clean/2', CLOSE));
           const append = await store.nextAppend();
@@ -174,7 +174,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           ['fail', 'succeed', 'fail'],
           ['succeed', 'fail', 'succeed'],
         ] as const) {
-          it(`three in one segment, all tainting, settled ${name} as ${outcomes.join(', ')}: order kept`, async () => {
+          it(`three in one segment, all held, settled ${name} as ${outcomes.join(', ')}`, async () => {
             const { port } = await listen();
             const wire = send(port, get('/tainted/0'), get('/tainted/1'), get('/tainted/2', CLOSE));
             const appends = [await store.nextAppend(), await store.nextAppend(), await store.nextAppend()];
@@ -201,7 +201,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         }
       }
 
-      it('G1: a pipelined response that waits for its turn and gets a label while it waits is held then, and denied', async () => {
+      it('G1: a queued response that gets a label is held at its turn', async () => {
         let late: Request | undefined;
         app.get('/waits', (req, res) => {
           late = req;
@@ -230,7 +230,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['a connection that ends', 'succeed', /^salary-4711 \/tainted$/],
         ['a connection that ends', 'fail', /session\.persist_failed/],
       ] as const) {
-        it(`server.close() during the hold on ${when}: the held response arrives (append ${outcome}s), then the server closes`, async () => {
+        it(`server.close() during the hold on ${when}: waits until appends ${outcome}`, async () => {
           app.use(session).get('/tainted', tainted);
           const running = await listen();
           const wire = send(running.port, get('/tainted', when === 'a connection that ends' ? CLOSE : {}));
@@ -248,7 +248,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     describe('P45: a client that closes its half of the connection during the hold', () => {
       for (const outcome of ['succeed', 'fail'] as const) {
-        it(`append ${outcome}s: nothing leaks, nothing is thrown, and the response closes once`, async () => {
+        it(`append ${outcome}s: no leak, no error, and one close event`, async () => {
           const closed = deferred();
           let closes = 0;
           app.use(session).get('/tainted', (_req, res, next) => {
@@ -277,7 +277,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('P51: the async context', () => {
-      it('is that of the request after next(), in end and write callbacks, and in events', async () => {
+      it('is that of the request in next(), in callbacks and in events', async () => {
         const storage = new AsyncLocalStorage<string>();
         const seen: Record<string, string | undefined> = {};
         const note = (where: string) => () => {
@@ -345,7 +345,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         wire.destroy();
       });
 
-      it('G1: an upgrade request on a server without upgrades is a request like any other', async () => {
+      it('G1: without an upgrade listener, an upgrade is a normal request', async () => {
         const { port } = await listen();
         const wire = send(port, get('/tainted', UPGRADE));
         const append = await store.nextAppend();
@@ -356,7 +356,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         wire.destroy();
       });
 
-      it('G1: an upgrade behind a held response on the same connection waits for nothing to leak', async () => {
+      it('G1: an upgrade behind a held response lets no byte of it out', async () => {
         const running = await listen();
         const upgraded = deferred();
         running.server.on('upgrade', (_req, socket: net.Socket) => {

@@ -59,13 +59,13 @@ describe('Neighbour: compression', () => {
           expect(response.body).to.match(/^salary-4711 .*second salary-4711third$/);
         });
 
-        it('G2: a persist failure is answered with the denial unencoded, whatever the threshold', async () => {
+        it('G2: the denial of a persist failure is not compressed', async () => {
           const wire = bench.send(get('/tainting/json', GZIP));
           (await bench.store.nextAppend()).fail();
           expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', ['x-powered-by']);
         });
 
-        it('P9: a policy denial passes compression by, and is one well-formed response', async () => {
+        it('P9: a policy denial is not compressed, and is well-formed', async () => {
           const response = parseResponse(await bench.send(get('/policy/late', GZIP)).closed());
           expect(response.header('content-encoding')).to.equal(undefined);
           expect(JSON.parse(response.body)).to.include({ status: 403, code: 'policy.refused' });
@@ -84,7 +84,7 @@ describe('Neighbour: compression', () => {
           expect(parseResponse(await wire.closed()).body).to.equal('data: first\n\ndata: salary-4711\n\n');
         });
 
-        it('G2 P44: a label after the head has left, whose append fails, truncates the response', async () => {
+        it('G2, P44: a failed append after the head left truncates the response', async () => {
           const wire = bench.send(get('/events/second', GZIP));
           const first = await wire.until(FLUSHED);
           second.resolve();
@@ -103,7 +103,7 @@ describe('Neighbour: compression', () => {
     }
   }
 
-  it('P9: HANDLER_MADE finds a gzip body (the assertion of this suite can fail)', async () => {
+  it('P9: HANDLER_MADE finds a gzip body, so the check above can fail', async () => {
     const bench = await Bench.open({
       express,
       position: 'absent',

@@ -77,7 +77,7 @@ describe('Neighbour: connect-timeout', () => {
       };
 
       for (const outcome of ['succeed', 'fail'] as const) {
-        it(`P52: during the load (mounted before), which then ${outcome}s: the 503, and nothing else`, async () => {
+        it(`P52: before, during a load that then ${outcome}s: only the 503`, async () => {
           await open('before');
           bench.store.holdLoads = true;
           const wire = bench.send(get('/waiting/never', CLOSE));
@@ -94,7 +94,7 @@ describe('Neighbour: connect-timeout', () => {
           expect(bench.alarms).to.have.length(outcome === 'fail' ? 1 : 0);
         });
 
-        it(`P52: during a write-ahead taint (mounted before), which then ${outcome}s: one well-formed response`, async () => {
+        it(`P52: before, during taint(), whose append then ${outcome}s: one response`, async () => {
           await open('before');
           const wire = bench.send(get('/guarded', CLOSE));
           const append = await bench.store.nextAppend();
@@ -120,7 +120,7 @@ describe('Neighbour: connect-timeout', () => {
       for (const position of POSITIONS) {
         for (const outcome of ['succeed', 'fail'] as const) {
           for (const answer of ['json', 'pipe']) {
-            it(`P52: during the hold of an answer (${answer}), mounted ${position}: not at all, append ${outcome}s`, async () => {
+            it(`P52: ${position}, during the hold (${answer}): no timeout, append ${outcome}s`, async () => {
               await open(position);
               const wire = bench.send(get(`/tainting/${answer}`, CLOSE));
               const append = await bench.store.nextAppend();
@@ -134,7 +134,7 @@ describe('Neighbour: connect-timeout', () => {
             });
           }
 
-          it(`P52: during a handler that has tainted, mounted ${position}: the 503 is held, append ${outcome}s`, async () => {
+          it(`P52: ${position}, in a handler that has tainted: 503 held, append ${outcome}s`, async () => {
             await open(position);
             const wire = bench.send(get('/waiting/early', CLOSE));
             expect(await passed.promise).to.equal(true);
@@ -150,7 +150,7 @@ describe('Neighbour: connect-timeout', () => {
           });
         }
 
-        it(`G7 P52: a label after the timeout was answered, mounted ${position}: saved, and nothing is sent`, async () => {
+        it(`G7, P52: ${position}, a label after the 503: saved, and nothing is sent`, async () => {
           await open(position);
           const wire = bench.send(get('/waiting/late', CLOSE));
           expect(await passed.promise).to.equal(true);

@@ -16,7 +16,7 @@ describe('Neighbour: express-rate-limit', () => {
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       describe(`${version}: express-rate-limit ${position} aplSessionMiddleware`, () => {
-        it('G8: the refusal of the limiter has the same bytes as without aplSessionMiddleware', async () => {
+        it('G8: the 429 has the same bytes as without the middleware', async () => {
           const mount = () => limiter({ limit: 1 });
           const bench = await Bench.open({ express, position, mount });
           const plain = await Bench.open({ express, position: 'absent', mount });

@@ -93,7 +93,7 @@ describe('Neighbour: express-session', () => {
         });
 
         for (const situation of ['clean', 'tainting']) {
-          it(`G8 P53: a session that the handler of a ${situation} request writes to is saved, its cookie sent and rolled`, async () => {
+          it(`G8, P53: a session that a ${situation} handler writes to is saved`, async () => {
             for (const on of [bench, plain]) {
               const first = await ask(on, `/${situation}/noted`);
               expect(first.cookie).to.match(/^connect\.sid=s%3Afixed\./);
@@ -116,7 +116,7 @@ describe('Neighbour: express-session', () => {
           expect(parseResponse((await ask(bench, '/note', cookie)).text).body).to.equal('none');
         });
 
-        it('G1 P1: a session store that is slower than the label store: held by the labels first, then as native', async () => {
+        it('G1, P1: a slow session store: held by the labels first, then as usual', async () => {
           store.saving = deferred();
           store.released = deferred();
           const wire = bench.send(get('/tainting/noted', CLOSE));
@@ -141,7 +141,7 @@ describe('Neighbour: express-session', () => {
           expect(parseResponse(await wire.closed()).body).to.equal('noted');
         });
 
-        it('G2 P32: the cookie of a session that the handler wrote to does not leave with the denial', async () => {
+        it('G2, P32: the cookie of a changed session does not leave with the denial', async () => {
           const wire = bench.send(get('/tainting/noted', CLOSE));
           (await bench.store.nextAppend()).fail();
           const text = await wire.closed();
@@ -149,7 +149,7 @@ describe('Neighbour: express-session', () => {
           expectDenial(parseResponse(text), 'session.persist_failed', kept(bench));
         });
 
-        it('G2 P32: nor does a rolled cookie; the session that the client has stays valid, as the save was made', async () => {
+        it('G2, P32: nor does a rolled cookie, and the old session stays valid', async () => {
           const { cookie } = await ask(bench, '/clean/noted');
           const wire = bench.send(get('/tainting/noted', { Cookie: cookie ?? '', ...CLOSE }));
           (await bench.store.nextAppend()).fail();
@@ -157,7 +157,7 @@ describe('Neighbour: express-session', () => {
           expect(parseResponse((await ask(bench, '/note', cookie)).text).body).to.equal('salary-4711');
         });
 
-        it('G2: a persist failure while the session is still being saved: one denial, and nothing follows it', async () => {
+        it('G2: a persist failure while the session is being saved: one denial', async () => {
           store.saving = deferred();
           store.released = deferred();
           const wire = bench.send(get('/tainting/noted'));
@@ -172,7 +172,7 @@ describe('Neighbour: express-session', () => {
           expect(wire.ending).to.equal('end');
         });
 
-        it('G2: a policy denial carries no session cookie either: it is made when the head is, and may hold handler state', async () => {
+        it('G2: a policy denial carries no session cookie either', async () => {
           const text = await bench.send(get('/policy/noted', CLOSE)).closed();
           expect(text).not.to.match(HANDLER_MADE);
           expectDenial(parseResponse(text), 'policy.refused', kept(bench));

@@ -67,7 +67,7 @@ describeWithValkey('timers that the tests of an app have faked', (server) => {
     });
   }
 
-  it('G2: a store that hangs is given up after its time by the clock of the machine', async () => {
+  it('G2: a store that hangs times out by the real clock', async () => {
     const hanging = '{ loadLabels: () => new Promise(() => {}), appendLabels: async () => {} }';
     const answers = await under(fakes, `report(await play(${hanging}, { storeTimeoutMs: 50 }));`);
     expect(answers).to.deep.equal(Array.from({ length: 6 }, () => '403 session.load_failed'));
@@ -84,7 +84,7 @@ describeWithValkey('timers that the tests of an app have faked', (server) => {
     expect(await under(fakes, body)).to.deep.equal(['stored']);
   });
 
-  it('an open session works with every timer faked, process.nextTick and queueMicrotask too', async () => {
+  it('an open session works with every timer faked, microtasks too', async () => {
     const body = `
       const store = new MemorySessionStore();
       const session = await openSession({ session: 's', store, logger });

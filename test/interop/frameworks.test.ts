@@ -218,7 +218,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const turn = () => new Promise((resolve) => setImmediate(resolve));
 
       for (const when of ['at once', 'after its answer has left'] as const) {
-        it(`G2: code that denies, and goes on ${when}: the 403, nothing is thrown, and the connection lives`, async () => {
+        it(`G2: code that denies and goes on ${when}: the 403, and no throw`, async () => {
           let acted: Promise<unknown> = Promise.resolve();
           const answered = deferred<void>();
           const connection = await start(() => {
@@ -239,7 +239,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G2: code that denies after a while, and throws then: the 403, and the connection lives', async () => {
+      it('G2: code that denies later and then throws: the 403, and no crash', async () => {
         const connection = await start(async () => {
           for (let n = 0; n < 3; n++) await turn();
           currentSecurity().deny(VIOLATION);
@@ -253,7 +253,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(connection.connections).to.equal(1);
       });
 
-      it('a PolicyViolation that is thrown is told to the client, without its cause', async () => {
+      it('a thrown PolicyViolation reaches the client without its cause', async () => {
         const connection = await start(() => {
           throw new PolicyViolation(VIOLATION, { cause: new Error(CAUSE) });
         });
@@ -264,7 +264,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
 
       if (framework.hasHook) {
-        it('a PolicyViolation that is thrown becomes the denial where the hook for errors denies', async () => {
+        it('a thrown PolicyViolation is the denial where the error hook denies', async () => {
           const connection = await start(
             () => {
               throw new PolicyViolation(VIOLATION, { cause: new Error(CAUSE) });

@@ -79,7 +79,7 @@ describe('Neighbour: http-proxy-middleware', () => {
 
       for (const position of POSITIONS) {
         for (const path of ['/proxied/plain', '/proxied/large']) {
-          it(`G8: ${path} without a label, mounted ${position}: the same bytes as without aplSessionMiddleware`, async () => {
+          it(`G8: ${path} without a label, ${position}: the same bytes as without`, async () => {
             await open(undefined, position);
             const text = await bench.send(get(path, CLOSE)).closed();
             expect(parseResponse(text).body).to.match(/^salary-4711/);
@@ -90,7 +90,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       }
 
       for (const path of ['/proxied/plain', '/proxied/large']) {
-        it(`G1: ${path} with a label: nothing before the append settled, then the same bytes`, async () => {
+        it(`G1: ${path} with a label: held, then the same bytes`, async () => {
           await open('secret');
           const wire = bench.send(get(path, CLOSE));
           const append = await bench.store.nextAppend();
@@ -104,7 +104,7 @@ describe('Neighbour: http-proxy-middleware', () => {
           expect(bench.latest.finished).to.deep.equal([parseResponse(text).status]);
         });
 
-        it(`G2: ${path} with a label whose append fails: the denial, and nothing of the backend`, async () => {
+        it(`G2: ${path} with a label whose append fails: only the denial`, async () => {
           await open('secret');
           const wire = bench.send(get(path, CLOSE));
           (await bench.store.nextAppend()).fail();
@@ -136,7 +136,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(parseResponse(await wire.closed()).body).to.equal('data: first\n\ndata: salary-4711\n\n');
       });
 
-      it('G2: a stream whose append fails: the denial arrives though the stream goes on, and the backend is let go', async () => {
+      it('G2: a stream whose append fails: denied, and the backend is closed', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream'));
         (await bench.store.nextAppend()).fail();
@@ -145,7 +145,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         await backendClosed.promise;
       });
 
-      it('G2 P44: a label in the middle of a stream, whose append fails, truncates the stream', async () => {
+      it('G2, P44: a failed append in the middle of a stream truncates it', async () => {
         await open(undefined);
         const wire = bench.send(get('/proxied/stream', CLOSE));
         const first = await wire.until(/data: first\n\n\r\n$/);
@@ -159,7 +159,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(() => parseResponse(first)).to.throw(/chunk/);
       });
 
-      it('P47: a backend that breaks off during the hold: what came is sent, unended as natively, and the label is saved', async () => {
+      it('P47: a backend that breaks off during the hold: sent as without, saved', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
         const append = await bench.store.nextAppend();
@@ -176,7 +176,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
       });
 
-      it('P45: a client that leaves during the hold: the backend is let go, the label is saved', async () => {
+      it('P45: a client that leaves during the hold: backend closed, label saved', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
         const append = await bench.store.nextAppend();
@@ -187,7 +187,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(await bench.store.loadLabels('s1')).to.deep.equal(['secret']);
       });
 
-      it('G8: a backend that is not there: the error of the proxy, held like any answer', async () => {
+      it('G8: a backend that is down: the error of the proxy, held like any', async () => {
         const gone = http.createServer().listen(0, '127.0.0.1');
         await once(gone, 'listening');
         const { port } = gone.address() as { port: number };

@@ -26,7 +26,7 @@ describe('Neighbour: http-terminator', () => {
   }
 
   for (const outcome of ['succeed', 'fail'] as const) {
-    it(`P49: a held answer is let out, and its connection closed after it, when the append ${outcome}s`, async () => {
+    it(`P49: a held response leaves, then its connection ends (append ${outcome}s)`, async () => {
       const terminated = await terminatedDuringAppend((res, { labels }) => {
         labels.add('secret');
         res.end('answer');
@@ -53,7 +53,7 @@ describe('Neighbour: http-terminator', () => {
       else expect(await wire.closed()).to.match(/^HTTP\/1\.1 403 [\s\S]*persist_failed"\}$/);
     });
 
-    it(`P49: a request behind a write-ahead taint is answered, and its connection closed, when the append ${outcome}s`, async () => {
+    it(`P49: a request in taint() is answered, then closed (append ${outcome}s)`, async () => {
       const guard: RequestHandler = taint('secret');
       const terminated = await terminatedDuringAppend((res, _security, req) => {
         guard(req as Request, res as Response, () => void res.end('answer'));
@@ -66,7 +66,7 @@ describe('Neighbour: http-terminator', () => {
     });
   }
 
-  it('P49: an answer whose first part is out is as it would be without a hold: the server waits for it', async () => {
+  it('P49: a response whose first part is out is waited for as without', async () => {
     let end: () => void = () => {};
     gated = await new GatedServer().start((res, { labels }) => {
       res.write('begin');
@@ -86,7 +86,7 @@ describe('Neighbour: http-terminator', () => {
     expect(await wire.closed()).to.match(/begin[\s\S]*end\r\n0\r\n\r\n$/);
   });
 
-  it('G8: what else is set on a held answer by way of its connection throws as ever', async () => {
+  it('G8: an invalid header set through the connection throws as ever', async () => {
     let thrown: unknown;
     gated = await new GatedServer().start((res, { labels }, { socket }) => {
       labels.add('secret');

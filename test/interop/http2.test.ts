@@ -9,7 +9,7 @@ import { sessionPerRequest } from '../support/gated-server.js';
 import { HeldStore } from '../support/held-store.js';
 
 describe('HTTP/2', () => {
-  it('P8: a response of the compat API is refused with a coded error before any handler, load or label', async () => {
+  it('P8: a response of the compat API is refused before any handler', async () => {
     const store = new HeldStore();
     const middleware = aplSessionMiddleware({ session: sessionPerRequest(), store, logger: { warn() {}, error() {} } });
     const passed = deferred<unknown>();
