@@ -93,7 +93,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['chunks', get('/stream')],
       ['the end of the connection', get('/stream').replace('HTTP/1.1', 'HTTP/1.0')],
     ] as const) {
-      it(`G2 P44: cut in the middle, where ${what} would end the body: no close_notify, so no clean end`, async () => {
+      it(`G2, P44: cut where ${what} would end the body: no close_notify`, async () => {
         const wire = await SecureWire.open((secure.address() as AddressInfo).port);
         wire.send(request);
         await wire.until(/first /);

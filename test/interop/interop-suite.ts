@@ -329,13 +329,13 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
         };
 
         for (const answer of answers) {
-          it(`G8 P57: a clean request (${answer}) gets the same bytes as without aplSessionMiddleware`, async () => {
+          it(`G8, P57: a clean request (${answer}) gets the same bytes as without`, async () => {
             const text = await outcome(bench.send(request(`/clean/${answer}`)));
             expect(normalised(text)).to.equal(normalised(await plain.send(request(`/clean/${answer}`)).closed()));
             expect(bench.store.appends.length).to.equal(0);
           });
 
-          it(`G1 P9 P57: a tainting request (${answer}) sends nothing before the append settled, then the same bytes`, async () => {
+          it(`G1, P9, P57: a tainting request (${answer}) is held, then the same bytes`, async () => {
             const wire = bench.send(request(`/tainting/${answer}`));
             const append = await bench.store.nextAppend();
             await bench.probe();
@@ -348,7 +348,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
             expect(bench.alarms).to.deep.equal([]);
           });
 
-          it(`G2 P32 P33: a tainting request (${answer}) whose append fails gets the denial, and nothing of the handler`, async () => {
+          it(`G2, P32, P33: a tainting request (${answer}) whose append fails is denied`, async () => {
             const wire = bench.send(request(`/tainting/${answer}`));
             const append = await bench.store.nextAppend();
             await bench.probe();
@@ -372,7 +372,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
           });
         }
 
-        it('G2 P33: a load that fails gets the denial, with what was mounted before and nothing else', async () => {
+        it('G2, P33: a failed load gets the denial, with earlier headers only', async () => {
           bench.store.holdLoads = true;
           const wire = bench.send(request('/clean/json'));
           const load = await bench.store.nextLoad();

@@ -55,7 +55,7 @@ describe('Neighbour: morgan', () => {
           return match;
         };
 
-        it('P61: a held answer is logged when it was sent, with the time that the handler took', async () => {
+        it("P61: a held answer is logged when it was sent, with the handler's time", async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
           const append = await bench.store.nextAppend();
           await bench.probe();
@@ -71,7 +71,7 @@ describe('Neighbour: morgan', () => {
           expect(immediate).to.deep.equal(['started\n']);
         });
 
-        it('G2: a persist failure is logged as the 403 that was sent, with its length', async () => {
+        it('G2: a persist failure is logged as a 403 with its length', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
           (await bench.store.nextAppend()).fail();
           const response = parseResponse(await wire.closed());
@@ -80,7 +80,7 @@ describe('Neighbour: morgan', () => {
           expect(length).to.equal(response.header('content-length'));
         });
 
-        it('G2: a persist failure of a response that has not ended is logged as the 403 that was sent', async () => {
+        it('G2: a persist failure of an unfinished response is logged as a 403', async () => {
           const wire = bench.send(get('/tainting/pipe', CLOSE));
           (await bench.store.nextAppend()).fail();
           parseResponse(await wire.closed());
@@ -114,7 +114,7 @@ describe('Neighbour: response-time', () => {
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
-      it(`${version}: P61: response-time ${position} is taken once, before the append settles, and is what the client gets`, async () => {
+      it(`${version}: P61: response-time ${position} measures once, before the append`, async () => {
         const bench = await Bench.open({ express, position, mount: () => responseTime({ digits: 6 }) });
         const wire = bench.send(get('/tainting/json', CLOSE));
         const append = await bench.store.nextAppend();
@@ -166,7 +166,7 @@ describe('Neighbour: users of on-headers', () => {
           expect(await wire.closed()).to.include('Set-Cookie: state=salary-4711');
         });
 
-        it('G2 P32: is not on the denial of an answer whose labels could not be persisted', async () => {
+        it('G2, P32: is not on the denial after a failed append', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
           (await bench.store.nextAppend()).fail();
           const text = await wire.closed();
@@ -191,7 +191,7 @@ describe('Neighbour: users of on-finished', () => {
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       for (const outcome of ['succeed', 'fail'] as const) {
-        it(`${version}: P51: an on-finished listener ${position}, append ${outcome}s: once, after it settled, in its own context`, async () => {
+        it(`${version}: P51: on-finished ${position} runs once, in its context (append ${outcome}s)`, async () => {
           const calls: Array<{ context: string | undefined; status: number; error: unknown }> = [];
           const bench = await Bench.open({
             express,
@@ -219,7 +219,7 @@ describe('Neighbour: users of on-finished', () => {
         });
       }
 
-      it(`${version}: P45: a client that leaves during the hold, on-finished ${position}: once, and the label is saved`, async () => {
+      it(`${version}: P45: on-finished ${position} runs once when the client leaves`, async () => {
         let calls = 0;
         const bench = await Bench.open({
           express,

@@ -64,7 +64,7 @@ describe('Neighbours: cookie-parser and body-parser', () => {
           expect(JSON.parse(parseResponse(await wire.closed()).body).body).to.deep.equal(JSON.parse(BODY));
         });
 
-        it('G2: an append that fails is answered with the denial, and no signed cookie', async () => {
+        it('G2: a failed append is answered with the denial, and no signed cookie', async () => {
           const wire = bench.send(post('/echo', BODY));
           (await bench.store.nextAppend()).fail();
           expectDenial(parseResponse(await wire.closed()), 'session.persist_failed', ['x-powered-by']);
@@ -74,7 +74,7 @@ describe('Neighbours: cookie-parser and body-parser', () => {
           ['malformed', '{'],
           ['too large', JSON.stringify('x'.repeat(100_001))],
         ] as const) {
-          it(`G8: a ${what} body gets the same error as without aplSessionMiddleware`, async () => {
+          it(`G8: a ${what} body gets the same error as without the middleware`, async () => {
             const text = await bench.send(post('/echo', body)).closed();
             expect(parseResponse(text).status).to.equal(what === 'malformed' ? 400 : 413);
             expect(normalised(text)).to.equal(normalised(await plain.send(post('/echo', body)).closed()));

@@ -143,7 +143,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(JSON.stringify(answer)).not.to.include(SALARY);
       });
 
-      it('G2: an answer that is cut is an error of the invocation, and not a part of it', async () => {
+      it('G2: a response that is cut is an error of the invocation', async () => {
         const alarms: Alarm[] = [];
         const outcome = await ask(appOf(express, failing(), alarms), '/late').then(
           (answer) => answer,
@@ -162,7 +162,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       Object.setPrototypeOf(express.request, IncomingMessage.prototype);
     });
 
-    it('G1: light-my-request, which copies what is written above the gate, is refused', async () => {
+    it('G1: light-my-request, which copies output above the gate, is refused', async () => {
       for (const store of [failing(), new SlowStore(20)]) {
         const { statusCode, payload } = await inject(appOf(express, store) as never, { method: 'GET', url: '/salary' });
         expect({ statusCode, payload: JSON.parse(payload) }).to.deep.equal({
@@ -172,7 +172,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     });
 
-    it('G1: light-my-request is refused by an app that has served real requests before', async () => {
+    it('G1: light-my-request is refused also after real requests were served', async () => {
       const app = appOf(express, new SlowStore(0));
       expect((await RUNTIMES['@google-cloud/functions-framework']?.(app, '/salary'))?.status).to.equal(201);
       expect((await inject(app as never, { method: 'GET', url: '/salary' })).statusCode).to.equal(500);

@@ -17,7 +17,7 @@ describe('Neighbour: cors', () => {
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
-      it(`${version}: G8: a preflight with cors ${position} gets the same bytes as without aplSessionMiddleware`, async () => {
+      it(`${version}: G8: a preflight with cors ${position} gets the same bytes as without`, async () => {
         const preflight = get('/tainting/json', {
           Origin: ORIGIN,
           'Access-Control-Request-Method': 'POST',

@@ -95,7 +95,7 @@ describe('KnownSession', () => {
     return { session: sessions.join(id, member, LIMIT), member };
   }
 
-  it('members that join one session share an object, and those of other sessions or stores do not', () => {
+  it('members of one session share an object, others have their own', () => {
     const { session } = joined();
     expect(joined().session).to.equal(session);
     expect(joined('other').session).not.to.equal(session);
@@ -104,7 +104,7 @@ describe('KnownSession', () => {
     expect(elsewhere).not.to.equal(session);
   });
 
-  it('G1: what one member adds, the others have at once, and the session is unacknowledged until the store answers', async () => {
+  it('G1: all members have a new label at once, pending until it is stored', async () => {
     const { session, member } = joined();
     const other = joined().member;
     session.add('secret', member);
@@ -166,7 +166,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.deep.equal([['a']]);
   });
 
-  it('G7: a label whose append failed is owed, with one report, and the next append takes it again', async () => {
+  it('G7: a label whose append failed is reported and tried again later', async () => {
     const { session, member } = joined();
     const other = joined().member;
     session.add('a', member);
@@ -208,7 +208,7 @@ describe('KnownSession', () => {
     expect(session.owes).to.equal(true);
   });
 
-  it('persist() resolves when nothing is unacknowledged, and rejects once an append has failed', async () => {
+  it('persist() resolves when nothing is pending, and rejects on failure', async () => {
     const { session, member } = joined();
     await session.persist(member);
     expect(store.appends).to.deep.equal([]);
@@ -224,7 +224,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.deep.equal([['a'], ['a'], ['b']]);
   });
 
-  it('G7: a member that leaves before anything was held has its labels appended', async () => {
+  it('G7: labels of a member that leaves before a hold are appended', async () => {
     const { session, member } = joined();
     session.add('a', member);
     expect(store.appends).to.deep.equal([]);
@@ -233,7 +233,7 @@ describe('KnownSession', () => {
     await store.succeed();
   });
 
-  it('G7: a label that is added after the session has ended finds the object that is in use now', async () => {
+  it('G7: a label added after the session has ended goes to its successor', async () => {
     const { session, member } = joined();
     session.leave(member);
     const { session: current, member: other } = joined();
@@ -253,7 +253,7 @@ describe('KnownSession', () => {
     await store.succeed();
   });
 
-  it('an append beyond the limit of labels does not reach the store, and is owed', async () => {
+  it('an append beyond the limit is not sent, and the labels stay owed', async () => {
     const { session, member } = joined();
     member.room = false;
     session.add('a', member);
@@ -278,7 +278,7 @@ describe('KnownSession', () => {
       return session;
     }
 
-    it('G5: a label that the store has lost is in the session at once, and appended before the load is over', async () => {
+    it('G5: a label lost by the store is in the session, and appended again', async () => {
       const session = await acknowledged('a');
       const { session: again, member } = joined();
       expect(again).to.equal(session);
@@ -309,7 +309,7 @@ describe('KnownSession', () => {
       expect([...session.labels()]).to.deep.equal(['a']);
     });
 
-    it('G5: after the TTL of the store nothing is remembered: labels may have expired there', async () => {
+    it('G5: after the TTL of the store no label is remembered', async () => {
       store = new ScriptedAppends(0.02);
       sessions = KnownSessions.of(store);
       await acknowledged('a');
@@ -345,7 +345,7 @@ describe('KnownSession', () => {
       expect(session.owes).to.equal(false);
     });
 
-    it('is left alone for a while if it fails again, however many labels of others are stored', async () => {
+    it('waits for a while after it has failed again', async () => {
       await owing('a');
       await acknowledged('x');
       await store.fail();
@@ -368,7 +368,7 @@ describe('KnownSession', () => {
   });
 
   describe('bounded memory', () => {
-    it('a session beyond the limit is refused, and none in use or owed is forgotten for it', async () => {
+    it('a session beyond the limit is refused, others are not forgotten for it', async () => {
       const { session: owing, member } = joined('owing');
       owing.add('a', member);
       owing.leave(member);

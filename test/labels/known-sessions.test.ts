@@ -59,7 +59,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
   const get = (app: Express, path: string, session: string) => request(app).get(path).set('x-session', session);
 
   describe('maxLabelsPerSession', () => {
-    it('G2: an append beyond it does not reach the store: 403 and an alarm with the code', async () => {
+    it('G2: an append beyond it is not sent: 403, and an alarm with the code', async () => {
       const app = appWith({ maxLabelsPerSession: 2 });
       await get(app, '/add/a', 's').expect(200);
       await get(app, '/add/b', 's').expect(200);
@@ -115,7 +115,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
     });
   });
 
-  it('an open session that was dropped without close() makes room once it is collected', async () => {
+  it('an open session dropped without close() makes room once collected', async () => {
     const open = (session: string) => openSession({ session, store, maxKnownSessions: 1, logger: silent });
     const kept = await open('one');
     expect(await rejectionOf(open('two'))).to.include({ code: 'session.load_failed' });

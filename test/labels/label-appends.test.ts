@@ -11,7 +11,7 @@ describe('a label that comes between an acknowledgement and the verdict on what 
   afterEach(() => gated.stop());
 
   for (let microtasks = 0; microtasks <= MOST_MICROTASKS; microtasks++) {
-    it(`G2, G7: ${microtasks} microtasks after it: is appended, and what was not tried refuses nothing`, async () => {
+    it(`G2, G7: ${microtasks} microtasks later: is appended, and denies nothing`, async () => {
       gated = await new GatedServer().start(async (res, security) => {
         security.labels.add('first');
         const persisted = security.persist();
@@ -34,7 +34,7 @@ describe('labels that are persisted while others come', () => {
   let gated: GatedServer;
   afterEach(() => gated.stop());
 
-  it('G7: the middleware closes its store when persist() is over, not between two appends of it', async () => {
+  it('G7: close() waits for all appends of persist() before the store closes', async () => {
     const steps: string[] = [];
     const held = new HeldStore();
     const store = {
@@ -68,7 +68,7 @@ describe('labels that are persisted while others come', () => {
     expect(steps).to.deep.equal(['appended first', 'appended second', 'closed']);
   });
 
-  it('G7: a store whose append cannot even be looked up fails once, and not for ever', async () => {
+  it('G7: a store whose append property throws fails once', async () => {
     const store = {
       loadLabels: async () => [],
       get appendLabels(): SessionStore['appendLabels'] {

@@ -70,7 +70,7 @@ describe('LabelSet', () => {
     expect(seen).to.deep.equal(['a']);
   });
 
-  it('G5: only grows: delete and clear throw label.immutable and change nothing', () => {
+  it('G5: delete and clear throw label.immutable and change nothing', () => {
     const { labels } = setOf('a');
     labels.add('b');
     for (const remove of [() => labels.delete('a'), () => labels.delete('b'), () => labels.clear()]) {
@@ -131,7 +131,7 @@ describe('LabelSet', () => {
     });
   });
 
-  it('G7: what is added to a set that was adopted is added to its heir too, with its scope', () => {
+  it('G7: a label added to a replaced set goes to its successor too', () => {
     const { labels: earlier, told: toldOfEarlier } = setOf();
     const { labels, told } = setOf('stored');
     labels.adopt(earlier);

@@ -132,14 +132,14 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     beforeEach(() => start(appWith()));
 
     for (const [name, prepare] of Object.entries(CASES)) {
-      it(`G2: a request that ${name} is refused for another label that the store returned`, async () => {
+      it(`G2: a request that ${name} is denied for another stored label`, async () => {
         await prepare();
         store.stored.set('s', new Set(['secret']));
         expect(await ask('/mail')).to.have.property('status', 403);
         expect(store.labelsOf('s')).to.have.members(['PII', 'secret']);
       });
 
-      it(`G5: a request that ${name} has that label and all that the store returned`, async () => {
+      it(`G5: a request that ${name} has that label and all stored ones`, async () => {
         await prepare();
         store.stored.set('s', new Set(['secret']));
         expect(JSON.parse((await ask('/labels')).text)).to.have.members(['PII', 'secret']);
@@ -175,7 +175,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       return { answer };
     }
 
-    it('G5: stay its labels when the process forgets them, although it asks for them only then', async () => {
+    it('G5: stay its labels, though the process has forgotten the session', async () => {
       const { answer } = await waiting();
       await ask('/add/secret');
       await forget();
@@ -183,7 +183,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       expect((await answer).text).to.equal('["secret"]');
     });
 
-    it('G5: stay its labels, too, if they were on their way to the store when it began', async () => {
+    it('G5: stay its labels, also if they were pending when it began', async () => {
       const appending = deferred<void>();
       store.held = appending.promise;
       const { answer } = await waiting();
@@ -206,7 +206,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       return pipeline.received;
     }
 
-    it('crashes nothing if it is ended without a head, and another request adds labels', async () => {
+    it('can end without a head while another request adds labels', async () => {
       const appending = deferred<void>();
       store.held = appending.promise;
       const app = appWith();
@@ -311,7 +311,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
   }
 
   describe('late labels', () => {
-    it('G7: a label that is added after res.end() is appended while the client does not read', async () => {
+    it('G7: a label added after res.end() is appended before the client reads', async () => {
       const answered = deferred<{ res: Response; security: RequestSecurity }>();
       const app = appWith();
       app.get('/large', (req, res) => {
@@ -327,7 +327,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       expect(res.writableFinished).to.equal(false);
     });
 
-    it('a session that is over stays so when a late label is one that it has already', async () => {
+    it('a session that has ended is not opened by a late label that it has', async () => {
       const securities: RequestSecurity[] = [];
       const app = appWith({ maxKnownSessions: 1 });
       app.get('/kept', (req, res) => {
@@ -347,7 +347,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
   });
 
   describe('labels that sessions owe', () => {
-    it('G7: are appended, one session after the other, once an append of any session succeeds', async () => {
+    it('G7: are appended one by one once any append succeeds', async () => {
       await start(appWith());
       await owe('a', 'b', 'c');
       store.mostUnderWay = 0;
@@ -387,7 +387,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     });
   });
 
-  it('G6: the alarm of an append shows no label of another request of its session', async () => {
+  it('G6: the alarm of an append shows no label of another request', async () => {
     const closed = deferred<RequestSecurity>();
     const app = appWith();
     app.get('/over', (req, res) => {

@@ -45,7 +45,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       });
 
-      it('G1: while the append waits, no other answer of the session has what the first one had', async () => {
+      it('G1: while the append is pending, other responses are held too', async () => {
         running.store.mode = 'waits';
         const first = running.ask('/salary');
         await eventually(() => running.store.appends.length === 1);
@@ -59,7 +59,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await running.ask('/mail')).to.include({ status: 403 });
       });
 
-      it('G1: after a failed append the next request stores the label first, or is refused', async () => {
+      it('G1: after a failed append the next request appends, or is denied', async () => {
         running.store.mode = 'fails';
         expect(await running.ask('/salary')).to.include({ status: 403 });
         const refused = await running.ask('/salary');
@@ -73,7 +73,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await running.ask('/mail')).to.include({ status: 403 });
       });
 
-      it('G2: a request of a session that owes a label is refused before any handler', async () => {
+      it('G2: a request of a session that owes a label meets no handler', async () => {
         running.store.mode = 'fails';
         await running.ask('/salary');
         expect((await running.ask('/other')).text).to.include('session.persist_failed');
@@ -83,7 +83,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(others).to.equal(1);
       });
 
-      it('G5: a label that the store has lost refuses all the same, and is stored again', async () => {
+      it('G5: a label that the store has lost still denies, and is stored again', async () => {
         expect(await running.ask('/salary')).to.include({ status: 200 });
         running.store.stored.clear();
         expect(await running.ask('/mail')).to.include({ status: 403 });
@@ -141,7 +141,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await eventually(() => received.includes('hello'));
       });
 
-      it('G1: an event stream holds what another request of the session has tainted, and then goes on', async () => {
+      it('G1: an event stream is held by a label of another request', async () => {
         running.store.mode = 'waits';
         const posted = running.ask('/salary', { method: 'POST' });
         await eventually(() => running.store.appends.length === 1);
@@ -164,7 +164,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('the async context', () => {
-      it('G6: a response that another request has held and released ends in the context of its own', async () => {
+      it('G6: a response released by another request keeps its own context', async () => {
         const requests = new AsyncLocalStorage<string>();
         const seen: unknown[] = [];
         const begun = deferred<void>();

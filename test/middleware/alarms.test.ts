@@ -8,7 +8,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`alarms, ${version}`, () => {
     const { alarms, appOf, middlewareWith } = middlewareFixture(express);
 
-    it('hold no label, session id or credential, even if the error of the store does', async () => {
+    it('show no label, session id or credential, though the error has them', async () => {
       const message = `HSET ${SESSION} ${LABEL} ${LABEL}-longer at redis://user:hunter2@host:6379/0`;
       for (const op of ['load', 'append'] as const) {
         const logged: unknown[][] = [];
@@ -41,7 +41,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(JSON.stringify(alarms)).to.not.contain('stored-label');
     });
 
-    it('the same frozen object goes to the logger, with a message, and to onAlarm', async () => {
+    it('one frozen object goes to the logger, with a message, and to onAlarm', async () => {
       const logged: unknown[][] = [];
       const logger = { warn() {}, error: (...args: unknown[]) => void logged.push(args) };
       const store = new ScriptedStore({ load: rejecting() });
@@ -61,7 +61,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     for (const [what, behaviour] of bad) {
       for (const who of ['logger', 'onAlarm'] as const) {
         for (const op of ['load', 'append'] as const) {
-          it(`G2: ${who} ${what} on a failed ${op}: the denial is the same, the other one still hears`, async () => {
+          it(`G2: ${who} ${what} on a failed ${op}: same denial, the other one is called`, async () => {
             let heard = 0;
             const good = (): void => void heard++;
             const store = new ScriptedStore({ [op]: rejecting() });
@@ -93,7 +93,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     ];
     for (const [what, error] of odd) {
       for (const op of ['load', 'append'] as const) {
-        it(`G2, G7, P54: a ${op} that rejects with ${what} is a denial and an alarm like any other`, async () => {
+        it(`G2, G7, P54: a ${op} that rejects with ${what} is a denial and an alarm`, async () => {
           const store = new ScriptedStore({ [op]: () => Promise.reject(error) });
           const { body } = await request(appOf(middlewareWith({ store }), addLabel, ok)).get('/');
           expect(body.code).to.equal(op === 'load' ? 'session.load_failed' : 'session.persist_failed');

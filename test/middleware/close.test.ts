@@ -42,7 +42,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await wire.closed()).to.match(/session\.persist_failed/);
     });
 
-    it('closes a store that was built here, and only once it has no append any more', async () => {
+    it('closes a store that it has built, after the last append', async () => {
       const steps: string[] = [];
       const appending = deferred<void>();
       const called = deferred<void>();
@@ -72,7 +72,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await wire.closed();
     });
 
-    it('after it, the default store answers nothing any more: 403 session.load_failed', async () => {
+    it('makes the default store reject: 403 session.load_failed', async () => {
       const middleware = middlewareWith();
       const app = appOf(middleware, ok);
       await request(app).get('/').expect(200);

@@ -48,7 +48,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['with labels held by a store that works', () => storeWith()],
       ['with labels held by a store that fails', failingStore],
     ] as const) {
-      it(`G2: after writeHead and write, ${what}: the denial replaces the held response`, async () => {
+      it(`G2: after writeHead and write, ${what}: denies the held response`, async () => {
         const scripted = store();
         const port = await listen(
           appOf(scripted, (req, res) => {
@@ -67,7 +67,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('after writeHead with no byte out and no label: the denial leaves, and nothing of the head', async () => {
+    it('after writeHead, with no byte out: the denial has nothing of that head', async () => {
       const port = await listen(
         appOf(storeWith(), (req, res) => {
           res.writeHead(200, { 'X-Stolen': '1' });
@@ -135,7 +135,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.deep.equal([]);
     });
 
-    it('G3: if that fails, the denial leaves as it is, and the failure is an alarm', async () => {
+    it('G3: if that append fails, the denial stays, and an alarm is raised', async () => {
       const app = appOf(failingStore(), (req) => {
         req.security.labels.add(LABEL);
         req.security.deny(VIOLATION);

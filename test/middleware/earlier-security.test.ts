@@ -33,7 +33,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['a Set', new Set(['early', 'stored'])],
       ['an array', ['early', 'stored']],
     ] as const) {
-      it(`G7: its labels (${what}) count as new unless stored, the object and its members stay`, async () => {
+      it(`G7: its labels (${what}) are appended unless stored, the object stays`, async () => {
         const earlier = { labels, user: 'alice', toString: () => 'mine' };
         const store = new ScriptedStore({ load: async () => ['stored'] });
         await request(withEarlier(earlier, store, addLabel, ok))
@@ -56,7 +56,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([['early']]);
     });
 
-    it('G3: its violation stands, first one wins, and keeps the response when the append fails', async () => {
+    it('G3: its violation stays the first, and the response stays on failure', async () => {
       const violation = { code: 'earlier', reason: 'denied before' };
       const store = new ScriptedStore({ append: rejecting() });
       const app = withEarlier({ violation }, store, addLabel, (_req, res) => void res.status(409).send('refused'));
@@ -87,7 +87,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('labels that are a string are no labels: 500 with label.invalid, no handler', async () => {
+    it('labels that are a string: 500 with label.invalid, no handler', async () => {
       const app = withEarlier({ labels: 'secret' }, new ScriptedStore(), ok).use(answerError);
       expect((await request(app).get('/').expect(500)).text).to.contain('label.invalid');
     });

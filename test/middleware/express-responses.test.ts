@@ -321,7 +321,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     for (const answer of ANSWERS) {
       if (answer.since5 && version !== 'Express 5') continue;
 
-      it(`G1, G8: ${answer.name}: no byte before the append has settled, then every byte as without`, async () => {
+      it(`G1, G8: ${answer.name}: nothing before the append, then every byte`, async () => {
         const expected = await exchange(plain.port, requestFor(answer, true));
         expect(undated(expected.text)).to.match(answer.wire);
         const wire = new Wire(secured.port);
@@ -348,7 +348,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
 
     for (const name of ['send a string', 'pipe of a mebibyte (P37)', 'sendFile (P34)', 'a thrown error (P59)']) {
-      it(`G7, P45: ${name}, to a client that goes away during the hold: persisted, nothing else is disturbed`, async () => {
+      it(`G7, P45: ${name}, to a client that leaves during the hold: persisted`, async () => {
         const answer = ANSWERS.find((one) => one.name === name) as Answer;
         const wire = new Wire(secured.port);
         wire.send(requestFor(answer, true));
@@ -377,7 +377,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await wire.closed()).to.match(/^HTTP\/1\.1 200 .*<p>text<\/p>HTTP\/1\.1 200 .*probed$/s);
     });
 
-    it('G1, P36: pipelined: an answer that got its label while it waited for its turn is held at its turn', async () => {
+    it('G1, P36: pipelined: a response labelled while queued is held at its turn', async () => {
       const turn = deferred<void>();
       const queued = deferred<void>();
       locals = { turn: turn.promise, queued: queued.resolve };
@@ -392,7 +392,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await wire.closed()).to.match(/waitedHTTP\/1\.1 200 .*queued$/s);
     });
 
-    it('P6: the only byte before the append is the 100 Continue that Node sends by itself', async () => {
+    it('P6: the only byte before the append is the 100 Continue of Node', async () => {
       const answer = ANSWERS.find((one) => one.method === 'POST') as Answer;
       const request = requestFor(answer, true).replace('\r\n', '\r\nExpect: 100-continue\r\n');
       const wire = new Wire(secured.port);

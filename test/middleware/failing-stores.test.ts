@@ -356,7 +356,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
 
         for (const way of WAYS) {
-          it(`G2, P32, P33: ${way.name} becomes 403 session.persist_failed with nothing of the handler`, async () => {
+          it(`G2, P32, P33: ${way.name} becomes 403 session.persist_failed`, async () => {
             const fixture = await row();
             // whether a stream has ended when the append fails, so that the connection could go on, is a matter of luck
             const headers = { ...way.headers, ...(way.streams && { Connection: 'close' }) };
@@ -396,7 +396,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           });
         }
 
-        it('G2, P44: a label after the first bytes cuts the connection: truncated, no clean end', async () => {
+        it('G2, P44: a label after the first bytes: truncated, with no clean end', async () => {
           const fixture = await row();
           const wire = new Wire(fixture.server.port);
           wire.send(get('/label-after-bytes', { 'X-Session': newSession() }));
@@ -410,7 +410,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           });
         });
 
-        it('G2: a handler that writes and never ends: the denial is whole, and ends the connection', async () => {
+        it('G2: a handler that never ends: a whole denial, then the connection ends', async () => {
           const fixture = await row();
           const way: Way = { name: 'write-and-stall', last: /stolen/, streams: true, answer: () => {} };
           const conversation = await converse(fixture, way, undefined);
@@ -420,7 +420,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           expect(conversation.tookMs).to.be.below(GIVE_UP_MS);
         });
 
-        it('G2: to a client of HTTP/1.0, whose bodies end with the connection, the cut is a reset', async () => {
+        it('G2: an HTTP/1.0 response, which is close-delimited, is reset', async () => {
           const fixture = await row();
           const wire = new Wire(fixture.server.port);
           wire.send(get('/label-after-arrival', { 'X-Session': newSession() }).replace('HTTP/1.1', 'HTTP/1.0'));

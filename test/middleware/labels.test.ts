@@ -14,7 +14,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`labels of a request, ${version}`, () => {
     const { alarms, appOf, listen, middlewareWith } = middlewareFixture(express);
 
-    it('G5: delete and clear throw label.immutable, the label is persisted all the same', async () => {
+    it('G5: delete and clear throw label.immutable, and the label is persisted', async () => {
       const store = new ScriptedStore({ load: async () => ['stored'] });
       const app = appOf(middlewareWith({ store }), addLabel, (req, res) => {
         const { labels } = req.security;
@@ -55,7 +55,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([]);
     });
 
-    it('G4: the next request of the session sees the labels, another session does not', async () => {
+    it('G4: the next request of the session has the labels, others do not', async () => {
       const store = new MemorySessionStore();
       const app = appOf(middlewareWith({ store, session: (req) => req.get('x-session') }), (req, res) => {
         const before = [...req.security.labels];
@@ -67,7 +67,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await request(app).get('/look').set('x-session', 'b').expect(200, []);
     });
 
-    it('labels added while an append is under way get an append of their own, and hold too', async () => {
+    it('labels added during an append get one of their own, which holds too', async () => {
       const store = new HeldStore();
       const server = await listen(
         appOf(middlewareWith({ store, storeTimeoutMs: 60_000 }), addLabel, async (req, res) => {
@@ -127,7 +127,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['persisted', () => new ScriptedStore(), 0],
         ['alarmed if that fails', () => new ScriptedStore({ append: rejecting() }), 1],
       ] as const) {
-        it(`G7, P60: a handler that never answers, and a client that gives up: ${what}`, async () => {
+        it(`G7, P60: a handler that never answers, client gone: ${what}`, async () => {
           const scripted = store();
           const reached = deferred<void>();
           const app = appOf(middlewareWith({ store: scripted }), addLabel, () => reached.resolve());
@@ -140,7 +140,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G7, P56: a client that gives up during the load: the handler runs as in plain Express, its label is kept', async () => {
+      it('G7, P56: a client that gives up during the load: its label is kept', async () => {
         const loading = deferred<string[]>();
         const loadCalled = deferred<void>();
         const store = new ScriptedStore({

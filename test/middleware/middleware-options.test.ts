@@ -77,7 +77,7 @@ describe('aplSessionMiddleware, options', () => {
     }
   });
 
-  it('a factory keeps its identity: one that is an instance with private members works', () => {
+  it('a factory may be an instance with private members', () => {
     class PrivateFactory {
       readonly kind = 'private';
       readonly #store = new MemorySessionStore();

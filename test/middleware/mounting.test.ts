@@ -18,7 +18,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`mounted more than once (P58), ${version}`, () => {
     const { appOf, middlewareWith } = middlewareFixture(express);
 
-    it('twice, the same and another instance, in an app and its routers: one load, one append', async () => {
+    it('one instance and another, in apps and routers: one load, one append', async () => {
       const store = new ScriptedStore({ load: async () => ['stored'] });
       const same = middlewareWith({ store });
       const other = middlewareWith({ store });
@@ -37,7 +37,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL]]);
     });
 
-    it('before and after the authentication: the mount that finds the session takes over, with the labels so far', async () => {
+    it('before and after authentication: the second mount keeps the labels', async () => {
       const store = new ScriptedStore({ load: async () => ['stored'] });
       const labels: string[][] = [];
       const app = appOf(
@@ -58,14 +58,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['another session', { session: () => 'another session' }],
       ['another store', { store: new ScriptedStore() }],
     ] as const) {
-      it(`G2: two mounts with ${what}: middleware.conflict, as neither may be ignored`, async () => {
+      it(`G2: two mounts with ${what} are middleware.conflict`, async () => {
         const store = new ScriptedStore();
         const app = appOf(middlewareWith({ store }), middlewareWith({ store, ...options }), ok).use(answerError);
         expect((await request(app).get('/').expect(500)).text).to.contain('middleware.conflict');
       });
     }
 
-    it('P55: next is called once, also when the handler throws or the store fails', async () => {
+    it('P55: next is called once, also when handler or store fails', async () => {
       const calls: unknown[] = [];
       const counted = (middleware: RequestHandler): RequestHandler => {
         return (req, res, next) => {
@@ -92,7 +92,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(calls).to.deep.equal([undefined]);
     });
 
-    it('G1, G2: a sub-app, which swaps the prototype of the response, is behind the gate', async () => {
+    it('G1, G2: a sub-app, which swaps the prototype, is behind the gate', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       const subApp = express().use(addLabel, (_req, res) => void res.cookie('stolen', '1').json({ stolen: 1 }));
       const { body, headers } = await request(appOf(middlewareWith({ store })).use('/sub', subApp))

@@ -10,7 +10,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`persist(), ${version}`, () => {
     const { alarms, appOf, middlewareWith } = middlewareFixture(express);
 
-    it('write-ahead: resolves when the store has the labels, and the response is not held again', async () => {
+    it('resolves when the store has the labels, so nothing is held again', async () => {
       const store = new HeldStore();
       const steps: string[] = [];
       const app = appOf(middlewareWith({ store, storeTimeoutMs: 60_000 }), addLabel, async (req, res) => {
@@ -45,7 +45,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL]]);
     });
 
-    it('G2: rejects with session.persist_failed; a handler that swallows that sends a denial all the same', async () => {
+    it('G2: rejects with session.persist_failed, and the response is denied', async () => {
       const store = new ScriptedStore({ append: rejecting('store failed') });
       let error: unknown;
       const app = appOf(middlewareWith({ store }), addLabel, async (req, res) => {

@@ -45,7 +45,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     });
 
-    it('P52: what an earlier middleware has answered while the load was pending stays', async () => {
+    it('P52: a response sent by earlier middleware during the load stays', async () => {
       const loading = deferred<string[]>();
       const loadCalled = deferred<void>();
       const store = new ScriptedStore({
@@ -68,7 +68,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(errors).to.deep.equal([]);
     });
 
-    it('P33: headers of a body, and caching, that were set before the middleware do not describe the denial', async () => {
+    it('P33: headers of a body set before do not describe the denial', async () => {
       const early: RequestHandler = (_req, res, next) => {
         res.set({ 'Content-Type': 'text/html', ETag: '"early"', 'Cache-Control': 'public, max-age=60', Expires: 'x' });
         next();

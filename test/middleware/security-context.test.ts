@@ -41,7 +41,7 @@ describe('currentSecurity', () => {
     expect((error as Error).message).to.match(/securityContext\(\).*AsyncResource\.bind/);
   });
 
-  it('securityContext takes no arguments, so it cannot be mounted without being called', () => {
+  it('securityContext rejects arguments, so it must be called to be mounted', () => {
     expect(codeThrown(() => securityContext(...([{}] as unknown as [])))).to.equal('config.invalid');
   });
 });
@@ -81,7 +81,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.deep.equal([true, true, true, true]);
     });
 
-    it('G6: of requests whose appends time out together, each is denied and ends with its own security', async () => {
+    it('G6: requests whose appends time out together keep their own security', async () => {
       const appended: string[][] = [];
       const denied: unknown[] = [];
       const store = {
@@ -178,7 +178,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.deep.equal(['one', 'secret', 'PII']);
     });
 
-    it('a request that aplSessionMiddleware has not seen goes to error handling with middleware.missing', async () => {
+    it('without aplSessionMiddleware: middleware.missing in error handling', async () => {
       const app = express().use(securityContext(), answerId);
       const answer = await ask(app);
       expect(answer.status).to.equal(500);
@@ -292,7 +292,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(answer.body).to.equal('one');
       });
 
-      it('a parser that goes on from stream events does, which throws; before the mount it does not', async () => {
+      it('a parser that goes on from stream events does, unless mounted before', async () => {
         const behind = express().use(session(), securityContext(), streamParser, answerOutcome);
         expect((await upload(behind)).body).to.equal('context.missing');
         const before = express().use(streamParser, session(), securityContext(), answerOutcome);
@@ -317,7 +317,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect((await upload(app)).body).to.equal('one');
       });
 
-      it('callbacks of a shared connection run for whoever has opened it, unless they are bound or made promises', async () => {
+      it('callbacks of a shared connection have the context of its opener', async () => {
         const echo = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
         await once(echo, 'listening');
         const pool = new CallbackPool((echo.address() as AddressInfo).port);

@@ -46,7 +46,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     }
 
-    it('G6, G7: labels without a session live for the request, which is alarmed, and persist() resolves without a store', async () => {
+    it('G6, G7: without a session labels live for the request, with an alarm', async () => {
       const store = new ScriptedStore({ load: rejecting(), append: rejecting() });
       const app = appOf(middlewareWith({ session: () => undefined, store }), async (req, res) => {
         const before = [...req.security.labels];
@@ -76,7 +76,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['returns a promise of garbage', async () => 5, /session\.invalid/],
     ];
     for (const [what, resolver, message] of wrong) {
-      it(`G2: a resolver that ${what} is an error of the app: 500, no handler, no store`, async () => {
+      it(`G2: a resolver that ${what} is a 500 of the app, with no handler`, async () => {
         const store = new ScriptedStore();
         const app = appOf(middlewareWith({ session: resolver as SessionResolver, store }), ok).use(answerError);
         const { text } = await request(app).get('/').expect(500);

@@ -113,7 +113,7 @@ describe('The connection below a held response', () => {
     },
   };
   for (const [kind, connect] of Object.entries(kinds)) {
-    it(`G2: a cut on ${kind}, which has no reset: no crash, and the connection ends`, async () => {
+    it(`G2: a cut on ${kind}, which has no reset, ends the connection`, async () => {
       await started();
       const opened = await connect();
       await opened.until(/clean/);
@@ -153,7 +153,7 @@ describe('The connection below a held response', () => {
       expect(opened.ending).to.equal('end');
     });
 
-    it(`P62: an answer on ${kind} survives the destruction of its connection during the hold`, async () => {
+    it(`P62: a response on ${kind} survives destroy() of its connection`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         res.end('answer');
@@ -188,7 +188,7 @@ describe('The connection below a held response', () => {
     ['fail', 'ECONNRESET'],
   ] as const) {
     for (const turn of ['first', 'second'] as const) {
-      it(`G1, G2: the end of the connection, if it ends the response, waits for the append (${outcome}, ${turn} in its pipeline)`, async () => {
+      it(`G1, G2: a close-delimited end waits for the append (${outcome}, ${turn})`, async () => {
         let first: ServerResponse | undefined;
         gated = await new GatedServer().start((res, { labels }, req) => {
           if (req.url === '/slow') {
@@ -219,7 +219,7 @@ describe('The connection below a held response', () => {
   }
 
   for (const close of ['close', 'closeAllConnections'] as const) {
-    it(`G1, G2: the end of the connection, if it ends the response, waits for the append also on server.${close}()`, async () => {
+    it(`G1, G2: a close-delimited end waits also on server.${close}()`, async () => {
       await started();
       const wire = gated.request(HTTP10);
       await wire.until(/clean/);
@@ -239,7 +239,7 @@ describe('The connection below a held response', () => {
     });
   }
 
-  it('G8: pipelined responses leave one way to its own ends on their connection, however many they are', async () => {
+  it('G8: pipelined responses share one interceptor on their connection', async () => {
     const responses: ServerResponse[] = [];
     gated = await new GatedServer().start((res, { labels }, req) => {
       responses.push(res);
@@ -272,7 +272,7 @@ describe('The connection below a held response', () => {
     expect({ depth, destroyed: socket.destroyed }).to.deep.equal({ depth: 1, destroyed: true });
   });
 
-  it('G8: fronts of a method that overlap, as those of pipelined responses do, do not pile up', () => {
+  it('G8: overlapping interceptors of one method do not pile up', () => {
     const called: string[] = [];
     const object = { end: (): unknown => called.push('own') };
     const frontNumber = (n: number): Front => ({
@@ -294,7 +294,7 @@ describe('The connection below a held response', () => {
     expect(called).to.deep.equal(['front 49999', 'own', 'own']);
   });
 
-  it('G1: a front is called although somebody has put back the method that they found', () => {
+  it('G1: an interceptor runs though the original method was put back', () => {
     const called: string[] = [];
     const own = (): unknown => called.push('own');
     const object = { end: own };
@@ -307,7 +307,7 @@ describe('The connection below a held response', () => {
     expect(called).to.deep.equal(['front']);
   });
 
-  it('P62: a pipelined answer survives the destruction of its socket when its turn came during the hold', async () => {
+  it('P62: a pipelined response survives destroy() after a late turn', async () => {
     let second: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }, req) => {
       if (req.url === '/slow') {
@@ -330,7 +330,7 @@ describe('The connection below a held response', () => {
     expect(await wire.closed()).to.match(/firstHTTP\/1\.1 200 OK\r\n[\s\S]*answer$/);
   });
 
-  it('G7: many pipelined requests whose connection dies: all appended, and no warning of a leak', async () => {
+  it('G7: many pipelined requests of a lost connection: all appended', async () => {
     const warnings: string[] = [];
     const onWarning = ({ name }: Error): void => void warnings.push(name);
     process.on('warning', onWarning);
@@ -360,7 +360,7 @@ describe('The connection below a held response', () => {
     expect(warnings).not.to.include('MaxListenersExceededWarning');
   });
 
-  it('P62: a client that does not read its answer cannot keep a connection that is to be closed', async () => {
+  it('P62: a client that does not read cannot keep a closing connection', async () => {
     let serverSide: Socket | undefined;
     gated = await new GatedServer().start((res, { labels }, req) => {
       serverSide = req.socket;
@@ -419,7 +419,7 @@ describe('The connection below a held response', () => {
     });
   });
 
-  it('G1: nothing follows the 400 that Node sends for garbage during the hold of an interim response', async () => {
+  it('G1: nothing follows the 400 that Node sends while a 1xx is held', async () => {
     let response: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }) => {
       response = res;

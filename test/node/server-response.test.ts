@@ -40,7 +40,7 @@ describe('The runtime that the gate needs', () => {
     expect(onAnotherNode(ServerResponse.prototype, 'writeProcessing', () => {})).to.equal('runtime.unsupported');
   });
 
-  it('is refused where a response sends though it is not its turn, or does not tell what it keeps', () => {
+  it('is refused where a response sends out of turn, or hides its buffer', () => {
     const atOnce = function (this: ServerResponse, data: string) {
       return this.socket?.write(data);
     };
@@ -97,7 +97,7 @@ describe('The runtime that the gate needs', () => {
       'writeEarlyHints',
       'addTrailers',
     ]) {
-      it(`G1: is refused whose prototype has a ${door}() of its own below the app's`, () => {
+      it(`G1: is refused if its prototype has its own ${door}() below the app's`, () => {
         class OwnWay extends ServerResponse {}
         Object.defineProperty(OwnWay.prototype, door, { value: () => {} });
         for (const prototype of [OwnWay.prototype, appPrototypeOn(OwnWay.prototype)]) {
@@ -106,7 +106,7 @@ describe('The runtime that the gate needs', () => {
       });
     }
 
-    it('G1: is refused as soon as somebody puts such a prototype below those of an app that was served before', () => {
+    it('G1: is refused once such a prototype is set under an app in use', () => {
       const app = appPrototypeOn(ServerResponse.prototype);
       const res = connected(app);
       expect(codeOf(() => assertGateable(res))).to.equal(undefined);
@@ -119,7 +119,7 @@ describe('The runtime that the gate needs', () => {
       expect(codeOf(() => assertGateable(res))).to.equal('runtime.unsupported');
     });
 
-    it('G8: is accepted where wrappers are its own properties, or those of the app’s prototype', () => {
+    it("G8: is accepted with wrappers on itself or on the app's prototype", () => {
       const app = appPrototypeOn(ServerResponse.prototype);
       const { write, end } = ServerResponse.prototype;
       Object.assign(app, { write });

@@ -52,7 +52,7 @@ describe('openSession', () => {
     expect(thrownBy(() => session.labels.add('\n'))).to.have.property('code', 'label.invalid');
   });
 
-  it('persist() resolves once the store has acknowledged, in one append for all labels', async () => {
+  it('persist() resolves after the one append for all labels', async () => {
     const store = new HeldStore();
     const { session } = await open(store, { storeTimeoutMs: 60_000 });
     session.labels.add('secret').add('PII');
@@ -69,7 +69,7 @@ describe('openSession', () => {
     expect(store.appends).to.have.length(1);
   });
 
-  it('G7: labels that nobody persists are stored all the same, those of one task in one append', async () => {
+  it('G7: labels without persist() are stored, in one append for a task', async () => {
     const store = new ScriptedStore();
     const { session, alarms } = await open(store);
     session.labels.add('a');
@@ -80,7 +80,7 @@ describe('openSession', () => {
     expect(alarms).to.deep.equal([]);
   });
 
-  it('G7: labels that nobody persists, and that cannot be stored, are alarmed; close() tries again and rejects', async () => {
+  it('G7: labels that cannot be stored are alarmed, and close() rejects', async () => {
     const store = new ScriptedStore({ append: () => Promise.reject(new Error('down')) });
     const { session, alarms } = await open(store);
     session.labels.add('a');
@@ -117,7 +117,7 @@ describe('openSession', () => {
   }
 
   for (const { name, behaviour, error, code } of APPEND_FAILURES) {
-    it(`G2: a store ${name} makes persist() reject with session.persist_failed, and is alarmed`, async () => {
+    it(`G2: a store ${name}: persist() rejects, and an alarm is raised`, async () => {
       let failing = true;
       const store = new ScriptedStore({ append: () => (failing ? behaviour() : Promise.resolve()) });
       const { session, alarms } = await open(store);
@@ -139,7 +139,7 @@ describe('openSession', () => {
   }
 
   for (const none of [undefined, null, '', { id: '' }]) {
-    it(`G6: rejects with session.required for ${JSON.stringify(none)}, without a touch of the store`, async () => {
+    it(`G6: rejects with session.required for ${JSON.stringify(none)}, with no store call`, async () => {
       const store = new ScriptedStore();
       expect(await codeOf(open(store, { session: none as string }))).to.equal('session.required');
       expect(store.loads).to.deep.equal([]);
@@ -177,7 +177,7 @@ describe('openSession', () => {
     });
   }
 
-  it('a block makes a store of its own, which is closed with the session, and when the load fails', async () => {
+  it('a store built from a block closes with the session or a failed load', async () => {
     const closings: string[] = [];
     const factory = (name: string, load: () => Promise<string[]>) => ({
       kind: 'own',
@@ -199,7 +199,7 @@ describe('openSession', () => {
     expect(await store.loadLabels(ID)).to.deep.equal([]);
   });
 
-  it('the alarms of a store reach one listener, however many sessions are opened on it', async () => {
+  it('the alarms of a store reach one listener, whatever sessions it has', async () => {
     let listeners = 0;
     const store = Object.assign(new ScriptedStore(), { onAlarm: () => void listeners++ });
     for (let n = 0; n < 5; n++) await open(store);
@@ -228,7 +228,7 @@ describe('openSession', () => {
     expect(code).to.equal(0);
   });
 
-  it('an endpoint of Valkey that nobody answers rejects in its own time, and leaves nothing open', async () => {
+  it('an endpoint that does not answer rejects in time, and is closed', async () => {
     const store = { kind: 'valkey', endpoint: 'redis://127.0.0.1:1', connectTimeoutMs: 100, commandTimeoutMs: 100 };
     const more = { storeFactories: [valkeySessionStoreFactory], storeTimeoutMs: 5_000 };
     expect(await codeOf(open(store as unknown as SessionStore, more))).to.equal('session.load_failed');

@@ -112,7 +112,7 @@ describe('two copies of this package in one process', () => {
           }
         });
 
-        it('requireSession() tells whether there is one, and guards raise session_missing', async () => {
+        it('requireSession() knows the session, and guards raise session_missing', async () => {
           const { requireSession, denyIf } = guarding().main;
           await ask(appOf(mount(mounted()), requireSession())).expect(200, 'ok');
           await request(appOf(mount(mounted()), requireSession()))
@@ -162,7 +162,7 @@ describe('two copies of this package in one process', () => {
           expect({ loads: store.loads, appends: store.appends }).to.deep.equal({ loads: ['s'], appends: [['secret']] });
         });
 
-        it('G7: a mount that finds the session takes over from one that did not: labels keep their scope, also later', async () => {
+        it('G7: a later mount that finds the session keeps the scope of labels', async () => {
           const early = mount(mounted(), { session: () => undefined });
           const app = appOf(
             early,
@@ -203,7 +203,7 @@ describe('two copies of this package in one process', () => {
         ],
       ];
       for (const [what, handlers, names] of refused) {
-        it(`G2: ${what}: middleware.conflict, which names both and the fix, and no handler runs`, async () => {
+        it(`G2: ${what}: middleware.conflict names both versions and the fix`, async () => {
           await ask(appOf(...handlers())).expect(500, 'middleware.conflict');
           expect(errors).to.have.length(1);
           const [error] = errors as [here.AplSessionError];

@@ -70,7 +70,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             await request(appWith(options)).get('/login').expect(200, identity);
           });
 
-          it('without a cookie there is none, time after time, so leaving the cookie out leaves no label behind', async () => {
+          it('without a cookie there is no session, so no label follows from that', async () => {
             const app = appWith(options);
             for (let n = 0; n < 3; n++) await request(app).get('/').expect(200, identity);
             expect(new Set(ids).size).to.equal(3);
@@ -99,7 +99,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             expect(ids[1]).to.not.equal(ids[0]);
           });
 
-          it('a session regenerated before the middleware is one from the next request on', async () => {
+          it('a session regenerated before is a session from the next request on', async () => {
             const app = appWith(options, (req, _res, next) => {
               if (req.path === '/regenerate') req.session.regenerate(next);
               else next();
@@ -149,14 +149,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await ask(appWith({ genid: () => 'a' }), cookie).expect(200, identity);
     });
 
-    it('a request that express-session has not seen is refused, not taken for one without a session', async () => {
+    it('a request without express-session in front is refused', async () => {
       const options = { subject: () => 'alice', ...fromExpressSession() };
       await request(sessionApp(express, [], options))
         .get('/')
         .expect(500, /express-session/);
     });
 
-    it('G2: while the store of express-session is disconnected, requests are refused', async () => {
+    it('G2: while the store of express-session is down, requests are refused', async () => {
       const app = appWith();
       const cookie = await logIn(app);
       store.emit('disconnect');

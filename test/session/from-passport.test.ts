@@ -53,7 +53,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await ask(stateless(), { id: 42 }).expect(200, { ...sessionFor({ subject: '42' }) });
     });
 
-    it('G6: users of two strategies with one id are two subjects, where the id says so', async () => {
+    it('G6: one id in two strategies is two subjects, if idOf tells them apart', async () => {
       const app = stateless((user) => JSON.stringify([user.provider, user.id]));
       const ids = [];
       for (const provider of ['google', 'github']) {
@@ -92,7 +92,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await ask(sessionApp(express, [], fromPassport(idOf)), { id: 'alice' }).expect(500, /mount it before/);
     });
 
-    it('a user that something else has put on the request is not taken for passport’s', async () => {
+    it('a user that other middleware has put on the request is refused', async () => {
       const pretend: RequestHandler = (req, _res, next) => {
         Object.assign(req, { user: { id: 'alice' } });
         next();
@@ -133,7 +133,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G6: bob with a cookie of alice is alice, and with his own he is not in her session', async () => {
+      it('G6: bob with a cookie of alice is alice, with his own he is bob', async () => {
         const app = stateful();
         const cookies = [await logIn(app, { id: 'alice' }), await logIn(app, { id: 'bob' })];
         const ids = await Promise.all(

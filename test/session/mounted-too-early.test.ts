@@ -180,14 +180,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('passport and express-session where nobody has logged in: the alarm says so', async () => {
+    it('passport and express-session without a login: the alarm says so', async () => {
       const options = { ...fromPassport((user: { id: string }) => user.id), ...fromExpressSession() };
       const app = appOf(expressSession(), new Passport().session(), apl(options));
       await request(app).get('/salaries').expect(200, '98000');
       expect(alarms).to.deep.equal(missing('passport has put no user on the request', ['GET /salaries']));
     });
 
-    it('credentialsRequired: false of express-jwt: who brings no token has no session, and the alarm says why', async () => {
+    it('credentialsRequired: false without a token: no session, and an alarm', async () => {
       const app = appOf(
         expressjwt({ ...jwtOptions, credentialsRequired: false }),
         apl(fromExpressJwt({ issuer: ISSUER })),

@@ -44,7 +44,7 @@ describe('subjectSession', () => {
       expect(await subjectSession({ subject: async () => nothing, ...rest })(req)).to.equal(undefined);
     });
 
-    it(`${shown} as subject: the first accessor that can explain it does, and none is read`, () => {
+    it(`${shown} as subject: only the first accessor with a reason explains it`, () => {
       const silent = Object.assign(() => expect.fail('must not be read'), { explain: () => undefined });
       const telling = Object.assign(() => expect.fail('must not be read'), { explain: () => 'no cookie' });
       const resolverOf = (sessionId: SessionAccessor) =>
@@ -53,7 +53,7 @@ describe('subjectSession', () => {
       expect(resolverOf(telling).explain(req)).to.equal('no cookie');
     });
 
-    it(`G6: ${shown} as subject, where what another accessor reads from is not mounted, is that error`, async () => {
+    it(`G6: ${shown} as subject, with a missing middleware, is that error`, async () => {
       const explain = (): never => {
         throw new AplSessionError('session.invalid', 'not mounted');
       };

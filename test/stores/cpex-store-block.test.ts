@@ -18,7 +18,7 @@ function read(document: unknown): { block: unknown; warnings: IgnoredKey[] } {
 
 /** The tests of CPEX's visitor.rs and end_to_end_route.rs that are about this, by their names there. */
 describe('sessionStoreBlock', () => {
-  it('explicit_wrapper_wins_over_flat_keys, apl_wrapper_is_returned_as_is: with our names for its keys', () => {
+  it('explicit_wrapper_wins_over_flat_keys, apl_wrapper_is_returned_as_is', () => {
     expect(read(forms.wrapped).block).to.deep.equal({
       kind: 'valkey',
       endpoint: 'valkey.internal:6380',
@@ -61,7 +61,7 @@ describe('sessionStoreBlock', () => {
     });
   }
 
-  it('a null wrapper hides a flat block as any wrapper does, but not without a warning', () => {
+  it('a null wrapper hides a flat block, with a warning', () => {
     const { block, warnings } = read({ global: { apl: null, session_store: { kind: 'valkey' } } });
     expect(block).to.deep.equal({ kind: 'memory' });
     expect(warnings.map(({ scope, key }) => ({ scope, key }))).to.deep.equal([
@@ -69,7 +69,7 @@ describe('sessionStoreBlock', () => {
     ]);
   });
 
-  it('warn_if_global_only_key_at_nonglobal_scope_is_a_safe_noop: ignored, with a warning for each', () => {
+  it('warn_if_global_only_key_at_nonglobal_scope_is_a_safe_noop: with warnings', () => {
     const { block, warnings } = read(forms.misplaced);
     expect(block).to.deep.equal({ kind: 'memory' });
     expect(warnings.map(({ scope, key }) => ({ scope, key }))).to.deep.equal([
@@ -81,7 +81,7 @@ describe('sessionStoreBlock', () => {
     for (const warning of warnings) expect(warning).to.be.frozen;
   });
 
-  it('session_store below the top-level groups, where bundles of policies are, and beside global: ignored, with a warning for each', () => {
+  it('session_store elsewhere in the document: ignored, a warning for each', () => {
     const session_store = { kind: 'valkey' };
     const groups = { hr: { session_store }, it: { apl: { session_store } }, all: { authorization: {} }, session_store };
     const { block, warnings } = read({ groups, session_store });
@@ -105,7 +105,7 @@ describe('sessionStoreBlock', () => {
     });
   }
 
-  it('keys that a parser has put into the prototype of the block, or of a mapping in it, are config.invalid', () => {
+  it('keys of a polluted prototype, also of nested mappings: config.invalid', () => {
     const polluted = Object.setPrototypeOf({}, { kind: 'valkey', endpoint: 'localhost' });
     for (const session_store of [polluted, { kind: 'valkey', tls: polluted }]) {
       expect(thrownBy(() => sessionStoreBlock({ global: { session_store } })))
@@ -150,7 +150,7 @@ describe('sessionStoreBlock', () => {
     });
   }
 
-  it('keys of nested mappings are mapped as well, values are left alone, and the document is not changed', () => {
+  it('keys of nested mappings are mapped, values and document stay', () => {
     const session_store = { kind: 'own', circuit_breaker: { open_ms: 5 }, list_of: [{ a_b: 1 }] };
     const document = { global: { session_store } };
     const copy = structuredClone(document);

@@ -28,7 +28,7 @@ describe('MemorySessionStore', () => {
   describe('maxLabelsPerSession', () => {
     const TOO_MANY = 'store.too_many_labels';
 
-    it('G2, G5: an append beyond it is rejected and adds nothing; what the session has does not count twice', async () => {
+    it('G2, G5: an append beyond it is rejected whole, known labels are free', async () => {
       const store = new MemorySessionStore({ maxLabelsPerSession: 3 });
       await store.appendLabels('s', ['a', 'b', 'b']);
       expect(await rejectionOf(store.appendLabels('s', ['c', 'd']))).to.have.property('code', TOO_MANY);
@@ -91,7 +91,7 @@ describe('MemorySessionStore', () => {
   });
 
   describe('ttlSeconds', () => {
-    it('is sliding: loads and appends keep a session alive, others expire meanwhile', async () => {
+    it('is sliding: loads and appends keep a session alive', async () => {
       const store = new MemorySessionStore({ ttlSeconds: 1 });
       await store.appendLabels('idle', ['a']);
       await store.appendLabels('loaded', ['a']);

@@ -50,7 +50,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a', 'b', 'c']);
     });
 
-    it('G5: an append is idempotent and the store de-duplicates, also within one list', async () => {
+    it('G5: an append is idempotent, and duplicates are removed', async () => {
       const store = node();
       await store.appendLabels('s', ['a', 'a', 'b']);
       await store.appendLabels('s', ['a', 'b']);
@@ -71,7 +71,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a']);
     });
 
-    it('G6: sessions do not see each other, even where one id is the beginning of another', async () => {
+    it('G6: sessions are isolated, also if one id begins with another', async () => {
       const store = node();
       await store.appendLabels('s', ['a']);
       await store.appendLabels('s:1', ['b']);
@@ -89,7 +89,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 'constructor')).to.deep.equal(['__proto__', 'toString']);
     });
 
-    it('labels are copied in: a list that is changed after the call, or during it, changes nothing', async () => {
+    it('labels are copied: a list that changes later changes nothing', async () => {
       const store = node();
       const labels = ['a', 'b'];
       const appended = store.appendLabels('s', labels);
@@ -116,7 +116,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect([...loaded]).to.deep.equal(['a']);
     });
 
-    it('G4: what one node appended, a load that starts after that sees on every node', async () => {
+    it('G4: a load that starts after an append sees it on every node', async () => {
       const [one, two] = [node(), node()];
       await one.appendLabels('s', ['a']);
       expect(await load(two, 's')).to.deep.equal(['a']);

@@ -11,7 +11,7 @@ describe('Deadlines', () => {
     onError,
   });
 
-  it('G2: a callback that throws does not cost the calls behind it their deadline', async () => {
+  it('G2: a callback that throws does not stop the deadlines behind it', async () => {
     const thrown: unknown[] = [];
     const failed: string[] = [];
     const listeners = process.listeners('uncaughtException');
@@ -45,7 +45,7 @@ describe('Deadlines', () => {
     expect(failed).to.deep.equal(['0', '1', '2']);
   });
 
-  it('G6: calls that expire together end each in the asynchronous context in which it was started', async () => {
+  it('G6: calls that expire together keep their asynchronous contexts', async () => {
     const context = new AsyncLocalStorage<string>();
     const ended: unknown[] = [];
     const deadlines = new Deadlines(1, (name) => new Error(name));

@@ -36,7 +36,7 @@ describe('PatientTimer', () => {
     expect(await verdictAfter(50, 60, () => block(500))).to.be.within(550, 700);
   });
 
-  it('gives it a few times: a process that is always late hears of a server that is always silent', async () => {
+  it('gives it a few times only, so that a silent server is noticed', async () => {
     const busy = setInterval(() => block(100), 1);
     const ms = await verdictAfter(50, 100, () => {});
     clearInterval(busy);
@@ -59,7 +59,7 @@ describe('PatientTimer', () => {
 describe('a deadline of a process that was held up', () => {
   const answeredIn = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'answered'));
 
-  it('counts the silence of others, not the pause: what was answered meanwhile counts', async () => {
+  it('counts only silence, so a reply during the pause counts', async () => {
     const deadlines = new Deadlines(50, (name) => new Error(name));
     const calls = [
       deadlines.promise('call', () => answeredIn(60)),
@@ -73,7 +73,7 @@ describe('a deadline of a process that was held up', () => {
     expect(await Promise.all(calls)).to.deep.equal(['answered', 'answered']);
   });
 
-  it('a block in the very turn in which the timer looks at the sockets counts against no call', async () => {
+  it('a block in the turn of the socket check counts against no call', async () => {
     const deadlines = new Deadlines(50, (name) => new Error(name));
     // starts the timer, which is due in 50 ms
     await deadlines.promise('first', async () => 'answered');

@@ -110,7 +110,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         });
       });
 
-      it('a server without memory (noeviction) rejects the append; loads still work', async () => {
+      it('a server out of memory (noeviction) rejects appends, loads work', async () => {
         const store = storeWith(options);
         await store.appendLabels(SESSION, ['before']);
         await server().admin.config('SET', 'maxmemory-policy', 'noeviction');
@@ -135,7 +135,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         }
       });
 
-      it('a server that hangs rejects within the deadlines, and is used again when it goes on', async () => {
+      it('a server that hangs rejects in time, and is used again later', async () => {
         const store = storeWith({ connectTimeoutMs: 300, commandTimeoutMs: 200, ...options });
         await store.appendLabels(SESSION, ['before']);
         await server().stop();
@@ -185,7 +185,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       expect(await eventually(() => store.loadLabels(SESSION))).to.deep.equal([]);
     });
 
-    it('a machine that vanished without a word is given up, and its successor is used', async () => {
+    it('a machine that vanished silently is given up for its successor', async () => {
       const proxy = await CountingProxy.start(server());
       try {
         const store = storeWith({ endpoint: proxy.url, connectTimeoutMs: 500, commandTimeoutMs: 200 });
@@ -200,7 +200,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       }
     });
 
-    it('a machine that vanishes while the connection is being made is given up as well', async () => {
+    it('a machine that vanishes during the connect is given up as well', async () => {
       const proxy = await CountingProxy.start(server());
       try {
         const store = storeWith({ endpoint: proxy.url, connectTimeoutMs: 500, commandTimeoutMs: 200 });
@@ -350,7 +350,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
     });
   });
 
-  it('an append that timed out may have been applied, which is safe: it is in the set, or it is not', async () => {
+  it('an append that timed out may be applied or not, both are safe', async () => {
     const store = storeWith({ connectTimeoutMs: 1_000, commandTimeoutMs: 100 });
     await store.loadLabels(SESSION);
     await server().stop();

@@ -38,7 +38,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
   }
 
   for (const ttlSeconds of [undefined, 60]) {
-    it(`an append of more labels than a call can take ${ttlSeconds ? 'with' : 'without'} a TTL rejects, and hurts no other session`, async () => {
+    it(`an append of too many labels rejects only itself, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
       const store = storeWith({ maxLabelsPerSession: 1_000_000, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) });
       await store.appendLabels('other', ['a']);
       const appending = rejectionOf(

@@ -39,7 +39,7 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     await proxy.close();
   });
 
-  it('calls whose connection is closed while this process pauses are made again, however long the pause', async () => {
+  it('calls whose connection closes while the process pauses are retried', async () => {
     store = new ValkeySessionStore({ endpoint: server().url, connectTimeoutMs: 250, commandTimeoutMs: 250 });
     await eventually(() => store.loadLabels('s'));
     const closed = server().admin.call('CLIENT', 'KILL', 'TYPE', 'normal');

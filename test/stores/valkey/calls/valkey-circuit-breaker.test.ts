@@ -114,7 +114,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     await proxy.close();
   });
 
-  it('G2: opens after so many failures in a row: loads and appends reject at once, and nothing reaches Valkey', async () => {
+  it('G2: opens after that many failures in a row, and sends nothing then', async () => {
     await open({ consecutiveFailures: 3, halfOpenAfterMs: NEVER_MS });
     const alarms = alarmsOf(store);
     proxy.fault = 'black hole';
@@ -156,7 +156,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     expect(await codeOfLoad()).to.equal('store.circuit_open');
   });
 
-  it('lets one probe through; calls beside it are refused, and do not wait for it', async () => {
+  it('lets one probe through, and refuses calls during it at once', async () => {
     await open({ consecutiveFailures: 1, halfOpenAfterMs: 20 });
     const alarms = alarmsOf(store);
     proxy.fault = 'black hole';
@@ -190,7 +190,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     }
   });
 
-  it('calls that fail at the same time open it once, and each has its own error', async () => {
+  it('calls that fail together open it once, each with its own error', async () => {
     await open({ consecutiveFailures: 5, halfOpenAfterMs: NEVER_MS });
     const alarms = alarmsOf(store);
     proxy.fault = 'black hole';

@@ -26,7 +26,7 @@ describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
     { ttl: 'with a TTL', options: { ttlSeconds: 60 } },
   ]) {
     describe(ttl, () => {
-      it('G2: a load that finds more than maxLabelsPerSession rejects, and hurts no other session', async () => {
+      it('G2: a load of more than maxLabelsPerSession rejects, others work', async () => {
         const store = storeWith(options);
         await server().admin.sadd(KEY, ...labels(1_001));
         await store.appendLabels('other', ['a']);
@@ -55,7 +55,7 @@ describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
         ['one with a NUL', 'PII\0'],
         ['one with U+FFFD', 'PII\ufffd'],
       ] as const) {
-        it(`G2: a member that no label may be, ${what}, rejects the load, and the error does not show it`, async () => {
+        it(`G2: a member that is not a label, ${what}, rejects the load, unshown`, async () => {
           await server().admin.sadd(KEY, 'secret', member);
           const error = (await rejectionOf(storeWith(options).loadLabels(SESSION))) as Error;
           expect(error).to.have.property('code', 'store.malformed_reply');

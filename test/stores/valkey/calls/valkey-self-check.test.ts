@@ -48,7 +48,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     await proxy.close();
   });
 
-  it('a server that is fit: every finding is ok, none has a fix, and nobody is alarmed', async () => {
+  it('a suitable server: every finding is ok, with no fix and no alarm', async () => {
     const { store, alarms } = storeWith();
     const findings = await store.check();
     expect(findings.map(({ name, status, fix }) => ({ name, status, fix }))).to.deep.equal(
@@ -82,7 +82,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       words: /appendfsync is no.*everysec/,
     },
   ]) {
-    it(`${name}: a warning with its fix, and ${alarm}, at the first connection and again for check()`, async () => {
+    it(`${name}: a warning with its fix, and ${alarm}, at once and for check()`, async () => {
       await configure(settings);
       const { store, alarms } = storeWith();
       await store.loadLabels('s');
@@ -98,7 +98,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     });
   }
 
-  it('evicted_keys: a warning when the server has evicted keys, though its policy was mended since', async () => {
+  it('evicted_keys: a warning, though the policy was mended since', async () => {
     await configure({ 'maxmemory-policy': 'allkeys-random' });
     for (let index = 0; index < 20; index += 1) await server().admin.set(`filler:${index}`, 'x'.repeat(1_000));
     await configure({ maxmemory: '1' });
@@ -111,7 +111,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(alarms.at(-1)).to.include({ alarm: 'session_store_unsafe_eviction' });
   });
 
-  it('a server that refuses CONFIG, as managed ones do: what INFO does not have is unknown, and no alarm', async () => {
+  it('a server that refuses CONFIG: what INFO lacks is unknown, no alarm', async () => {
     const { store, alarms } = storeWith({ endpoint: await login('-config') });
     const findings = await store.check();
     expect(named(findings, 'append_fsync')).to.include({ status: 'unknown' }).and.to.have.property('fix');
@@ -128,7 +128,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(named(findings, 'server_version')).to.include({ status: 'unknown' });
   });
 
-  it('a server that refuses both: all is unknown, no alarm, and requests are served', async () => {
+  it('a server that refuses both: all is unknown, and requests are served', async () => {
     const { store, alarms } = storeWith({ endpoint: await login('-info', '-config') });
     await store.appendLabels('s', ['a']);
     expect(await store.loadLabels('s')).to.deep.equal(['a']);
@@ -136,7 +136,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(alarms).to.deep.equal([]);
   });
 
-  it('is no reason to refuse: with every warning there is, loads and appends work', async () => {
+  it('refuses nothing: with every warning, loads and appends work', async () => {
     await configure({ 'maxmemory-policy': 'allkeys-lru', appendonly: 'no', appendfsync: 'no' });
     const { store, alarms } = storeWith();
     await store.appendLabels('s', ['a']);
@@ -158,7 +158,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
   const asked = async (): Promise<number> =>
     Number(/cmdstat_config\|get:calls=(\d+)/.exec(await server().admin.info('commandstats'))?.[1] ?? 0);
 
-  it('happens at each connection and not at construction, quietly where nothing has changed', async () => {
+  it('happens at each connection, and reports only what has changed', async () => {
     proxy.latencyMs = 1;
     await configure({ appendonly: 'no' });
     const { store, alarms } = storeWith({ endpoint: proxy.url });
@@ -169,7 +169,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(alarms).to.have.length(1);
   });
 
-  it('a connection to a server that is less fit than the one before raises what is new, and once', async () => {
+  it('a connection to a less suitable server raises what is new, once', async () => {
     proxy.latencyMs = 1;
     await configure({ appendonly: 'no' });
     const { store, alarms } = storeWith({ endpoint: proxy.url });
@@ -195,7 +195,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_store_not_durable']);
   });
 
-  it('adds nothing to requests, and leaves with the first command: no round trip of its own', async () => {
+  it('adds no round trip: it is sent with the first command', async () => {
     const { store } = storeWith({ endpoint: proxy.url });
     await store.loadLabels('s');
     await server().admin.config('RESETSTAT');
@@ -230,7 +230,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
         await loading;`,
     },
   ]) {
-    it(`neither holds the process nor leaves a rejection behind when it was ${what}`, async function () {
+    it(`does not block the exit, and rejects nothing, when ${what}`, async function () {
       this.timeout(20_000);
       const { code, signal, stderr } = await runModule(
         `

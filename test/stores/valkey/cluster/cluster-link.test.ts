@@ -167,7 +167,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
           expect(sizes).to.deep.equal([1, 1, 1]);
         });
 
-        it(`G4: a primary that has become a replica sends its readers to the new one, ${withTtl}`, async () => {
+        it(`G4: a primary that became a replica redirects loads, ${withTtl}`, async () => {
           const [session] = sessions;
           const store = storeWith(ClusterClass, options);
           await store.appendLabels(session, ['before']);
@@ -190,7 +190,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     });
   }
 
-  it('a node that hangs stops its own sessions only, and those until its replica has taken over', async function () {
+  it('a node that hangs stops only its sessions, until its replica takes over', async function () {
     this.timeout(60_000);
     await settled();
     await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
@@ -230,7 +230,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
   });
 
   for (const ttlSeconds of [undefined, 60]) {
-    it(`a slot that is being moved: calls are led to where their session is, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
+    it(`a slot that is being moved: calls find it, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
       await settled();
       await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
       const [, from] = sessions;
@@ -264,7 +264,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     });
   }
 
-  it('a node that is known under another address is reached through the natMap of the client', async () => {
+  it('a node with another address is reached through the natMap', async () => {
     await settled();
     const client = new ioredis6.Cluster([{ host: '127.0.0.1', port: 1 }], {
       lazyConnect: true,
@@ -317,7 +317,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     }
   });
 
-  it('G2: a primary that dies: its sessions are refused, others are not, and its replica takes over', async function () {
+  it('G2: a primary that dies: only its sessions reject, until the failover', async function () {
     this.timeout(60_000);
     await settled();
     await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));

@@ -212,7 +212,7 @@ describe('ValkeySessionStore options', () => {
     { what: 'two faults', options: { endpoint, ttlSeconds: 0, tls: 'yes' }, names: 'tls' },
     { what: 'plain text to another machine', options: { endpoint: 'redis://u:hunter2@db:6379' }, names: 'rediss://' },
   ]) {
-    it(`${what}: config.invalid, and the message names ${names} and no credential`, () => {
+    it(`${what}: config.invalid names ${names} and shows no credential`, () => {
       for (const construct of [
         () => new ValkeySessionStore(options as unknown as ValkeySessionStoreOptions),
         () => valkeySessionStoreFactory.build({ kind: 'valkey', ...options }),

@@ -104,7 +104,7 @@ for (const [name, ClientClass] of CLIENTS) {
         client.disconnect();
       });
 
-      it('close() ends the connection of the store, and leaves the client connected and in use', async () => {
+      it('close() ends the connection of the store, and not the client', async () => {
         start();
         await store.appendLabels('s', ['a']);
         expect(await ownConnections()).to.equal(1);
@@ -152,7 +152,7 @@ for (const [name, ClientClass] of CLIENTS) {
         await eventually(async () => expect(await store.loadLabels('s')).to.include('a'));
       });
 
-      it('a server that is gone: calls reject in time, and the queue of the client stays empty', async () => {
+      it('a server that is gone: calls reject in time, nothing is queued', async () => {
         start({ maxRetriesPerRequest: null });
         await store.appendLabels('s', ['a']);
         await server().kill();
@@ -164,7 +164,7 @@ for (const [name, ClientClass] of CLIENTS) {
         await eventually(() => store.appendLabels('s', ['c']));
       });
 
-      it('a connection that is silent is left, and a new one is used within a second', async () => {
+      it('a silent connection is replaced within a second', async () => {
         const proxy = await CountingProxy.start(server());
         try {
           start({ host: '127.0.0.1', port: Number(new URL(proxy.url).port) }, { connectTimeoutMs: 1_000 });
@@ -194,7 +194,7 @@ for (const [name, ClientClass] of CLIENTS) {
         expect((error as Error).message).to.not.include('hunter2');
       });
 
-      it('numbers as text, automatic pipelines and a timeout of its own change nothing', async () => {
+      it('stringNumbers, auto-pipelining and a timeout change nothing', async () => {
         start({ stringNumbers: true, enableAutoPipelining: true, commandTimeout: 1, enableOfflineQueue: false });
         await store.appendLabels('s', ['a']);
         expect(await store.loadLabels('s')).to.deep.equal(['a']);
@@ -212,7 +212,7 @@ for (const [name, ClientClass] of CLIENTS) {
         },
         { what: 'its end', move: () => client.disconnect() },
       ]) {
-        it(`G4: ${what} on the client moves nothing: labels are read and kept where they were`, async () => {
+        it(`G4: ${what} on the client does not move the labels`, async () => {
           start();
           await store.appendLabels('s', ['before']);
           await move();
@@ -243,7 +243,7 @@ for (const [name, ClientClass] of CLIENTS) {
           },
           { what: 'a client that does not' },
         ]) {
-          it(`G4: a failover that keeps its connections leads the store to the new primary behind the same address: ${what}`, async () => {
+          it(`G4: a failover that keeps connections is followed: ${what}`, async () => {
             const proxy = await CountingProxy.start(server());
             try {
               const { port } = new URL(proxy.url);

@@ -72,7 +72,7 @@ for (const [name, ClientClass] of CLIENTS) {
       for (const client of clients) client.disconnect();
     });
 
-    it('G4: a failover that is asked for: the store follows, and the old primary is not read once it is a replica', async function () {
+    it('G4: the store follows a requested failover, away from the old primary', async function () {
       this.timeout(30_000);
       const [store, other] = [storeWith(), storeWith()];
       await eventually(() => store.appendLabels('s', ['before']));
@@ -93,7 +93,7 @@ for (const [name, ClientClass] of CLIENTS) {
       expect(await replica.admin.smembers(KEY)).to.include('later');
     });
 
-    it('G2: a primary that dies: calls are refused in time, and work again on its successor', async function () {
+    it('G2: a primary that dies: calls reject in time until its successor works', async function () {
       this.timeout(60_000);
       const store = storeWith();
       await eventually(() => store.appendLabels('s', ['kept']));

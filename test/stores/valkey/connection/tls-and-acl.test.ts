@@ -56,7 +56,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
           },
         }));
 
-        it('nothing was denied in all that, not even a command that could be done without', async () => {
+        it('Valkey denied no command in all that', async () => {
           expect(await server().denied()).to.deep.equal([]);
         });
 
@@ -78,7 +78,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       }
 
       for (const missing of commands) {
-        it(`without the right to ${missing} it does not work, and the failure says so`, async () => {
+        it(`without the right to ${missing} calls fail, and the error says so`, async () => {
           await server().grant('~taint:v1:*', ...rightsTo(commands.filter((command) => command !== missing)));
           const store = storeWith(options);
           const alarms = alarmsOf(store);
@@ -136,7 +136,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       return store;
     };
 
-    it('needs the right to select; labels go there, also with credentials in the URL', async () => {
+    it('needs the right to select, also with credentials in the URL', async () => {
       await server().grant('~taint:v1:*', ...rightsTo(['smembers', 'sadd', 'select', ...OPTIONAL]));
       await storeIn(3).appendLabels('s', ['a']);
       expect(await server().plain.admin.exists(`taint:v1:${sha256Hex('s')}`)).to.equal(0);
@@ -153,7 +153,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       expect(await rejectionOf(store.appendLabels('s', ['a']))).to.have.property('code', 'store.not_permitted');
     });
 
-    it('is never replaced by database 0: if there is none of that number, no call is answered', async () => {
+    it('is never replaced by database 0: a missing number answers no call', async () => {
       await server().grant('~taint:v1:*', ...rightsTo(['smembers', 'sadd', 'select', ...OPTIONAL]));
       const error = await rejectionOf(storeIn(999).loadLabels('s'));
       expect(error).to.include({ code: 'store.unavailable' });

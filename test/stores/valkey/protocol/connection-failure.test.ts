@@ -192,7 +192,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the 
     });
 
     if (!spoil || options) continue;
-    it(`${what}, after the load: 403 instead of the answer, and the alarm says ${code}`, async () => {
+    it(`${what}, after the load: 403, and the alarm says ${code}`, async () => {
       const { app, alarms, store } = appWith({}, async (store) => {
         await spoil(server());
         // whoever is connected already meets neither the login nor the certificate
@@ -207,7 +207,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the 
     });
   }
 
-  it('a store that is closed during the handshake with a wrong server: both errors of it stay inside', async () => {
+  it('close() during a handshake with a wrong server leaves no error unhandled', async () => {
     await server().present('elsewhere');
     const { endpoint, asked, delivered } = await answersOnceGivenUp(server().plain.tls?.port ?? 0);
     const store = new ValkeySessionStore({ ...server().options, ...TIMEOUTS, endpoint });

@@ -67,7 +67,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
             .that.matches(/replica/);
         });
 
-        it('loads at the same time as the demotion: each returns every label, or rejects', async () => {
+        it('loads during the demotion return every label, or reject', async () => {
           const store = storeWith({ ...options, endpoint: await endpoint() });
           await store.appendLabels('s', ['before']);
           const loads = Array.from({ length: 200 }, async (_, index) => {

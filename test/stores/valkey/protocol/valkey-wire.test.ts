@@ -99,7 +99,7 @@ describe('a wire: replies that are out of step, under load', () => {
     ]) {
       // all connections are of one kind, so that the others need to show this only
       for (const fault of name === 'an endpoint' ? FAULTS : FAULTS.slice(0, 2)) {
-        it(`G4: ${name}, ${ttl}: ${fault.what}: no load is wrong, no append is lost, service is back within a second`, async () => {
+        it(`G4: ${name}, ${ttl}: ${fault.what}: nothing wrong or lost, back within a second`, async () => {
           const { options: where, end } = connect(fake.port);
           const store = new ValkeySessionStore({
             ...where,
@@ -151,7 +151,7 @@ describe('a wire: replies that are out of step, under load', () => {
     }
   }
 
-  it('G5: an append that the server never got is not acknowledged, and neither are its neighbours', async () => {
+  it('G5: an append that the server never got is not acknowledged', async () => {
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}`, retry: false, commandTimeoutMs: 200 });
     await store.loadLabels('s0');
     let ignored = false;
@@ -171,7 +171,7 @@ describe('a wire: replies that are out of step, under load', () => {
     ['an error', '-ERR\r\n'],
     ['bytes that are no RESP', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ] as const) {
-    it(`${what} that was not asked for gives the connection up, and costs no call`, async () => {
+    it(`an unrequested ${what} closes the connection, and costs no call`, async () => {
       const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}`, connectTimeoutMs: 1_000 });
       await store.loadLabels('s0');
       fake.say(text);
@@ -183,7 +183,7 @@ describe('a wire: replies that are out of step, under load', () => {
     });
   }
 
-  it('a server that does not know HELLO, as a proxy may, is logged in to with AUTH', async () => {
+  it('a server that does not know HELLO is logged in to with AUTH', async () => {
     const commands: string[] = [];
     fake.bend = (command, reply) => {
       commands.push(command);
@@ -199,7 +199,7 @@ describe('a wire: replies that are out of step, under load', () => {
   });
 
   for (const dropped of ['hello', 'client']) {
-    it(`a greeting whose reply to ${dropped.toUpperCase()} is missing is given up at once, not at its deadline`, async () => {
+    it(`a missing reply to ${dropped.toUpperCase()} in the greeting is noticed at once`, async () => {
       let drops = 0;
       fake.bend = (command, reply) => {
         if (command !== dropped || drops > 0) return reply;
@@ -254,7 +254,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
   });
 
   for (const blockedMs of [700, 3_000]) {
-    it(`calls whose answers lay in the socket while the process was blocked for ${blockedMs} ms are answered`, async () => {
+    it(`replies that waited while the process was blocked for ${blockedMs} ms count`, async () => {
       const store = storeWith();
       await store.appendLabels('s', ['a']);
       const before = await server().admin.info('stats');
@@ -270,7 +270,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     });
   }
 
-  it('calls that wait for a connection while the process is blocked find it afterwards', async () => {
+  it('calls that wait for a connection during a block get it afterwards', async () => {
     const store = storeWith({ connectTimeoutMs: 250 });
     const calls = Array.from({ length: 50 }, () => store.loadLabels('s'));
     for (let pause = 0; pause < 2; pause += 1) {
