@@ -9,7 +9,7 @@ describe('Ends of a response (G7)', () => {
 
   afterEach(() => gated.stop());
 
-  it('P45: a client that goes away during the hold leaves no trace but labels', async () => {
+  it('P45: a client that goes away during the hold: appended, and cleaned up', async () => {
     const events: string[] = [];
     let response: ServerResponse | undefined;
     gated = await new GatedServer().start((res, { labels }) => {

@@ -339,7 +339,7 @@ describe('A held response looks like one that has accepted the data', () => {
     });
   }
 
-  it('P62: an answer survives the destruction of its socket by the app', async () => {
+  it('P62: an answer survives the destruction of its socket by Express', async () => {
     const text = await held((res) => {
       res.end('answer');
       res.socket?.destroy();

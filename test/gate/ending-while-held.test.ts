@@ -196,7 +196,7 @@ describe('What comes between while a response is held', () => {
     });
   }
 
-  it("P45: a callback with the name of Node's own is called on loss", async () => {
+  it('P45: a callback with the name of a listener of Node is called on loss', async () => {
     const told: unknown[] = [];
     function onFinish(error?: Error | null): void {
       told.push((error as NodeJS.ErrnoException | undefined)?.code);

@@ -86,7 +86,7 @@ describe('Neighbour: http-terminator', () => {
     expect(await wire.closed()).to.match(/begin[\s\S]*end\r\n0\r\n\r\n$/);
   });
 
-  it('G8: an invalid header set through the connection throws as ever', async () => {
+  it('G8: setHeader() through the connection throws for any other header', async () => {
     let thrown: unknown;
     gated = await new GatedServer().start((res, { labels }, { socket }) => {
       labels.add('secret');

@@ -233,7 +233,7 @@ describe('KnownSession', () => {
     await store.succeed();
   });
 
-  it('G7: a label added after the session has ended goes to its successor', async () => {
+  it('G7: a label added after the session has ended goes to the current one', async () => {
     const { session, member } = joined();
     session.leave(member);
     const { session: current, member: other } = joined();

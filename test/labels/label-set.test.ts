@@ -131,7 +131,7 @@ describe('LabelSet', () => {
     });
   });
 
-  it('G7: a label added to a replaced set goes to its successor too', () => {
+  it('G7: a label added to an adopted set goes to the adopting set, too', () => {
     const { labels: earlier, told: toldOfEarlier } = setOf();
     const { labels, told } = setOf('stored');
     labels.adopt(earlier);

@@ -327,7 +327,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       expect(res.writableFinished).to.equal(false);
     });
 
-    it('a session that has ended is not opened by a late label that it has', async () => {
+    it('a late label that is stored already does not reopen its session', async () => {
       const securities: RequestSecurity[] = [];
       const app = appWith({ maxKnownSessions: 1 });
       app.get('/kept', (req, res) => {

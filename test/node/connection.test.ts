@@ -239,7 +239,7 @@ describe('The connection below a held response', () => {
     });
   }
 
-  it('G8: pipelined responses share one interceptor on their connection', async () => {
+  it('G8: pipelined responses leave one interceptor on their connection', async () => {
     const responses: ServerResponse[] = [];
     gated = await new GatedServer().start((res, { labels }, req) => {
       responses.push(res);

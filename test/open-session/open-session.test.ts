@@ -199,7 +199,7 @@ describe('openSession', () => {
     expect(await store.loadLabels(ID)).to.deep.equal([]);
   });
 
-  it('the alarms of a store reach one listener, whatever sessions it has', async () => {
+  it('a store that several sessions share gets one listener for alarms', async () => {
     let listeners = 0;
     const store = Object.assign(new ScriptedStore(), { onAlarm: () => void listeners++ });
     for (let n = 0; n < 5; n++) await open(store);

@@ -70,7 +70,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             await request(appWith(options)).get('/login').expect(200, identity);
           });
 
-          it('without a cookie there is no session, so no label follows from that', async () => {
+          it('without a cookie the identity is the session, each time', async () => {
             const app = appWith(options);
             for (let n = 0; n < 3; n++) await request(app).get('/').expect(200, identity);
             expect(new Set(ids).size).to.equal(3);
