@@ -335,7 +335,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('jsonRpcDenial: status and error code may be others', async () => {
+    it('jsonRpcDenial: status and error code can be chosen', async () => {
       const denial = jsonRpcDenial({ status: 200, errorCode: -32001 });
       const { status, body } = await request(appOf({ denial }, deny)).get('/');
       expect({ status, code: body.error.code }).to.deep.equal({ status: 200, code: -32001 });
@@ -399,7 +399,7 @@ describe('denial, construction', () => {
     expect(thrownBy(() => jsonRpcDenial({ code: 1 } as never))).to.include({ code: 'config.invalid' });
   });
 
-  it('a template is copied: what becomes of it later changes nothing', async () => {
+  it('a template is copied, so later changes have no effect', async () => {
     const headers: Record<string, string> = { 'X-A': 'a' };
     const denial = { status: 403, headers, body: 'refused' };
     const guard = requireSession({ denial });

@@ -180,7 +180,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL]]);
     });
 
-    it('G2: an answer that is held is replaced by the denial', async () => {
+    it('G2: a held response is replaced by the denial', async () => {
       const app = appOf(new ScriptedStore(), (req, res) => {
         req.security.labels.add(LABEL);
         res.send('stolen');
@@ -263,7 +263,7 @@ describe('PolicyViolation', () => {
     }
   });
 
-  it('copies of the package know each other’s', () => {
+  it('copies of the package recognise violations of each other', () => {
     expect(OtherPolicyViolation).to.not.equal(PolicyViolation);
     expect(new OtherPolicyViolation(VIOLATION)).to.be.instanceOf(PolicyViolation);
     expect(new PolicyViolation(VIOLATION)).to.be.instanceOf(OtherPolicyViolation);
@@ -284,7 +284,7 @@ describe('PolicyViolation', () => {
     ['an error', new Error('x')],
     ['a violation', VIOLATION],
   ] as const) {
-    it(`${what} is none`, () => {
+    it(`${what} is not a PolicyViolation`, () => {
       expect((value as unknown) instanceof PolicyViolation).to.equal(false);
     });
   }

@@ -151,7 +151,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('a renderer that writes after its end costs nobody anything', async () => {
+    it('a renderer that writes after its end causes no error', async () => {
       const late: DenialRenderer = (_violation, _req, res) => {
         res.end('refused');
         res.write('more');
@@ -161,7 +161,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       for (const _ of [1, 2]) expect((await request(app).get('/')).text).to.equal('refused');
     });
 
-    it('what a renderer awaits of its response comes', async () => {
+    it('the events that a renderer awaits on its response arrive', async () => {
       const over = deferred<void>();
       const render: DenialRenderer = async (_violation, _req, res) => {
         const closed = new Promise((resolve) => res.once('close', resolve));

@@ -84,7 +84,7 @@ describe('docs/identity.md', function () {
     });
   }
 
-  it('express-jwt: only a token that names a session gets in', async () => {
+  it('express-jwt: a token needs a session claim', async () => {
     const app = await appOf('express-jwt');
     const ask = async (claims: JWTPayload, secret?: string) =>
       request(app)

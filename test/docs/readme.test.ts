@@ -80,7 +80,7 @@ describe('documents', () => {
     expect(headings).to.have.members([...codes, ...alarms]);
   });
 
-  it('links between documents lead somewhere', () => {
+  it('links between documents lead to files', () => {
     const documents = readdirSync(new URL('docs/', ROOT)).filter((name) => name.endsWith('.md'));
     for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...documents.map((name) => `docs/${name}`)]) {
       for (const [, target = ''] of all(/\]\((?!https:)([^)#]+)/g, read(document))) {

@@ -12,7 +12,7 @@ describe('docs/requirements.md', () => {
     expect(rows.map(([number]) => Number(number))).to.deep.equal(rows.map((_, index) => index + 1));
   });
 
-  it('decides each', () => {
+  it('has a decision for each requirement', () => {
     for (const [number, , decision] of rows) {
       expect(decision, `R${number}`).to.be.oneOf(['same', 'stricter', 'own', 'same, and stricter on request']);
     }

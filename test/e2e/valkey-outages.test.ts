@@ -312,7 +312,7 @@ function describeOutages(
               await expectRecovery();
             });
 
-            it('G2: an append that is hit is refused in time, and works again afterwards', async () => {
+            it('G2: an append during the outage is denied in time, and works later', async () => {
               app.inHandler = async () => {
                 app.inHandler = () => {};
                 await outage.begin(scene);

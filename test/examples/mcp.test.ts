@@ -36,7 +36,7 @@ async function connect(origin: string, token: string): Promise<Agent> {
 const text = (content: string) => ({ content: [{ type: 'text' as const, text: content }] });
 
 describeWithValkey('MCP tools, labels in Valkey', (valkey) => {
-  it('a tool that taints has another one refused, in its session alone', async () => {
+  it('a tool that taints makes another tool denied, in its session only', async () => {
     await valkey().flush();
     const store = new ValkeySessionStore({ endpoint: valkey().url });
     cleanUp.push(() => store.close());
@@ -50,7 +50,7 @@ describeWithValkey('MCP tools, labels in Valkey', (valkey) => {
 });
 
 describe('MCP tools', () => {
-  it('G6: calls of many sessions at the same time each find their own', async () => {
+  it('G6: concurrent calls of many sessions each see their own session', async () => {
     const tools = (): McpServer => {
       const server = new McpServer({ name: 'test', version: '1.0.0' });
       server.registerTool('who', {}, async (extra) => {
@@ -112,7 +112,7 @@ describe('MCP tools', () => {
       expect(await stream.ended).to.equal('end');
     });
 
-    it('G2: when the store fails then, the stream is cut, without the result', async () => {
+    it('G2: when the store fails then, the stream is cut before the result', async () => {
       store.failAll(new Error('down'));
       expect(await stream.ended).to.equal('cut');
       expect(stream.received).not.to.include('worked');

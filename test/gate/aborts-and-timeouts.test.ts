@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { GatedServer } from '../support/gated-server.js';
 import { get } from '../support/raw-http.js';
 
-describe('Ends of a response (G7)', () => {
+describe('Aborts and timeouts during a hold (G7)', () => {
   let gated: GatedServer;
 
   afterEach(() => gated.stop());
@@ -106,7 +106,7 @@ describe('Ends of a response (G7)', () => {
     });
   }
 
-  it('a label added after a denial, whose head had left before it, is appended', async () => {
+  it('a label added after a denial whose head has left is appended', async () => {
     gated = await new GatedServer().start((res, security) => {
       res.flushHeaders();
       security.deny({ code: 'denied', reason: 'for the test' });
@@ -185,7 +185,7 @@ describe('Ends of a response (G7)', () => {
     });
   }
 
-  it('P46: what a handler does after a refusal is dropped, and hurts nobody', async () => {
+  it('P46: what a handler does after a denial is dropped', async () => {
     let late: () => void = () => {};
     const settled: unknown[] = [];
     gated = await new GatedServer().start((res, { labels }) => {
@@ -274,7 +274,7 @@ describe('Ends of a response (G7)', () => {
     expect((await wire.closed()).match(/x+$/)?.[0]).to.have.length(8 * 1024 * 1024);
   });
 
-  it('close() waits for appends under way', async () => {
+  it('close() waits for pending appends', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.end('x');

@@ -62,7 +62,7 @@ describe('A held response looks like one that has accepted the data', () => {
     });
   });
 
-  it('P23, P25–P27: a second answer changes nothing of the first', async () => {
+  it('P23, P25–P27: a second answer does not change the first', async () => {
     const errors: unknown[] = [];
     const text = await held((res) => {
       res.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
@@ -77,7 +77,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(errors).to.deep.equal(['ERR_STREAM_WRITE_AFTER_END', 'ERR_STREAM_WRITE_AFTER_END']);
   });
 
-  it('P25: a callback of a second end is called when the answer has left', async () => {
+  it('P25: the callback of a second end runs when the response has left', async () => {
     const calls: unknown[] = [];
     const text = await held((res) => {
       res.end('answer', () => calls.push('first'));
@@ -156,7 +156,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.match(/^HTTP\/1\.1 200 Fine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-One: 1\r\n/);
   });
 
-  it('P21: sends the status that was set when the head was made', async () => {
+  it('P21: sends the status that was set at writeHead', async () => {
     const text = await held((res) => {
       res.statusCode = 202;
       res.end('x');
@@ -165,7 +165,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.match(/^HTTP\/1\.1 202 Accepted\r\n/);
   });
 
-  it('G3: a status set after the head was made does not make a denial of it', async () => {
+  it('G3: a status set after writeHead does not make a denial', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
       res.end('secret body');
@@ -206,7 +206,7 @@ describe('A held response looks like one that has accepted the data', () => {
     expect(text).to.match(/0\r\nX-Sum: before\r\n\r\n$/);
   });
 
-  it('P29: a length that does not fit throws at the call, as Node does', async () => {
+  it('P29: a wrong Content-Length throws at the call, as in Node', async () => {
     await held((res) => {
       res.strictContentLength = true;
       res.setHeader('Content-Length', 3);

@@ -25,7 +25,7 @@ interface Pipelined {
   readonly second: ServerResponse;
 }
 
-describe('Refusals', () => {
+describe('Denied responses', () => {
   let gated: GatedServer;
 
   afterEach(() => gated.stop());

@@ -57,7 +57,7 @@ const SYSTEM: readonly Error[] = [
 
 const undated = (text: string): string => text.replace(/^Date: .*$/gm, 'Date: -');
 
-describe('An answer that its app destroys once it has ended', () => {
+describe('A response that the app destroys after end()', () => {
   let gated: GatedServer;
   afterEach(() => gated.stop());
 

@@ -155,7 +155,7 @@ before(() => writeFileSync(file, BIG));
 after(() => rmSync(folder, { recursive: true }));
 
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`What is done to a denied response, ${version}`, () => {
+  describe(`Calls on a denied response, ${version}`, () => {
     const servers: Array<{ close: () => unknown }> = [];
     afterEach(async () => {
       for (const server of servers.splice(0).reverse()) await server.close();
@@ -218,7 +218,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   });
 }
 
-describe('What a denied response does not wait for', () => {
+describe('A denied response does not wait for', () => {
   let server: RunningServer | undefined;
   const { 1: express } = EXPRESS_VERSIONS[0] as (typeof EXPRESS_VERSIONS)[number];
   const LIMIT_MS = 2_000;

@@ -7,11 +7,11 @@ import { get, type Wire } from '../support/raw-http.js';
 
 const HTTP_1_0 = 'GET / HTTP/1.0\r\n\r\n';
 
-describe('What comes between while a response is held', () => {
+describe('Ending while a response is held', () => {
   let gated: GatedServer;
   afterEach(() => gated.stop());
 
-  describe('a response that ends with its connection, whose first part is out', () => {
+  describe('a close-delimited response whose first part has left', () => {
     let response: ServerResponse;
     let wire: Wire;
 
@@ -37,7 +37,7 @@ describe('What comes between while a response is held', () => {
         socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })),
     };
     for (const [loss, lose] of Object.entries(losses)) {
-      it(`G2: ${loss}: a reset, which nobody takes for the end of the response`, async () => {
+      it(`G2: ${loss}: a reset, so the response does not look complete`, async () => {
         lose(await heldAfterItsBeginning());
         expect(await wire.closed()).to.match(/beginning$/);
         expect(wire.ending).to.equal('ECONNRESET');
@@ -53,14 +53,14 @@ describe('What comes between while a response is held', () => {
       'socket.destroy() with an error of the app': (socket) => socket.destroy(new Error('of the app')),
     };
     for (const [call, end] of Object.entries(ends)) {
-      it(`G8: ${call} waits for the append that succeeds, and all arrives`, async () => {
+      it(`G8: ${call} waits for the append, and the whole body arrives`, async () => {
         end(await heldAfterItsBeginning());
         gated.store.succeed();
         expect(await wire.closed()).to.match(/beginning and end$/);
         expect(wire.ending).to.equal('end');
       });
 
-      it(`G2: ${call} waits for the append that fails, and is a reset`, async () => {
+      it(`G2: ${call} waits for an append that fails, and is a reset`, async () => {
         end(await heldAfterItsBeginning());
         gated.store.fail();
         expect(await wire.closed()).to.match(/beginning$/);
@@ -70,7 +70,7 @@ describe('What comes between while a response is held', () => {
   });
 
   for (const method of ['end', 'destroySoon'] as const) {
-    describe(`a handler that answers and then calls socket.${method}()`, () => {
+    describe(`a handler that ends the response and then calls socket.${method}()`, () => {
       let wire: Wire;
 
       beforeEach(async () => {
@@ -83,13 +83,13 @@ describe('What comes between while a response is held', () => {
         await gated.store.called();
       });
 
-      it('P62: the answer arrives whole, and its connection ends', async () => {
+      it('P62: the response arrives whole, then the connection ends', async () => {
         gated.store.succeed();
         expect(await wire.closed()).to.match(/answer$/);
         expect(wire.ending).to.equal('end');
       });
 
-      it('G2: the answer is the 403 if its labels cannot be saved', async () => {
+      it('G2: the client gets the 403 if the labels cannot be saved', async () => {
         gated.store.fail();
         expect(await wire.closed())
           .to.match(/^HTTP\/1\.1 403 .*persist_failed"\}$/s)
@@ -98,7 +98,7 @@ describe('What comes between while a response is held', () => {
     });
   }
 
-  describe('an end that is put off', () => {
+  describe('a deferred end', () => {
     it('G8: takes effect where the framing was unknown when the hold began', async () => {
       let called = false;
       gated = await new GatedServer().start((res, { labels }) => {
@@ -132,7 +132,7 @@ describe('What comes between while a response is held', () => {
     });
 
     for (const outcome of ['succeed', 'fail'] as const) {
-      it(`G7: tells everybody who has asked for it, when the append ${outcome}s`, async () => {
+      it(`G7: calls every end callback when the append ${outcome}s`, async () => {
         const told: string[] = [];
         gated = await new GatedServer().start((res, { labels }) => {
           res.write('abc');
@@ -348,7 +348,7 @@ describe('What comes between while a response is held', () => {
       return wire;
     }
 
-    it('G1: holds what the flush has not come to, which leaves once', async () => {
+    it('G1: holds the rest of the flush, which leaves once', async () => {
       const wire = await heldInItsMiddle();
       gated.store.succeed();
       expect((await wire.closed()).match(/\[.\]/g)).to.deep.equal(['[A]', '[B]', '[C]', '[D]']);

@@ -74,7 +74,7 @@ function methodsOf(prototype: object): string[] {
 
 const methods = new Set([...methodsOf(ServerResponse.prototype), ...methodsOf(OutgoingMessage.prototype)]);
 
-describe('Every door of a response (P1–P5, P7, P10, P11)', () => {
+describe('Every writing method of a response (P1–P5, P7, P10, P11)', () => {
   let gated: GatedServer;
 
   afterEach(() => gated.stop());
@@ -144,7 +144,7 @@ describe('Every door of a response (P1–P5, P7, P10, P11)', () => {
     expect(text).not.to.match(/early/i);
   });
 
-  it('G2: interim responses may have left; the final one still becomes a 403', async () => {
+  it('G2: after an interim response the final one still becomes a 403', async () => {
     gated = await new GatedServer().start((res, { labels }) => {
       res.writeProcessing();
       labels.add('secret');

@@ -113,7 +113,7 @@ describe('Bytes and events of a held response', () => {
     expect(Math.max(...counts)).to.be.at.most(2);
   });
 
-  it('G8: once the labels are persisted, output goes straight through', async () => {
+  it('G8: once the labels are persisted, output leaves at once', async () => {
     const sent: number[] = [];
     gated = await new GatedServer().start(async (res, security) => {
       security.labels.add('secret');
@@ -130,7 +130,7 @@ describe('Bytes and events of a held response', () => {
     expect(sent[1]).to.be.greaterThan(0);
   });
 
-  it('P39: persist() does not let out what the handler has corked', async () => {
+  it('P39: persist() does not flush what the handler has corked', async () => {
     const persisted = deferred();
     const uncork = deferred();
     gated = await new GatedServer().start(async (res, security) => {

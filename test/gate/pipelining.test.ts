@@ -7,7 +7,7 @@ import { get, type Wire } from '../support/raw-http.js';
 
 const BIG = 'x'.repeat(200_000);
 
-describe('The turn of a response on its connection, which the gate takes', () => {
+describe('Pipelined responses', () => {
   let gated: GatedServer;
 
   afterEach(() => gated.stop());
@@ -37,7 +37,7 @@ describe('The turn of a response on its connection, which the gate takes', () =>
     return { wire, answerFirst };
   }
 
-  describe('within the flush that its turn begins with', () => {
+  describe('in the flush at the start of its turn', () => {
     for (const [outcome, labelBefore] of [
       ['succeed', false],
       ['fail', false],

@@ -5,12 +5,12 @@ import { deferred } from '../support/deferred.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get } from '../support/raw-http.js';
 
-describe('A response while its denial is rendered, and after it', () => {
+describe('A response while its denial is rendered, and after that', () => {
   let gated: GatedServer;
 
   afterEach(() => gated.stop());
 
-  describe('while a refusal is rendered', () => {
+  describe('while a denial is rendered', () => {
     const rendering = (): { options: Partial<AplSessionOptions>; finish: () => void; started: Promise<void> } => {
       const { promise: given, resolve: give } = deferred();
       const started = deferred();

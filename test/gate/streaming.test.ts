@@ -60,7 +60,7 @@ describe('Streams through the gate', () => {
     });
   }
 
-  it('P38: keeps no more than what was written before the producer looked', async () => {
+  it('P38: keeps no more than was written before the producer saw false', async () => {
     let produced = 0;
     gated = await new GatedServer().start((res, { labels }) => {
       labels.add('secret');
@@ -201,7 +201,7 @@ describe('Streams through the gate', () => {
     expect(chunkedBody(await wire.closed())).to.equal('firstsecond');
   });
 
-  it('P41: back-pressure after the hold is Node’s own', async () => {
+  it('P41: back-pressure after the hold is that of Node', async () => {
     let produced = 0;
     gated = await new GatedServer().start(async (res, security) => {
       security.labels.add('secret');

@@ -25,7 +25,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('a look-alike on req.security is none', async () => {
+    it('an object that looks like req.security is not accepted', async () => {
       const forged: RequestHandler = (req, _res, next) => {
         Object.assign(req, { security: { labels: new Set(), persist: async () => {}, deny() {} } });
         next();

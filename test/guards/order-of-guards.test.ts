@@ -13,7 +13,7 @@ const MAIL_HEAD =
 
 /** What docs/policies.md says about requests of one session that run at the same time. */
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`a check, and a taint at the same time, ${version}`, () => {
+  describe(`a check during the taint of another request, ${version}`, () => {
     let store: HeldStore;
     let server: RunningServer | undefined;
     /** Resolves when the mail request has reached the first middleware, or has passed its guard. */
@@ -100,7 +100,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         .use(aplSessionMiddleware({ session: () => 's', store, logger }), ...handlers, handler);
     }
 
-    it('a denial before taint() adds no label, one after it has added it', async () => {
+    it('a denial before taint() adds no label, one after it does', async () => {
       const denies = denyIf(() => true, VIOLATION);
       for (const [handlers, appends] of [
         [[denies, taint('secret')], []],
@@ -114,7 +114,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     });
 
-    it('denyIf() before taint() of the same label lets the request through, once', async () => {
+    it('denyIf() before taint() of the same label lets one request through', async () => {
       const app = appOf(new HeldStore(), denyIf('secret', VIOLATION), taint('secret'));
       await request(app).get('/').expect(200);
       await request(app).get('/').expect(403);

@@ -149,7 +149,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     }
 
-    it('the alarm of a guard that has a name tells the name', async () => {
+    it('the alarm of a named guard has its name', async () => {
       const guard = denyIf((() => undefined) as unknown as RequestPredicate, VIOLATION, { name: 'mail' });
       await request(appOf(guard, handler)).get('/mail/bob').expect(403);
       expect(alarms[0]).to.include({ guard: 'mail' });
@@ -272,7 +272,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['subject', (req: Request) => req.get('x-user')],
         ['subject that is async', async (req: Request) => req.get('x-user')],
       ] as const) {
-        it(`decides on what ${how} answers`, async () => {
+        it(`decides on what an async function (${how}) returns`, async () => {
           const guard = policy((input) => (input.subject === 'alice' ? { allow: true } : VIOLATION), { subject });
           await request(appOf(guard, handler)).get('/mail/bob').set('x-user', 'alice').expect(200);
           await request(appOf(guard, handler)).get('/mail/bob').set('x-user', 'bob').expect(403);
@@ -288,7 +288,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ],
         ['rejects', () => Promise.reject(new Error(DOWN))],
       ] as const) {
-        it(`G2: a subject that ${how}: 403 policy.error, and nothing is decided`, async () => {
+        it(`G2: a subject that ${how}: 403 policy.error, and no decision`, async () => {
           let decided = 0;
           const decide = (): PolicyDecision => {
             decided++;
@@ -312,7 +312,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([]);
       });
 
-      it('what the handler behind it throws is no error of the policy', async () => {
+      it('an error of the next handler is not an error of the policy', async () => {
         const throwing: RequestHandler = () => {
           throw Object.assign(new Error('x'), { code: 'of the handler' });
         };
@@ -322,7 +322,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([]);
       });
 
-      it('a decision that comes after the response was answered changes nothing', async () => {
+      it('a decision that comes after the response has no effect', async () => {
         const decision = deferred<PolicyDecision>();
         const answerMeanwhile: RequestHandler = (_req, res, next) => {
           next();
@@ -394,7 +394,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(body.code).to.equal('session.persist_failed');
       });
 
-      it('stays a label of the message when a second mount takes the request over', async () => {
+      it('stays a label of the message when a second mount takes over', async () => {
         const second = aplSessionMiddleware({ session: () => SESSION, store });
         await request(appOf(forMessage, taint('early'), second, handler))
           .get('/mail/bob')
@@ -403,7 +403,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(store.appends).to.deep.equal([['early']]);
       });
 
-      it('needs no store: it goes on at once, also where appends fail', async () => {
+      it('needs no store: it works also where appends fail', async () => {
         store = new ScriptedStore({ append: () => Promise.reject(new Error('down')) });
         await request(appOf(forMessage, handler)).get('/mail/bob').expect(200, ['m']);
       });

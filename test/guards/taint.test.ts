@@ -12,7 +12,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`taint, ${version}`, () => {
     const { alarms, appOf, handled, handler, listen } = guardFixture(express);
 
-    it('G1: write-ahead: the handler does not run before the append has settled', async () => {
+    it('G1: the handler does not run before the append has settled', async () => {
       const store = new HeldStore();
       const port = await listen(appOf(store, taint(LABEL), handler));
       const wire = new Wire(port);
@@ -80,7 +80,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL], ['more']]);
     });
 
-    it('what is raised by the handler behind it goes to Express', async () => {
+    it('an error of the next handler goes to Express', async () => {
       const throwing: RequestHandler = () => {
         throw Object.assign(new Error('x'), { code: 'of the handler' });
       };

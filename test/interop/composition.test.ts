@@ -19,7 +19,7 @@ const tainted: RequestHandler = (req, res) => {
 const clean: RequestHandler = (req, res) => void res.send(`clean ${req.originalUrl}`);
 
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`Composition on ${version}`, () => {
+  describe(`Apps on ${version}`, () => {
     let store: HeldStore;
     let app: Express;
     let server: RunningServer | undefined;
@@ -118,7 +118,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G6: a route beside the router that has the middleware touches no store', async () => {
+      it('G6: a route beside the router with the middleware makes no store call', async () => {
         app.use('/sub', express.Router().use(session).get('/x', tainted));
         app.get('/beside', clean);
         const { port } = await listen();
@@ -134,7 +134,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         app.get(/^\/clean/, clean);
       });
 
-      it('requests one after the other on one connection: sent, denied, sent, sent', async () => {
+      it('one request after the other: sent, denied, sent, sent', async () => {
         const { port } = await listen();
         const wire = new Wire(port);
         wire.send(get('/clean/1'));
@@ -246,7 +246,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     });
 
-    describe('P45: a client that closes its half of the connection during the hold', () => {
+    describe('P45: a client that half-closes its connection during the hold', () => {
       for (const outcome of ['succeed', 'fail'] as const) {
         it(`append ${outcome}s: no leak, no error, and one close event`, async () => {
           const closed = deferred();
@@ -331,7 +331,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         app.use(session).get(/^\/tainted/, tainted);
       });
 
-      it('an upgrade request is not disturbed, and touches no store', async () => {
+      it('an upgrade request works, and makes no store call', async () => {
         const running = await listen();
         running.server.on('upgrade', (_req, socket: net.Socket) => {
           socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');

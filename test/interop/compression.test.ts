@@ -72,7 +72,7 @@ describe('Neighbour: compression', () => {
           expect(response.headers.map(({ name }) => name)).not.to.include('Set-Cookie');
         });
 
-        it('P42 P43: flush() works, and after the release an event is not delayed', async () => {
+        it('P42, P43: flush() works, and after the release an event is not delayed', async () => {
           const wire = bench.send(get('/events/first', GZIP));
           const append = await bench.store.nextAppend();
           await bench.probe();

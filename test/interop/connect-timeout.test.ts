@@ -108,7 +108,7 @@ describe('Neighbour: connect-timeout', () => {
         });
       }
 
-      it('P52: mounted after, the time of the load does not count', async () => {
+      it('P52: after, the time of the load does not count', async () => {
         await open('after');
         bench.store.holdLoads = true;
         const wire = bench.send(get('/clean/json', CLOSE));

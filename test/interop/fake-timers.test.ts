@@ -50,17 +50,17 @@ async function under(fakes: string, body: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-describeWithValkey('timers that the tests of an app have faked', (server) => {
+describeWithValkey('faked timers', (server) => {
   const fakes = `{ toFake: ${WITHOUT_NEXT_TICK} }`;
 
   for (const options of ['', '{ ttlSeconds: 60 }']) {
-    it(`requests on a MemorySessionStore(${options}) are answered as ever`, async () => {
+    it(`requests on a MemorySessionStore(${options}) are answered`, async () => {
       expect(await under(fakes, `report(await play(new MemorySessionStore(${options})));`)).to.deep.equal(ANSWERS);
     });
   }
 
   for (const options of ['', 'ttlSeconds: 60', 'circuitBreaker: {}']) {
-    it(`requests on a ValkeySessionStore({ ${options} }) are answered as ever`, async () => {
+    it(`requests on a ValkeySessionStore({ ${options} }) are answered`, async () => {
       await server().flush();
       const store = `new ValkeySessionStore({ endpoint: ${JSON.stringify(server().url)}, connectTimeoutMs: 2_000, ${options} })`;
       expect(await under(fakes, `report(await play(${store}));`)).to.deep.equal(ANSWERS);
@@ -73,7 +73,7 @@ describeWithValkey('timers that the tests of an app have faked', (server) => {
     expect(answers).to.deep.equal(Array.from({ length: 6 }, () => '403 session.load_failed'));
   });
 
-  it('a clock that is moved forward makes no call too late', async () => {
+  it('a clock that is moved forward expires no call', async () => {
     const body = `
       let answer;
       const store = { loadLabels: () => new Promise((resolve) => { answer = resolve; }), appendLabels: async () => {} };

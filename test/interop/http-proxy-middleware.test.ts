@@ -124,7 +124,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(parseResponse(await wire.closed()).body).to.equal('data: first\n\ndata: salary-4711\n\n');
       });
 
-      it('G1 P42: of a stream with a label only the first event waits', async () => {
+      it('G1, P42: of a stream with a label only the first event waits', async () => {
         await open('secret');
         const wire = bench.send(get('/proxied/stream', CLOSE));
         const append = await bench.store.nextAppend();
@@ -199,7 +199,7 @@ describe('Neighbour: http-proxy-middleware', () => {
         expect(normalised(text)).to.equal(normalised(await plain.send(get('/proxied/plain', CLOSE)).closed()));
       });
 
-      it('a policy denial in front of the proxy: the backend is not asked', async () => {
+      it('a policy denial before the proxy sends nothing to the backend', async () => {
         bench = await Bench.open({
           express,
           position: 'after',

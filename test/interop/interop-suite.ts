@@ -365,7 +365,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
         }
 
         for (const way of ['guard', 'late']) {
-          it(`G2 P33: a policy denial (${way}) carries nothing of the handler`, async () => {
+          it(`G2, P33: a policy denial (${way}) carries nothing of the handler`, async () => {
             const text = await outcome(bench.send(request(`/policy/${way}`)));
             expect(text).not.to.match(HANDLER_MADE);
             expectDenial(parseResponse(text), 'policy.refused', Object.keys(bench.latest.headersAtEntry));
@@ -385,7 +385,7 @@ export function describeNeighbour(name: string, suite: NeighbourSuite): void {
           expectDenial(parseResponse(text), 'session.load_failed', kept);
         });
 
-        it('G2 P32: a policy denial replaces what was written and is held', async () => {
+        it('G2, P32: a policy denial replaces what was written and is held', async () => {
           const wire = bench.send(request('/policy/held'));
           const append = await bench.store.nextAppend();
           expect(bench.latest.bytesOut()).to.equal(0);

@@ -98,7 +98,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         return /^id: (.*)$/m.exec(seen)?.[1] ?? '';
       }
 
-      it('G1: a client that comes back for a refused result meets the label first', async () => {
+      it('G1: a client that resumes after a denied result is checked again', async () => {
         running.store.mode = 'fails';
         const last = await callCut();
         expect(last).not.to.equal('');
@@ -115,7 +115,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     });
 
-    describe('the transport of older clients, whose results leave by the GET', () => {
+    describe('the older transport, which sends results through the GET', () => {
       beforeEach(async () => {
         await running.start((app) => {
           app.get('/probe', probed);

@@ -95,7 +95,7 @@ describe('Neighbour: morgan', () => {
           expect(length).to.equal(response.header('content-length'));
         });
 
-        it('P61: the immediate log has a line before the answer, and no more', async () => {
+        it('P61: the immediate log has one line, before the response', async () => {
           const wire = bench.send(get('/tainting/json', CLOSE));
           const append = await bench.store.nextAppend();
           expect(immediate).to.deep.equal(['started\n']);

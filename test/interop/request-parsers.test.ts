@@ -42,7 +42,7 @@ describe('Neighbours: cookie-parser and body-parser', () => {
 
         const BODY = JSON.stringify({ text: 'x'.repeat(90_000) });
 
-        it('G8 P56: a body that is there before the load has settled is parsed whole', async () => {
+        it('G8, P56: a body that arrives before the load has settled is parsed', async () => {
           bench.store.holdLoads = true;
           const wire = bench.send(post('/echo', BODY, { Cookie: 'a=b' }));
           const load = await bench.store.nextLoad();
@@ -55,7 +55,7 @@ describe('Neighbours: cookie-parser and body-parser', () => {
           expect(normalised(text)).to.equal(normalised(reference));
         });
 
-        it('G8: a body that ends after the load has settled is parsed whole', async () => {
+        it('G8: a body that ends after the load has settled is parsed', async () => {
           const request = post('/echo', BODY);
           const wire = bench.send(request.slice(0, -10));
           await bench.probe();

@@ -136,7 +136,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('G2: a denial is the answer, whatever the handler does after it', async () => {
+      it('G2: a denial is the response, also if the handler goes on', async () => {
         const answer = await ask(appOf(express, new ScriptedStore()), '/denied');
         expect(answer.status).to.equal(403);
         expect(JSON.parse(answer.body)).to.include({ code: 'denied' });
@@ -156,7 +156,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
   }
 
-  describe(`Responses that only look like Node's, ${version}`, () => {
+  describe(`Response objects that are not Node's own, ${version}`, () => {
     afterEach(() => {
       Object.setPrototypeOf(express.response, ServerResponse.prototype);
       Object.setPrototypeOf(express.request, IncomingMessage.prototype);

@@ -118,7 +118,7 @@ describe('KnownSession', () => {
     expect([...session.labels()]).to.deep.equal(['secret']);
   });
 
-  it('labels that come during an append are in the next one, together', async () => {
+  it('labels added during an append go together into the next one', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.settle(member);
@@ -132,7 +132,7 @@ describe('KnownSession', () => {
     expect(member.settled).to.equal(1);
   });
 
-  it('a label that is added is not compared with each one before it', () => {
+  it('adding a label takes constant time', () => {
     const { session, member } = joined();
     const { labels } = LabelAppends.prototype;
     let compared = 0;
@@ -181,7 +181,7 @@ describe('KnownSession', () => {
     expect(session.unacknowledged).to.equal(false);
   });
 
-  it('G7: what is owed survives the last member', async () => {
+  it('G7: owed labels survive the last member', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.leave(member);
@@ -196,7 +196,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.have.length(2);
   });
 
-  it('a load that owes is refused if the append fails again', async () => {
+  it('a load with owed labels is refused if the append fails again', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.settle(member);
@@ -291,14 +291,14 @@ describe('KnownSession', () => {
       expect(store.appends).to.deep.equal([['a'], ['a']]);
     });
 
-    it('a label that the load returns costs nothing more', async () => {
+    it('a label that the load returns is not appended again', async () => {
       await acknowledged('a');
       const { session, member } = joined();
       expect(session.onLoaded(member, loadOf(session, member), ['a'])).to.equal(false);
       expect(session.unacknowledged).to.equal(false);
     });
 
-    it('a load that began before the acknowledgement need not return the label', async () => {
+    it('a load that began before the append need not return the label', async () => {
       const { session, member } = joined();
       const { member: loading } = joined();
       const began = loadOf(session, loading);
@@ -321,7 +321,7 @@ describe('KnownSession', () => {
     });
   });
 
-  describe('what is owed, without a request of its session', () => {
+  describe('owed labels, without a request of their session', () => {
     async function owing(id: string): Promise<KnownSession> {
       const { session, member } = joined(id);
       session.add(`of ${id}`, member);
@@ -337,7 +337,7 @@ describe('KnownSession', () => {
       await store.succeed();
     }
 
-    it('G7: is appended once the store has taken a label of another session', async () => {
+    it('G7: are appended after a successful append of another session', async () => {
       const session = await owing('a');
       await acknowledged('x');
       expect(store.appends.at(-1)).to.deep.equal(['of a']);
@@ -354,7 +354,7 @@ describe('KnownSession', () => {
       expect(store.appends.slice(before)).to.deep.equal([['y'], ['z']]);
     });
 
-    it('does not stand in the way of what others owe', async () => {
+    it('do not block the owed labels of other sessions', async () => {
       await owing('a');
       await acknowledged('x');
       await store.fail();
@@ -368,7 +368,7 @@ describe('KnownSession', () => {
   });
 
   describe('bounded memory', () => {
-    it('a session beyond the limit is refused, others are not forgotten for it', async () => {
+    it('a session beyond the limit is refused, and no other one is forgotten', async () => {
       const { session: owing, member } = joined('owing');
       owing.add('a', member);
       owing.leave(member);
@@ -379,7 +379,7 @@ describe('KnownSession', () => {
       expect(joined('owing').session).to.equal(owing);
     });
 
-    it('a session that is over makes room', () => {
+    it('a session that has ended makes room', () => {
       const all = Array.from({ length: LIMIT }, (_, n) => joined(`s${n}`));
       for (const { session, member } of all) session.leave(member);
       for (let n = 0; n < LIMIT; n++) joined(`t${n}`);

@@ -14,7 +14,7 @@ import { eventually, rejectionOf } from '../support/eventually.js';
 
 const silent = { warn() {}, error() {} };
 
-describe('limits and the end of what a process knows of its sessions', () => {
+describe('limits of the sessions that a process knows', () => {
   let alarms: Alarm[];
   let store: FailingStore;
   let middleware: AplSessionMiddleware;
@@ -90,7 +90,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
   });
 
   describe('maxKnownSessions', () => {
-    it('refuses one session more, with an alarm, until another is over', async () => {
+    it('refuses one session more, with an alarm, until another has ended', async () => {
       const app = appWith({ maxKnownSessions: 1 });
       const waiting = deferred<void>();
       goOn.promise = waiting.promise;
@@ -103,7 +103,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
       await eventually(async () => expect((await refused()).status).to.equal(200));
     });
 
-    it('G7: a session that owes a label keeps its place', async () => {
+    it('G7: a session with owed labels keeps its place', async () => {
       const app = appWith({ maxKnownSessions: 1 });
       store.fails = true;
       await get(app, '/add/a', 'one').expect(403);
@@ -128,7 +128,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
   });
 
   describe('close()', () => {
-    it('G7: tries once more to append what sessions owe', async () => {
+    it('G7: tries to append owed labels once more', async () => {
       const app = appWith({});
       store.fails = true;
       await get(app, '/add/a', 's').expect(403);
@@ -137,7 +137,7 @@ describe('limits and the end of what a process knows of its sessions', () => {
       expect(await store.loadLabels('s')).to.deep.equal(['a']);
     });
 
-    it('G7: raises an alarm for what is lost then, and ends', async () => {
+    it('G7: raises an alarm for labels that are lost then', async () => {
       const app = appWith({});
       store.fails = true;
       await get(app, '/add/a', 's').expect(403);

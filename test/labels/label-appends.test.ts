@@ -6,7 +6,7 @@ import { HeldStore } from '../support/held-store.js';
 /** More than there are between the store's acknowledgement and the release of the response. */
 const MOST_MICROTASKS = 14;
 
-describe('a label that comes between an acknowledgement and the verdict on what was held', () => {
+describe('a label added between the reply of the store and the release', () => {
   let gated: GatedServer;
   afterEach(() => gated.stop());
 
@@ -30,7 +30,7 @@ describe('a label that comes between an acknowledgement and the verdict on what 
   }
 });
 
-describe('labels that are persisted while others come', () => {
+describe('persist() while other labels are added', () => {
   let gated: GatedServer;
   afterEach(() => gated.stop());
 

@@ -54,7 +54,7 @@ class SwitchedStore implements SessionStore {
   }
 }
 
-describe('what a process knows of its sessions, in the cases that went wrong', () => {
+describe('requests of one session: cases that went wrong', () => {
   let store: SwitchedStore;
   let alarms: Alarm[];
   let middleware: AplSessionMiddleware;
@@ -147,7 +147,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     }
   });
 
-  describe('labels that a request was told of', () => {
+  describe('labels that a request received from another one', () => {
     beforeEach(() => {
       store.ttlSeconds = 0.02;
     });
@@ -195,7 +195,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     });
   });
 
-  describe('a response in a pipeline that its app destroys', () => {
+  describe('a pipelined response that the app destroys', () => {
     /** From Node 24 on, the connection of such a response stays open, also without the middleware. */
     const nodeClosesIt = Number.parseInt(process.versions.node, 10) < 24;
     /** What the client gets, once nothing more comes. */
@@ -297,12 +297,12 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
         return invokerOf(app);
       }
 
-      it('a request leaves its session when it is answered', async () => {
+      it('a request leaves its session after the response', async () => {
         const invoke = invoker({ maxKnownSessions: 2 });
         for (let n = 1; n <= 5; n++) expect(await invoke(event(`s${n}`), {})).to.include({ statusCode: 200 });
       });
 
-      it('G7: a label that is added after the answer is appended', async () => {
+      it('G7: a label that is added after the response is appended', async () => {
         await invoker({})(event('s'), {});
         kept.labels.add('late');
         await eventually(() => expect(store.labelsOf('s')).to.deep.equal(['early', 'late']));
@@ -346,7 +346,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     });
   });
 
-  describe('labels that sessions owe', () => {
+  describe('owed labels', () => {
     it('G7: are appended one by one once any append succeeds', async () => {
       await start(appWith());
       await owe('a', 'b', 'c');
@@ -357,7 +357,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       expect(store.mostUnderWay).to.equal(1);
     });
 
-    it('G7: are appended once another session is refused for want of room', async () => {
+    it('G7: are appended once a session is refused because of the limit', async () => {
       await start(appWith({ maxKnownSessions: 1 }));
       await owe('a');
       expect((await ask('/ping', 'b')).status).to.equal(403);
@@ -366,7 +366,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
       expect((await ask('/ping', 'b')).status).to.equal(200);
     });
 
-    it('G6: an append of them that fails tells neither them nor their session', async () => {
+    it('G6: an alarm for them names neither labels nor session', async () => {
       await start(appWith());
       await owe('session-of-alice');
       store.fails = (id) => id === 'session-of-alice';
@@ -410,7 +410,7 @@ describe('what a process knows of its sessions, in the cases that went wrong', (
     expect(JSON.stringify(alarms)).not.to.match(/first-label|second-label/);
   });
 
-  it('writeAhead() hands on no generator: its code would run after the append', async () => {
+  it('writeAhead() rejects a generator, whose code would run after the append', async () => {
     const GENERATORS = [
       function* () {
         currentSecurity().labels.add('secret');

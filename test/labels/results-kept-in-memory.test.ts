@@ -73,7 +73,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await running.ask('/mail')).to.include({ status: 403 });
       });
 
-      it('G2: a request of a session that owes a label meets no handler', async () => {
+      it('G2: a request of a session with owed labels runs no handler', async () => {
         running.store.mode = 'fails';
         await running.ask('/salary');
         expect((await running.ask('/other')).text).to.include('session.persist_failed');
@@ -94,14 +94,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(others).to.equal(0);
       });
 
-      it('G7: a session that owes a label does not touch others', async () => {
+      it('G7: owed labels of a session do not affect other sessions', async () => {
         running.store.mode = 'fails';
         await running.ask('/salary');
         expect(await running.probe()).to.include({ status: 200, text: 'probed' });
       });
     });
 
-    describe('an answer that goes out by another response of the session', () => {
+    describe('a result that leaves through another response of the session', () => {
       /** The stream that a client has open, as text. */
       let received: string;
       let ended: Promise<unknown>;
@@ -154,7 +154,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await eventually(() => received.includes('later'));
       });
 
-      it('G2: if the append fails, the stream is cut without it', async () => {
+      it('G2: if the append fails, the stream is cut before the result', async () => {
         running.store.mode = 'fails';
         expect(await running.ask('/salary', { method: 'POST' })).to.include({ status: 403 });
         await ended;
@@ -198,7 +198,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('an open session', () => {
-      it('has the labels of requests at once, and its own hold their responses', async () => {
+      it('has the labels of requests at once, and its labels hold responses', async () => {
         const begun = deferred<void>();
         const goOn = deferred<void>();
         await running.start((app) => {

@@ -33,7 +33,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     });
 
-    it('G7: nor a label that the session had before', async () => {
+    it('G7: show no label that the session had before', async () => {
       const store = new ScriptedStore({ load: async () => ['stored-label'], append: rejecting('has stored-label') });
       await request(appOf(middlewareWith({ store }), addLabel, ok))
         .get('/')

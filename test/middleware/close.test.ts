@@ -11,7 +11,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`close(), ${version}`, () => {
     const { alarms, appOf, listen, middlewareWith } = middlewareFixture(express);
 
-    it('waits for appends under way', async () => {
+    it('waits for pending appends', async () => {
       const store = new HeldStore();
       const middleware = middlewareWith({ store, storeTimeoutMs: 60_000 });
       const server = await listen(appOf(middleware, addLabel, ok));
@@ -30,7 +30,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await wire.closed()).to.match(/ok$/);
     });
 
-    it('waits for appends that fail, and does not reject for them', async () => {
+    it('waits for appends that fail, and does not reject', async () => {
       const store = new HeldStore();
       const middleware = middlewareWith({ store, storeTimeoutMs: 60_000 });
       const wire = new Wire((await listen(appOf(middleware, addLabel, ok))).port);

@@ -81,7 +81,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(text).to.not.match(/stolen\b(?! )/i);
     });
 
-    it('G2, P44: after bytes are out the connection is cut, with no clean end', async () => {
+    it('G2, P44: after bytes have left the connection is cut, not ended', async () => {
       const port = await listen(
         appOf(storeWith(), (req, res) => {
           res.write('first', () => {
@@ -157,7 +157,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     for (const [what, violation] of INVALID_VIOLATIONS) {
-      it(`${what} is violation.invalid, and nothing was denied`, async () => {
+      it(`${what} is violation.invalid, and does not deny`, async () => {
         const app = appOf(storeWith(), (req, res) => {
           const error = thrownBy(() => req.security.deny(violation as Violation));
           expect(error).to.have.property('code', 'violation.invalid');

@@ -15,7 +15,7 @@ import {
 } from '../support/middleware-fixture.js';
 
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`req.security of an earlier middleware, ${version}`, () => {
+  describe(`req.security set by earlier middleware, ${version}`, () => {
     const { alarms, appOf, middlewareWith, seen } = middlewareFixture(express);
 
     function withEarlier(earlier: unknown, store: SessionStore, ...handlers: RequestHandler[]): Express {
@@ -48,7 +48,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('G1: its labels hold the response of a handler that adds none', async () => {
+    it('G1: its labels hold the response', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       await request(withEarlier({ labels: ['early'] }, store, ok))
         .get('/')
@@ -69,7 +69,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(body.code).to.equal('earlier');
     });
 
-    it('G2: its violation makes no denial of a response that is none', async () => {
+    it('G2: its violation does not make a normal response a denial', async () => {
       const violation = { code: 'earlier', reason: 'denied before' };
       const app = withEarlier({ violation }, new ScriptedStore({ append: rejecting() }), addLabel, ok);
       const { body } = await request(app).get('/').expect(403);
@@ -98,7 +98,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(text).to.contain('label.invalid');
     });
 
-    it('a handler that replaces req.security escapes nothing', async () => {
+    it('a handler that replaces req.security does not bypass the gate', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       const app = appOf(middlewareWith({ store }), addLabel, (req, res) => {
         req.security = { labels: new Set() } as unknown as RequestSecurity;

@@ -337,7 +337,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([]);
       });
 
-      it(`G8: ${answer.name}: with no label added every byte as without, and no append`, async () => {
+      it(`G8: ${answer.name}: without a label every byte as without, and no append`, async () => {
         const expected = await exchange(plain.port, requestFor(answer, false));
         const actual = await exchange(secured.port, requestFor(answer, false));
         expect(undated(actual.text)).to.match(answer.wire).and.to.equal(undated(expected.text));
@@ -366,7 +366,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('G1, P36: pipelined: the answer behind a held one waits for its turn', async () => {
+    it('G1, P36: pipelined: the response behind a held one waits for its turn', async () => {
       const wire = new Wire(secured.port);
       const held = get('/send-a-string', { 'X-Session': SESSION, 'X-Label': LABEL });
       wire.send(held + get('/probe', { Connection: 'close' }));

@@ -84,7 +84,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL], ['second-label']]);
     });
 
-    describe('nothing is lost quietly (G7)', () => {
+    describe('late labels (G7)', () => {
       it('G7: a label added after the response has ended is persisted', async () => {
         const store = new ScriptedStore();
         const closed = deferred<void>();
@@ -102,7 +102,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await eventually(() => expect(store.appends).to.deep.equal([[LABEL]]));
       });
 
-      it('G7: one added between end() and close too', async () => {
+      it('G7: a label added between end() and close is persisted too', async () => {
         const store = new ScriptedStore();
         const app = appOf(middlewareWith({ store }), (req, res) => {
           res.send('ok');
@@ -112,7 +112,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await eventually(() => expect(store.appends).to.deep.equal([[LABEL]]));
       });
 
-      it('G7: one that cannot be persisted after the response is an alarm', async () => {
+      it('G7: a late label that cannot be persisted raises an alarm', async () => {
         const store = new ScriptedStore({ append: rejecting() });
         const app = appOf(middlewareWith({ store }), (req, res) => {
           res.once('close', () => setImmediate(() => req.security.labels.add(LABEL)));

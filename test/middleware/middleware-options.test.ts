@@ -59,14 +59,14 @@ describe('aplSessionMiddleware, options', () => {
     });
   }
 
-  it('every fault is named at once, and no value is repeated', () => {
+  it('the error names every wrong option, and shows no value', () => {
     const options = { session: 'hunter2', storeTimeoutMs: 'hunter2', sotre: 'hunter2' };
     const error = thrownBy(() => aplSessionMiddleware(options as unknown as AplSessionOptions)) as Error;
     expect(error.message).to.contain("'session'").and.to.contain("'storeTimeoutMs'").and.to.contain("'sotre'");
     expect(error.message).to.not.contain('hunter2');
   });
 
-  it('the options object is neither changed nor frozen, nor are the members', () => {
+  it('the options and their members are neither changed nor frozen', () => {
     const store = new MemorySessionStore();
     const logger = { warn() {}, error() {} };
     const options = { session, store, logger, storeFactories: [factory] };
@@ -112,7 +112,7 @@ describe('aplSessionMiddleware, options', () => {
     expect(alarms[0]).to.have.property('error').that.contains('51 ms');
   });
 
-  it('alarms that only the store can see take the same way', () => {
+  it('alarms of the store reach the logger and onAlarm', () => {
     let listener: ((alarm: Alarm) => void) | undefined;
     const store = Object.assign(new ScriptedStore(), {
       onAlarm: (given: (alarm: Alarm) => void) => {

@@ -79,7 +79,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     for (const [what, handler] of relying) {
-      it(`G7: ${what} tells of it, once a route, without anything of the client`, async () => {
+      it(`G7: ${what} raises one alarm for a route, with no data of the client`, async () => {
         const app = appOf(handler);
         for (const path of ['/a/alice', '/a/bob', '/b/alice', '/b/bob']) await ask(app, path).expect(200, 'ok');
         expect(alarms).to.deep.equal([missing('GET /a/:id'), missing('GET /b/:id')]);
@@ -100,18 +100,18 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
 
     for (const [what, handler] of indifferent) {
-      it(`${what} tells nothing, as nothing is lost`, async () => {
+      it(`${what} raises no alarm, as no label is lost`, async () => {
         await ask(appOf(handler), '/a/1').expect(200, 'ok');
         expect(alarms).to.deep.equal([]);
       });
     }
 
-    it('a guard that denies it tells nothing, as nothing has passed', async () => {
+    it('a guard that denies it raises no alarm', async () => {
       await ask(appOf(denyIf(() => true, VIOLATION)), '/a/1').expect(403);
       expect(alarms).to.deep.equal([]);
     });
 
-    it('two mounts of one app do not share what was told', async () => {
+    it('two mounts of one app raise an alarm each', async () => {
       for (const app of [appOf(taint('secret')), appOf(taint('secret'))]) await ask(app, '/a/1').expect(200);
       expect(alarms).to.have.length(2);
     });
@@ -141,7 +141,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('another reason on the same route is told', async () => {
+    it('another reason on the same route raises an alarm', async () => {
       let reason = 'no api key';
       const app = appOf(taint('secret'), mount({ session: () => ({ reason }) }));
       await ask(app, '/a/1').expect(200);
@@ -150,7 +150,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.deep.equal([missing('GET /a/:id', 'no api key'), missing('GET /a/:id', reason)]);
     });
 
-    it('a route or reason that holds a label of the request is shown without it', async () => {
+    it('a label of the request is removed from the route and the reason', async () => {
       const app = express()
         .use(mount({ session: () => ({ reason: 'nobody is top-secret' }) }))
         .get('/top-secret', taint('top-secret'), answer);
@@ -191,7 +191,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([missing('GET *'), missing('GET *')]);
       });
 
-      it('also for a promised answer, and with the denial of the mount', async () => {
+      it('also for an async resolver, with the denial of the mount', async () => {
         const denial = { status: 401, body: 'log in' };
         const session = async (): Promise<undefined> => undefined;
         await ask(appOf(answer, mount({ session, sessionless: 'deny', denial })), '/a/1').expect(401, 'log in');
@@ -204,7 +204,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(served).to.equal(0);
       });
 
-      it('a session that an earlier mount has found is one', async () => {
+      it('a session that an earlier mount has found counts', async () => {
         const denying = mount({ session: () => undefined, sessionless: 'deny' });
         await ask(appOf(answer, mount(), denying), '/a/1', 'alice').expect(200, 'ok');
       });

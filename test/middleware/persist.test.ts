@@ -27,7 +27,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL]]);
     });
 
-    it('with nothing new resolves without the store', async () => {
+    it('resolves without a store call if no label is new', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       const app = appOf(middlewareWith({ store }), (req, res, next) => {
         req.security.persist().then(() => res.send('ok'), next);
@@ -36,7 +36,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([]);
     });
 
-    it('two at once share one append', async () => {
+    it('concurrent calls share one append', async () => {
       const store = new ScriptedStore();
       const app = appOf(middlewareWith({ store }), addLabel, (req, res, next) => {
         Promise.all([req.security.persist(), req.security.persist()]).then(() => res.send('ok'), next);
@@ -61,7 +61,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.have.length(1);
     });
 
-    it('G3: after a rejection a 401 of the handler leaves as it is', async () => {
+    it('G3: after a rejection a 401 of the handler stays', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       const app = appOf(middlewareWith({ store }), addLabel, async (req, res) => {
         await rejectionOf(req.security.persist());
@@ -70,7 +70,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await request(app).get('/').expect(401, 'log in');
     });
 
-    it('a later success lets the response go', async () => {
+    it('a later success releases the response', async () => {
       let calls = 0;
       const store = new ScriptedStore({ append: () => (calls++ === 0 ? rejecting()() : Promise.resolve()) });
       const app = appOf(middlewareWith({ store }), addLabel, async (req, res) => {

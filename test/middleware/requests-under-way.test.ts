@@ -11,10 +11,10 @@ import { addLabel, middlewareFixture, ok, rejecting, SESSION } from '../support/
 import { get, Wire } from '../support/raw-http.js';
 
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`a request on its way to the handler, ${version}`, () => {
+  describe(`before the handler, ${version}`, () => {
     const { alarms, appOf, listen, middlewareWith } = middlewareFixture(express);
 
-    describe('requests that arrive together go on together', () => {
+    describe('requests that arrive together', () => {
       for (const [what, session] of [
         ['with a session', () => SESSION],
         ['without one', () => undefined],
@@ -33,7 +33,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
-      it('a request does not wait for timers that an app has replaced', async () => {
+      it('a request does not wait for timers that an app has faked', async () => {
         const { setImmediate: real } = globalThis;
         const fake: RequestHandler = (_req, _res, next) => {
           globalThis.setImmediate = (() => ({})) as unknown as typeof real;

@@ -35,7 +35,7 @@ function codeThrown(call: () => unknown): string | undefined {
 }
 
 describe('currentSecurity', () => {
-  it('throws context.missing where no request is known, and says what to do', () => {
+  it('throws context.missing outside a request, and says what to do', () => {
     const error = thrownBy(currentSecurity);
     expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'context.missing');
     expect((error as Error).message).to.match(/securityContext\(\).*AsyncResource\.bind/);
@@ -153,7 +153,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await eventually(async () => expect([...(await store.loadLabels('one'))]).to.deep.equal(['late']));
     });
 
-    it('what a handler puts in the place of req.security does not matter', async () => {
+    it('stays the same when a handler replaces req.security', async () => {
       const app = express().use(session(), securityContext());
       app.get('/', (req, res, next) => {
         req.security = { ...req.security, sessionId: 'forged' };
@@ -162,7 +162,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.equal('one');
     });
 
-    it('is of the session that a later mount of the middleware has found', async () => {
+    it('has the session that a later mount of the middleware has found', async () => {
       const store = new MemorySessionStore();
       await store.appendLabels('one', ['secret']);
       const app = express();
@@ -191,7 +191,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.equal('context.missing');
     });
 
-    it('is not known to what has called the app, once that returns', async () => {
+    it('is not set in the caller of the app', async () => {
       const outcomes: unknown[] = [];
       const app = express();
       app.use(session(), (req, res, next) => {
@@ -210,7 +210,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(outcomes).to.deep.equal(['context.missing', undefined, 'context.missing']);
     });
 
-    it('another copy of the package finds what this one has entered', async () => {
+    it('another copy of the package has the context of this one', async () => {
       const copy = '../../lib/middleware/security-context.js?another';
       const other = (await import(copy)) as { currentSecurity: typeof currentSecurity };
       expect(other.currentSecurity).not.to.equal(currentSecurity);

@@ -28,7 +28,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     });
 
-    it('G1: a result is handed on only once its labels are stored', async () => {
+    it('G1: a result is returned only after its labels are stored', async () => {
       running.store.mode = 'waits';
       const answer = running.ask('/tool');
       await eventually(() => running.store.appends.length === 1);
@@ -38,13 +38,13 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(results).to.deep.equal([SALARY]);
     });
 
-    it('G2: if they cannot be stored, there is no result', async () => {
+    it('G2: if they cannot be stored, the result is not returned', async () => {
       running.store.mode = 'fails';
       await running.ask('/tool');
       expect(results).to.deep.equal(['error session.persist_failed']);
     });
 
-    it('G2: nor is there the error of the handler, whose text may be data', async () => {
+    it('G2: the error of the handler is not returned either', async () => {
       running.store.mode = 'fails';
       await running.ask('/tool?fails=yes');
       expect(results).to.deep.equal(['error session.persist_failed']);
@@ -53,7 +53,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(results[1]).to.equal(`error ${SALARY}`);
     });
 
-    it('runs nothing where no request is known, and refuses streams', async () => {
+    it('runs nothing without a request, and rejects streams', async () => {
       let ran = false;
       const handler = writeAhead(async () => {
         ran = true;

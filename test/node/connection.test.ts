@@ -140,7 +140,7 @@ describe('The connection below a held response', () => {
       expect(opened.ending).to.equal('end');
     });
 
-    it(`G2: a refused stream on ${kind} gets the denial and an end`, async () => {
+    it(`G2: a denied stream on ${kind} gets the denial and an end`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         res.write('secret');
@@ -167,7 +167,7 @@ describe('The connection below a held response', () => {
     });
   }
 
-  it('G2: a cut over TLS is no clean end for the client', async () => {
+  it('G2: a cut over TLS is not a clean end for the client', async () => {
     await started();
     const listener = tls.createServer(certificate(folder()), (socket) => gated.server.emit('connection', socket));
     const opened = await client(listener, 0, () =>
@@ -378,7 +378,7 @@ describe('The connection below a held response', () => {
     expect(performance.now() - startedMs).to.be.at.least(LIMIT_MS - 1);
   });
 
-  describe('while labels come faster than they are saved', () => {
+  describe('while labels arrive faster than they are saved', () => {
     let wire: Wire;
     let closed: Promise<unknown>;
     let add: (label: string) => void;
@@ -404,7 +404,7 @@ describe('The connection below a held response', () => {
       await goOn(3);
     });
 
-    it('G1, P62: a connection that is to be closed is closed all the same', async () => {
+    it('G1, P62: a connection that is to be closed is closed', async () => {
       gated.server.closeAllConnections();
       await goOn(3);
       expect(wire.ending).to.equal(undefined);

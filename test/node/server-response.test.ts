@@ -15,8 +15,8 @@ const codeOf = (call: () => unknown): string | undefined => {
   }
 };
 
-describe('The runtime that the gate needs', () => {
-  it('is there on this Node', () => {
+describe('The runtime check', () => {
+  it('accepts this Node', () => {
     expect(codeOf(assertGateableRuntime)).to.equal(undefined);
   });
 
@@ -32,7 +32,7 @@ describe('The runtime that the gate needs', () => {
     }
   }
 
-  it('is refused where a method sends without passing the gate', () => {
+  it('refuses a method that sends past the gate', () => {
     const around = function (this: { outputData: object[] }) {
       this.outputData.push({ data: 'HTTP/1.1 102 Processing\r\n\r\n' });
     };
@@ -40,7 +40,7 @@ describe('The runtime that the gate needs', () => {
     expect(onAnotherNode(ServerResponse.prototype, 'writeProcessing', () => {})).to.equal('runtime.unsupported');
   });
 
-  it('is refused where a response sends out of turn, or hides its buffer', () => {
+  it('refuses a response that sends out of turn, or hides its buffer', () => {
     const atOnce = function (this: ServerResponse, data: string) {
       return this.socket?.write(data);
     };
@@ -51,19 +51,19 @@ describe('The runtime that the gate needs', () => {
     expect(onAnotherNode(OutgoingMessage.prototype, '_writeRaw', untold)).to.equal('runtime.unsupported');
   });
 
-  it('is refused where what was kept is not sent', () => {
+  it('refuses a runtime where held output is not sent', () => {
     expect(onAnotherNode(OutgoingMessage.prototype, '_flush', () => {})).to.equal('runtime.unsupported');
   });
 
-  it('is refused where the place of the gate is missing', () => {
+  it('refuses a runtime without the member that the gate replaces', () => {
     expect(onAnotherNode(OutgoingMessage.prototype, '_flush', undefined)).to.equal('runtime.unsupported');
   });
 
-  it('P8: a response without that place is refused, with a code', () => {
+  it('P8: refuses a response without that member, with a code', () => {
     expect(codeOf(() => assertGateable({ write() {}, end() {} }))).to.equal('runtime.unsupported');
   });
 
-  it('G1: a response that sends in a way of its own is refused, with a code', () => {
+  it('G1: refuses a response that overrides how it sends, with a code', () => {
     class OwnWay extends ServerResponse {
       _writeRaw(data: string): boolean {
         return this.socket?.write(data) ?? false;
@@ -129,7 +129,7 @@ describe('The runtime that the gate needs', () => {
       expect(codeOf(() => assertGateable(res))).to.equal(undefined);
     });
 
-    it('G1: is refused that Node’s constructor has not made', () => {
+    it('G1: is refused if the constructor of Node has not made it', () => {
       const res = new OutgoingMessage();
       Object.setPrototypeOf(Object.assign(res, { req: new IncomingMessage(new Socket()) }), ServerResponse.prototype);
       expect(codeOf(() => assertGateable(res))).to.equal('runtime.unsupported');
@@ -153,7 +153,7 @@ describe('The runtime that the gate needs', () => {
     });
   });
 
-  describe('connections that lack what a socket has', () => {
+  describe('connections without all members of a socket', () => {
     const broken = (): never => {
       throw new Error('broken');
     };
@@ -171,7 +171,7 @@ describe('The runtime that the gate needs', () => {
       destroy: { destroy() {} },
       'destroy() and on()': { destroy() {}, on() {} },
     })) {
-      it(`G7: an end that was put off is performed on one that has ${what} only`, () => {
+      it(`G7: a deferred end is performed on one that has ${what} only`, () => {
         const calls: unknown[][] = [];
         const socket = Object.assign(lacking, { writable: true, destroy: (...args: unknown[]) => calls.push(args) });
         const res = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;
@@ -187,7 +187,7 @@ describe('The runtime that the gate needs', () => {
       });
     }
 
-    it('G7: that are none at all end without an error', () => {
+    it('G7: a missing connection ends without an error', () => {
       destroyConnection(null);
       destroyConnection(undefined);
     });

@@ -36,7 +36,7 @@ async function codeOf(rejecting: Promise<unknown>): Promise<string> {
 }
 
 describe('openSession', () => {
-  it('loads the labels, and knows where the session is from', async () => {
+  it('loads the labels, and has the source of the session', async () => {
     const store = new MemorySessionStore();
     await store.appendLabels(ID, ['secret']);
     const { session } = await open(store, { session: { id: ID, source: 'agent' } });
@@ -44,7 +44,7 @@ describe('openSession', () => {
     expect((await open(store)).session.source).to.equal('custom');
   });
 
-  it('G5: its labels only grow, and are labels', async () => {
+  it('G5: its labels only grow, and are validated', async () => {
     const { session } = await open(new MemorySessionStore());
     for (const call of [() => session.labels.delete('a'), () => session.labels.clear()]) {
       expect(thrownBy(call)).to.have.property('code', 'label.immutable');
@@ -89,7 +89,7 @@ describe('openSession', () => {
     expect(store.appends).to.deep.equal([['a'], ['a']]);
   });
 
-  it('close() waits for what is under way, also as the end of an `await using`', async () => {
+  it('close() waits for pending appends, also as the end of `await using`', async () => {
     const store = new MemorySessionStore();
     {
       await using session = (await open(store)).session;
@@ -99,7 +99,7 @@ describe('openSession', () => {
   });
 
   for (const { name, behaviour, error, code } of LOAD_FAILURES) {
-    it(`G2: a store ${name} rejects with session.load_failed, and is alarmed`, async () => {
+    it(`G2: a store ${name} rejects with session.load_failed, and an alarm`, async () => {
       const alarms: Alarm[] = [];
       const store = new ScriptedStore({ load: behaviour });
       const failure = (await rejectionOf(
@@ -206,7 +206,7 @@ describe('openSession', () => {
     expect(listeners).to.equal(1);
   });
 
-  it('G7: a process does not end before the store has failed, and was alarmed', async () => {
+  it('G7: a process does not exit before a failed append is alarmed', async () => {
     const { stdout, code, stderr } = await runModule(`
       import { openSession } from './lib/index.js';
       const never = () => new Promise(() => {});

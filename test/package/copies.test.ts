@@ -15,7 +15,7 @@ const quiet = { warn() {}, error() {} };
 const answer: RequestHandler = (_req, res) => void res.send('ok');
 
 describe('two copies of this package in one process', () => {
-  it('the version that errors name is that of package.json', () => {
+  it('the version in errors is that of package.json', () => {
     expect(VERSION).to.equal((JSON.parse(read('package.json')) as { version: string }).version);
   });
 
@@ -75,7 +75,7 @@ describe('two copies of this package in one process', () => {
 
     for (const [name, mounted, guarding] of ways) {
       describe(`${name}, ${version}`, () => {
-        it('the copies are two', () => {
+        it('the copies are different objects', () => {
           expect(mounted().main.aplSessionMiddleware).to.not.equal(guarding().main.aplSessionMiddleware);
         });
 
@@ -86,7 +86,7 @@ describe('two copies of this package in one process', () => {
           await ask(app).expect(200, { appended: [['secret']], labels: ['secret'] });
         });
 
-        it('G2: if that fails, it denies', async () => {
+        it('G2: taint() denies if its append fails', async () => {
           store = new ScriptedStore({ append: () => Promise.reject(new Error('down')) });
           await ask(appOf(mount(mounted()), guarding().main.taint('secret'))).expect(403, /session\.persist_failed/);
         });
@@ -156,7 +156,7 @@ describe('two copies of this package in one process', () => {
           expect(alarms[0]).to.include({ alarm: 'session_store_failure', code: 'store.full' });
         });
 
-        it('the middleware of both, for the same session and store, load once', async () => {
+        it('the middleware of both loads a session once', async () => {
           const app = appOf(mount(mounted()), mount(guarding()), guarding().main.taint('secret'));
           await ask(app).expect(200, 'ok');
           expect({ loads: store.loads, appends: store.appends }).to.deep.equal({ loads: ['s'], appends: [['secret']] });
@@ -212,7 +212,7 @@ describe('two copies of this package in one process', () => {
         });
       }
 
-      it('without any middleware it is middleware.missing', async () => {
+      it('without any middleware: middleware.missing', async () => {
         await ask(appOf(here.requireSession())).expect(500, 'middleware.missing');
       });
     });

@@ -84,14 +84,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             ['that does not decode', (id: string) => `connect.sid=%E0%A4%A; other=s%3A${id}.x`],
             ['of another name', (id: string) => `other=s%3A${id}.x`],
           ] as const) {
-            it(`G6: a cookie ${what} with the id of a live session is no session`, async () => {
+            it(`G6: a cookie ${what} with the id of a live session is not accepted`, async () => {
               const app = appWith(options);
               await logIn(app);
               await ask(app, forge(ids[0] ?? '')).expect(200, identity);
             });
           }
 
-          it('a cookie that is signed but whose session is gone is no session', async () => {
+          it('a signed cookie of a session that is gone is not accepted', async () => {
             const app = appWith(options);
             const cookie = await logIn(app);
             store.clear();
@@ -112,7 +112,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             expect(ids[1]).to.not.equal(ids[0]);
           });
 
-          it('a session destroyed before the middleware is none', async () => {
+          it('a session destroyed before the middleware is not used', async () => {
             const app = appWith(options, (req, _res, next) =>
               req.path === '/' ? void req.session.destroy(next) : next(),
             );
@@ -183,12 +183,12 @@ describe('Accessor for express-session, requests of other makes', () => {
     ['an empty id', { sessionID: '', session: { id: '' } }],
     ['an id that is no string', { sessionID: 5, session: { id: 5 } }],
   ] as const) {
-    it(`${what} is none`, () => {
+    it(`${what} has no session`, () => {
       expect(sessionId({ headers: { cookie }, sessionStore: {}, ...req } as unknown as Request)).to.equal(undefined);
     });
   }
 
-  it('no express-session is session.invalid', () => {
+  it('a request without express-session is session.invalid', () => {
     const req = { headers: { cookie }, sessionID: 'id', session: { id: 'id' } } as unknown as Request;
     expect(thrownBy(() => sessionId(req))).to.have.property('code', 'session.invalid');
   });

@@ -48,7 +48,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await ask(stateless(), { id: 'alice' }).expect(200, { ...sessionFor({ subject: 'alice' }) });
     });
 
-    it('an id that is an integer is its digits', async () => {
+    it('an integer id is used as its digits', async () => {
       await ask(stateless(), { id: 0 }).expect(200, { ...sessionFor({ subject: '0' }) });
       await ask(stateless(), { id: 42 }).expect(200, { ...sessionFor({ subject: '42' }) });
     });
@@ -72,23 +72,23 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['an array', ['alice']],
       ['a boolean', true],
     ] as const) {
-      it(`a user with ${what} as id is refused, not taken for nobody`, async () => {
+      it(`a user with ${what} as id is refused, not treated as logged out`, async () => {
         await ask(stateless(), { id }).expect(500, /id of a user/);
       });
     }
 
-    it('what idOf throws goes to Express’s error handling', async () => {
+    it('an error of idOf goes to the error handling of Express', async () => {
       const app = stateless(() => {
         throw new Error('no such user');
       });
       await ask(app, { id: 'alice' }).expect(500, /no such user/);
     });
 
-    it('passport refuses: no session is looked for', async () => {
+    it('passport rejects the request: the resolver is not called', async () => {
       await ask(stateless()).expect(401);
     });
 
-    it('passport has not seen the request: refused', async () => {
+    it('a request without passport in front is refused', async () => {
       await ask(sessionApp(express, [], fromPassport(idOf)), { id: 'alice' }).expect(500, /mount it before/);
     });
 
@@ -119,7 +119,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       };
 
       for (const userProperty of [undefined, 'account']) {
-        it(`nobody logged in, logged in, logged out; userProperty ${userProperty}`, async () => {
+        it(`logged out, logged in, logged out again; userProperty ${userProperty}`, async () => {
           const app = stateful(userProperty);
           await request(app).get('/').expect(200, 'null');
           const cookie = await logIn(app, { id: 'alice' });

@@ -40,7 +40,7 @@ describe('Isolation of subjects (G6)', () => {
       );
     });
 
-    it('moving text between neighbouring parts makes another session', () => {
+    it('moving text from one part to the next makes another session', () => {
       fc.assert(
         fc.property(fc.array(awkward, { minLength: 3, maxLength: 3 }), (parts) => {
           const [a = '', b = '', c = ''] = parts;
@@ -74,7 +74,7 @@ describe('Isolation of subjects (G6)', () => {
       );
     });
 
-    it('the ids are those that docs/identity.md tells others to make', () => {
+    it('the ids are those that docs/identity.md describes', () => {
       expect(sessionFor({ subject: 'zoë', sessionId: 'chat-1' }, 'strict')?.id).to.equal(
         'c6bd5e1a9df5b107535807cafa5d56fa8c0055f65ddb64030e1c8c996ee80024', // of "5:agent4:zoë6:chat-1"
       );
@@ -84,7 +84,7 @@ describe('Isolation of subjects (G6)', () => {
     });
   });
 
-  describe('cpex keying, for the sake of shared keys', () => {
+  describe('cpex keying, which shares keys', () => {
     it('subjects without a colon never share a session', () => {
       fc.assert(
         fc.property(anyGiven, anyGiven, colonless, colonless, (one, other, alice, bob) => {

@@ -124,7 +124,7 @@ const MISNAMED: ReadonlyArray<Omit<Case, 'told'> & { readonly reason: string }> 
 ];
 
 for (const [version, express] of EXPRESS_VERSIONS) {
-  describe(`Accessors that find nothing, ${version}`, () => {
+  describe(`Accessors that find no value, ${version}`, () => {
     let alarms: Alarm[];
     beforeEach(() => {
       alarms = [];

@@ -125,7 +125,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
           }
         });
 
-        it('other names of the claims', async () => {
+        it('the names of the claims can be chosen', async () => {
           const options = { issuer: ISSUER, subjectClaim: 'oid', sessionClaim: 'sid' };
           await ask(options, await token({ iss: ISSUER, sub: 'x', oid: 'alice', sid: 's', session_id: 'y' })).expect(
             200,
@@ -155,7 +155,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
             .and.not.include('alice');
         });
 
-        it('a token that is forged, expired or no token never reaches the session', async () => {
+        it('a forged, expired or missing token never reaches the session', async () => {
           const forged = await token(alice, FORGED);
           const expired = await token({ ...alice, exp: 1 });
           const unsigned = `${forged.split('.').slice(0, 2).join('.')}.`;
@@ -165,11 +165,11 @@ for (const { name, authentication, optional, from, identity, request: requestWit
         });
 
         if (optional) {
-          it('nobody authenticated, where the package lets that pass: no session', async () => {
+          it('not authenticated, where the package allows that: no session', async () => {
             await ask({ issuer: ISSUER }, undefined, optional).set('mcp-session-id', 'chat').expect(200, 'null');
           });
         } else {
-          it('a request that the package has not seen is refused', async () => {
+          it('a request without the package in front is refused', async () => {
             await ask({ issuer: ISSUER }, undefined, (_req, _res, next) => next()).expect(
               500,
               /mount requireBearerAuth/,
@@ -186,7 +186,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
     const subjectOf = (options: TokenSessionOptions, claims: unknown): unknown =>
       from(options).subject(requestWith(claims) as Request);
 
-    it('issuer null takes tokens that name no issuer, and no others', () => {
+    it('issuer null accepts only tokens without an issuer', () => {
       expect(subjectOf({ issuer: null }, { sub: 'alice' })).to.equal('alice');
       for (const iss of [ISSUER, '', null]) {
         expect(thrownBy(() => subjectOf({ issuer: null }, { sub: 'alice', iss }))).to.have.property(
@@ -196,7 +196,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
       }
     });
 
-    it('a list of one issuer binds too, so that a second one changes nothing', () => {
+    it('a list of one issuer is bound too, so a second one changes no id', () => {
       expect(subjectOf({ issuer: [ISSUER] }, { iss: ISSUER, sub: 'alice' })).to.equal(
         subjectOf({ issuer: [OTHER, ISSUER] }, { iss: ISSUER, sub: 'alice' }),
       );
@@ -216,7 +216,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
       ['an issuer that is no string', { iss: [ISSUER], sub: 'alice' }],
       ['an issuer that is not named', { iss: `${ISSUER}/`, sub: 'alice' }],
     ] as const) {
-      it(`claims with ${what}: session.invalid, not "nobody"`, () => {
+      it(`claims with ${what}: session.invalid, not a missing session`, () => {
         for (const issuer of [ISSUER, [ISSUER, OTHER]]) {
           const error = thrownBy(() => subjectOf({ issuer }, claims));
           expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'session.invalid');
@@ -227,7 +227,7 @@ for (const { name, authentication, optional, from, identity, request: requestWit
       });
     }
 
-    it('a session_id claim that is inherited is none', () => {
+    it('an inherited session_id claim is ignored', () => {
       expect(from({ issuer: null, sessionClaim: 'toString' }).claim(requestWith({ sub: 'a' }) as Request)).to.equal(
         undefined,
       );
@@ -254,7 +254,7 @@ describe('Accessors for the wrong package', () => {
   const claims = { iss: ISSUER, sub: 'alice' };
   for (const { name, from } of PACKAGES) {
     for (const other of PACKAGES.filter((candidate) => candidate.name !== name)) {
-      it(`those of ${name} refuse the request of ${other.name}`, () => {
+      it(`those of ${name} reject the request of ${other.name}`, () => {
         const req = other.request(claims) as Request;
         expect(thrownBy(() => from({ issuer: ISSUER }).subject(req))).to.have.property('code', 'session.invalid');
       });

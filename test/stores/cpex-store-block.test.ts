@@ -39,7 +39,7 @@ describe('sessionStoreBlock', () => {
     expect(warnings).to.deep.equal([]);
   });
 
-  it('what it returns is what the store takes, every key of it', async () => {
+  it('every key that it returns is accepted by the store', async () => {
     for (const form of [forms.wrapped, forms.flat]) {
       const { kind: _kind, ...options } = sessionStoreBlock(form, { onWarning: () => {} });
       expect(parseValkeyConfig(options)).to.deep.include({ keyPrefix: 'taint:v1' });
@@ -114,7 +114,7 @@ describe('sessionStoreBlock', () => {
     }
   });
 
-  it('without onWarning, a warning of the process tells of them', async function () {
+  it('without onWarning, the warnings are process warnings', async function () {
     this.timeout(20_000);
     const { stderr } = await runModule(`
       import { sessionStoreBlock } from './lib/index.ts';

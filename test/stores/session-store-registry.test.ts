@@ -120,7 +120,7 @@ describe('session store registry', () => {
     });
   }
 
-  it('isSessionStore tells stores from blocks and from nothing', () => {
+  it('isSessionStore() distinguishes stores from blocks and undefined', () => {
     expect(isSessionStore(store)).to.equal(true);
     expect(isSessionStore(new MemorySessionStore())).to.equal(true);
     for (const value of [undefined, null, 'memory', { kind: 'memory' }, { loadLabels: async () => [] }]) {

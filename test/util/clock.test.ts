@@ -6,7 +6,7 @@ const GLOBALS =
   /(?<![.\w])(setTimeout|setInterval|setImmediate|clearTimeout|clearInterval|nextTick)\(|queueMicrotask|process\.nextTick|performance\.now|Date\.now|process\.hrtime/;
 
 describe('clock of lib/', () => {
-  it('no file uses a timer or a clock that the tests of an app may have faked', () => {
+  it('no file uses a timer or clock that tests of an app may fake', () => {
     const root = fileURLToPath(new URL('../../lib/', import.meta.url));
     const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
     expect(paths.length).to.be.greaterThan(50);
@@ -14,7 +14,7 @@ describe('clock of lib/', () => {
     expect(faults).to.deep.equal([]);
   });
 
-  it('the rule refuses a global, and a name that does not come from the clock', () => {
+  it('the rule rejects a global, and a name from elsewhere', () => {
     expect(usesGlobals('setTimeout(() => {}, 5);')).to.equal(true);
     expect(usesGlobals('const started = performance.now();')).to.equal(true);
     expect(usesGlobals("import { setTimeout } from 'node:timers';\nsetTimeout(() => {}, 5);")).to.equal(true);

@@ -56,7 +56,7 @@ describe('Deadlines', () => {
     expect(ended).to.deep.equal(['first', 'second', 'third']);
   });
 
-  it('idle() waits for all calls, those that begin meanwhile included', async () => {
+  it('idle() waits for all calls, also those that begin meanwhile', async () => {
     const deadlines = new Deadlines(60_000, (name) => new Error(name));
     const settled: string[] = [];
     const settling = (name: string, then: () => void): TimedCall<void> => ({

@@ -31,7 +31,7 @@ const takers: ReadonlyArray<readonly [what: string, base: object, take: (options
   ],
 ];
 
-describe('options that say something by their prototype', () => {
+describe('options with members on their prototype', () => {
   for (const [what, base, take] of takers) {
     for (const key of ['__proto__', 'constructor']) {
       it(`${what}: a key '${key}' is config.invalid, and named`, () => {
@@ -62,7 +62,7 @@ describe('options that say something by their prototype', () => {
     });
   }
 
-  it('options without a prototype, and of a class, are taken', () => {
+  it('options without a prototype, or of a class, are accepted', () => {
     class Options {
       maxSessions = 5;
       ttlSeconds = 6;

@@ -23,27 +23,27 @@ const verdictAfter = (ms: number, longestGraceMs: number, meanwhile: () => void)
   });
 
 describe('PatientTimer', () => {
-  it('gives its verdict in time when the process is not held up', async () => {
+  it('ends in time when the process is not blocked', async () => {
     expect(await verdictAfter(50, 50, () => {})).to.be.within(49, 100);
   });
 
-  it('gives as much time again as it was late', async () => {
+  it('waits as much longer as it was late', async () => {
     // 150 ms late, so 150 ms more
     expect(await verdictAfter(50, 1_000, () => block(200))).to.be.within(340, 500);
   });
 
-  it('gives no more than the longest grace', async () => {
+  it('waits no longer than the maximum grace', async () => {
     expect(await verdictAfter(50, 60, () => block(500))).to.be.within(550, 700);
   });
 
-  it('gives it a few times only, so that a silent server is noticed', async () => {
+  it('waits longer a few times only, so that a silent server is noticed', async () => {
     const busy = setInterval(() => block(100), 1);
     const ms = await verdictAfter(50, 100, () => {});
     clearInterval(busy);
     expect(ms).to.be.below(3_000);
   });
 
-  it('is quiet once it was stopped', async () => {
+  it('does nothing once it was stopped', async () => {
     let verdicts = 0;
     const timer = new PatientTimer(() => {
       verdicts += 1;
@@ -56,7 +56,7 @@ describe('PatientTimer', () => {
   });
 });
 
-describe('a deadline of a process that was held up', () => {
+describe('a deadline in a process that was blocked', () => {
   const answeredIn = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'answered'));
 
   it('counts only silence, so a reply during the pause counts', async () => {
@@ -88,7 +88,7 @@ describe('a deadline of a process that was held up', () => {
     expect(outcomes).to.deep.equal(['answered', 'answered', 'answered']);
   });
 
-  it('ends what is never answered', async () => {
+  it('ends a call that is never answered', async () => {
     const deadlines = new Deadlines(50, (name) => new Error(name));
     const hold = setInterval(() => {}, 1_000);
     const call = rejectionOf(deadlines.promise('call', () => new Promise(() => {})));

@@ -110,7 +110,7 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     expect(error).to.have.property('message').that.does.not.include('within');
   });
 
-  it('the retry has what is left of the deadline, not a deadline of its own', async () => {
+  it('the retry gets the rest of the deadline, and no new one', async () => {
     await open({ connectTimeoutMs: 200, commandTimeoutMs: 1_500 });
     const marker = '*2\r\n$8\r\nsmembers\r\n';
     const never = (): Promise<void> => new Promise(() => {});
@@ -134,7 +134,7 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     expect(await store.loadLabels('s')).to.deep.equal(['before']);
   });
 
-  it('there is one retry and no more', async () => {
+  it('there is at most one retry', async () => {
     await open();
     await server().admin.config('RESETSTAT');
     await server().admin.config('SET', 'key-load-delay', '2000', 'loading-process-events-interval-bytes', '1024');
@@ -149,7 +149,7 @@ describeWithDedicatedValkey('retry of a call to Valkey', (server) => {
     expect(await rejections('smembers')).to.equal(2);
   });
 
-  it('a command that is refused for good is not retried', async () => {
+  it('a refused command is not retried', async () => {
     await open();
     await server().admin.config('RESETSTAT');
     await server().admin.config('SET', 'maxmemory', '1');

@@ -37,7 +37,7 @@ describe('calls that settle after the circuit breaker has opened', () => {
     return { breaker, states, late, settled };
   };
 
-  it('a success does not let others pass', async () => {
+  it('a late success does not close it', async () => {
     const { breaker, late, settled } = await opened(NEVER_MS);
     late.resolve();
     await settled;
@@ -45,7 +45,7 @@ describe('calls that settle after the circuit breaker has opened', () => {
     expect(await rejectionOf(breaker.run(async () => {}))).to.have.property('code', 'store.circuit_open');
   });
 
-  it('a failure is no probe', async () => {
+  it('a late failure does not count as a probe', async () => {
     const { breaker, states } = await opened(1);
     await delay(5);
     breaker.report(new AplSessionError('store.timeout', 'No answer.'));
@@ -54,7 +54,7 @@ describe('calls that settle after the circuit breaker has opened', () => {
   });
 });
 
-describe('a circuit breaker whose machine is set to another time', () => {
+describe('a circuit breaker whose system clock is changed', () => {
   const HOUR_MS = 3_600_000;
   const { now: realNow } = Date;
   afterEach(() => {
@@ -66,7 +66,7 @@ describe('a circuit breaker whose machine is set to another time', () => {
     return breaker;
   };
 
-  it('an hour back: the probe is not put off', async () => {
+  it('an hour back: the probe is not delayed', async () => {
     const breaker = await opened(20);
     Date.now = () => realNow() - HOUR_MS;
     expect(await eventually(() => breaker.run(async () => 'answered'), { withinMs: 1_000 })).to.equal('answered');
@@ -170,7 +170,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     });
   });
 
-  it('a success between the failures begins the count anew', async () => {
+  it('a success between the failures resets the count', async () => {
     await open({ consecutiveFailures: 2, halfOpenAfterMs: NEVER_MS }, 5_000);
     const alarms = alarmsOf(store);
     for (let round = 0; round < 4; round += 1) {
@@ -181,7 +181,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     expect(alarms).to.deep.equal([]);
   });
 
-  it('commands that Valkey refuses never open it, not even many of one session', async () => {
+  it('commands that Valkey refuses never open it', async () => {
     await open({ consecutiveFailures: 1, halfOpenAfterMs: NEVER_MS });
     await server().admin.set(`taint:v1:${sha256Hex('wrong')}`, 'a string');
     for (let time = 0; time < 5; time += 1) {
@@ -202,7 +202,7 @@ describeWithDedicatedValkey('circuit breaker of a ValkeySessionStore', (server) 
     expect(await codeOfLoad()).to.equal('store.circuit_open');
   });
 
-  it('off, which is the default: no number of failures shuts calls out', async () => {
+  it('is off by default: failures do not stop later calls', async () => {
     await open();
     const alarms = alarmsOf(store);
     proxy.fault = 'black hole';

@@ -9,7 +9,7 @@ const { id: SESSION, key: KEY } = PARITY_VECTORS[0] ?? expect.fail('no vector');
 const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 const labels = (count: number): string[] => Array.from({ length: count }, (_, n) => `label-${n}`);
 
-describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
+describeWithValkey('ValkeySessionStore, limits of a session', (server) => {
   const open: ValkeySessionStore[] = [];
   const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
     const store = new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options });
@@ -37,7 +37,7 @@ describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
         expect(await store.loadLabels(SESSION)).to.have.length(1_000);
       });
 
-      it('G2: an append of more at once rejects, and nothing of it is stored', async () => {
+      it('G2: an append of more at once rejects, and stores nothing', async () => {
         const store = storeWith({ maxLabelsPerSession: 2, ...options });
         expect(await rejectionOf(store.appendLabels(SESSION, labels(3)))).to.have.property(
           'code',
@@ -55,7 +55,7 @@ describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
         ['one with a NUL', 'PII\0'],
         ['one with U+FFFD', 'PII\ufffd'],
       ] as const) {
-        it(`G2: a member that is not a label, ${what}, rejects the load, unshown`, async () => {
+        it(`G2: an invalid member (${what}) rejects the load, and is not shown`, async () => {
           await server().admin.sadd(KEY, 'secret', member);
           const error = (await rejectionOf(storeWith(options).loadLabels(SESSION))) as Error;
           expect(error).to.have.property('code', 'store.malformed_reply');
@@ -65,7 +65,7 @@ describeWithValkey('ValkeySessionStore, what a session may hold', (server) => {
     });
   }
 
-  it('the limit and the TTL can be read from the store', () => {
+  it('the limit and the TTL are members of the store', () => {
     expect(storeWith()).to.include({ maxLabelsPerSession: 1_000, ttlSeconds: undefined });
     expect(storeWith({ maxLabelsPerSession: 5, ttlSeconds: 7 })).to.include({ maxLabelsPerSession: 5, ttlSeconds: 7 });
   });

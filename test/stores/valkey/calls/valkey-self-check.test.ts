@@ -119,7 +119,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(alarms).to.deep.equal([]);
   });
 
-  it('a server that refuses INFO: CONFIG is asked for what it has', async () => {
+  it('a server that refuses INFO: CONFIG answers what it can', async () => {
     await configure({ 'maxmemory-policy': 'volatile-ttl' });
     const { store } = storeWith({ endpoint: await login('-info') });
     const findings = await store.check();
@@ -185,7 +185,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     ]);
   });
 
-  it('what check() has raised is not raised again by the next connection', async () => {
+  it('a finding of check() is not raised again by the next connection', async () => {
     proxy.latencyMs = 1;
     const { store, alarms } = storeWith({ endpoint: proxy.url });
     await store.loadLabels('s');
@@ -209,7 +209,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     expect(await proxy.countRoundTrips(() => store.check())).to.equal(1);
   });
 
-  it('check() rejects within the deadlines if Valkey cannot be asked', async () => {
+  it('check() rejects within the deadlines if Valkey does not answer', async () => {
     const { store } = storeWith({ endpoint: `127.0.0.1:${await freePort()}`, connectTimeoutMs: 100 });
     expect(await rejectionOf(store.check())).to.have.property('code', 'store.unavailable');
     await store.close();

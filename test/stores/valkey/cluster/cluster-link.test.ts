@@ -40,7 +40,7 @@ const CLIENTS: ReadonlyArray<readonly [name: string, client: ClusterClass]> = [
   ['iovalkey', iovalkey.Cluster as unknown as ClusterClass],
 ];
 
-describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (group) => {
+describeWithValkeyGroup('ValkeySessionStore on a cluster client', 4, (group) => {
   const nodes: ValkeyNode[] = [];
   const node = (index: number): ValkeyNode => nodes[index] ?? expect.fail(`there is no node ${index}`);
   /** A session of each primary. */
@@ -155,7 +155,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
       for (const options of [{}, { ttlSeconds: 60 }]) {
         const withTtl = options.ttlSeconds ? 'with a TTL' : 'without a TTL';
 
-        it(`sessions of every primary: appends and loads work, ${withTtl}`, async () => {
+        it(`appends and loads work on every primary, ${withTtl}`, async () => {
           const first = storeWith(ClusterClass, options, { lazyConnect: true });
           const second = storeWith(ClusterClass, options);
           for (const session of sessions) {
@@ -183,7 +183,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
         });
       }
 
-      it('the self-check is answered by one of the nodes', async () => {
+      it('one of the nodes answers the self-check', async () => {
         const findings = await storeWith(ClusterClass).check();
         expect(findings.filter(({ status }) => status === 'unknown')).to.deep.equal([]);
       });
@@ -277,7 +277,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     for (const session of sessions) expect(await store.loadLabels(session)).to.deep.equal(['a']);
   });
 
-  it('a user who may not ask for the slots is told so', async () => {
+  it('a user without the right to ask for slots gets an error that says so', async () => {
     await settled();
     const login = { username: 'few', password: 'pass' };
     await node(1).admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>pass', '~taint:v1:*', '+smembers', '+sadd');
@@ -296,7 +296,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     }
   });
 
-  it('a replica as the only startup node is enough', async () => {
+  it('a replica is enough as the only startup node', async () => {
     await settled();
     const { successor } = await pair();
     const client = new ioredis6.Cluster([{ host: '127.0.0.1', port: successor.port }], { lazyConnect: true });
@@ -310,7 +310,7 @@ describeWithValkeyGroup('ValkeySessionStore on the client of a cluster', 4, (gro
     expect(alarms.map(({ alarm }) => alarm)).to.not.include('session_store_unsupported_server');
   });
 
-  it('the slot of a key is the one that the server tells', async () => {
+  it('computes the slot of a key as the server does', async () => {
     const keys = ['', 'a', '{a}b', 'x{a}b{c}', '{}a', 'a{', '}{b}', 'taint:v1:00', 'é{ü}✓', '{{a}}b'];
     for (const key of keys) {
       expect(slotOf(key), key).to.equal(Number(await node(0).admin.call('CLUSTER', 'KEYSLOT', key)));

@@ -65,7 +65,7 @@ for (const [name, ClusterClient] of CLIENTS) {
       expect(error).to.have.property('message').that.includes('%25').and.does.not.include('hunter2');
     });
 
-    it('a URL with an IPv6 address leads there', async function () {
+    it('a URL with an IPv6 address is used', async function () {
       if (!Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === '::1'))) this.skip();
       const fake = await FakeValkey.start('::1');
       // it tells this address in its map of the slots

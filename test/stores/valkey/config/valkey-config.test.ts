@@ -57,7 +57,7 @@ describe('ValkeySessionStore options', () => {
     });
   });
 
-  it('a circuit breaker has defaults of its own', () => {
+  it('a circuit breaker has its own defaults', () => {
     const { circuitBreaker } = parseValkeyConfig({ endpoint, circuitBreaker: {} });
     expect(circuitBreaker).to.deep.equal({ consecutiveFailures: 10, halfOpenAfterMs: 1_000 });
   });
@@ -70,7 +70,7 @@ describe('ValkeySessionStore options', () => {
     expect(config.circuitBreaker).to.be.frozen.and.to.include({ consecutiveFailures: 3 });
   });
 
-  it('give the deadline of one call: both timeouts', async () => {
+  it('give the deadline of one call, which is both timeouts', async () => {
     const store = new ValkeySessionStore({ endpoint, connectTimeoutMs: 100, commandTimeoutMs: 30 });
     expect(store.deadlineMs).to.equal(130);
     await store.close();
@@ -109,13 +109,13 @@ describe('ValkeySessionStore options', () => {
     });
   }
 
-  it('keep the details of tls as texts of their own, one ca or several', () => {
+  it('keep the tls values as strings, one ca or several', () => {
     const details = { ca: Buffer.from(ca + ca), ...own, servername: 'valkey.internal' };
     const config = parseValkeyConfig({ endpoint, tls: details });
     expect('tls' in config && config.tls).to.deep.equal({ ...details, ca: ca + ca });
   });
 
-  it('show no secret in the store that was made of them', () => {
+  it('leave no secret visible in the store', () => {
     const store = new ValkeySessionStore({ endpoint, tls: own, username: 'u', password: 'hunter2' });
     const shown = inspect(store, { depth: 10, showHidden: true }) + JSON.stringify(store);
     expect(shown).to.not.include('hunter2').and.not.include('PRIVATE KEY');

@@ -139,7 +139,7 @@ describe('parseValkeyEndpoint', () => {
   }
 });
 
-describe('parseValkeyEndpoint, spellings that are often met', () => {
+describe('parseValkeyEndpoint, common mistakes', () => {
   for (const [endpoint, fix] of [
     ['redis://app:p/w@localhost:6379', '%2F'],
     ['redis://app:1/w@localhost:6379', '%2F'],
@@ -168,7 +168,7 @@ describe('parseValkeyEndpoint, spellings that are often met', () => {
     { endpoint: "redis://app:it's@localhost/1", parsed: { username: 'app', password: "it's", db: 1 } },
     { endpoint: 'redis://app:p%20%40%2Fw@localhost', parsed: { username: 'app', password: 'p @/w' } },
   ]) {
-    it(`${endpoint} is none of them`, () => {
+    it(`${endpoint} is not such a mistake`, () => {
       expect(parseValkeyEndpoint(endpoint)).to.include(parsed);
     });
   }

@@ -27,7 +27,7 @@ const LOAD = `
   }
   console.log(JSON.stringify(outcomes));`;
 
-describeWithSecureValkey('NODE_TLS_REJECT_UNAUTHORIZED=0 switches off no check of the store', (server) => {
+describeWithSecureValkey('NODE_TLS_REJECT_UNAUTHORIZED=0 does not disable the checks', (server) => {
   before(() => server().grant('~taint:v1:*', '+smembers', '+sadd'));
   const outcomes = async (ca: string): Promise<unknown> => {
     const options = { ...server().options, tls: { ...server().options.tls, ca } };
@@ -61,7 +61,7 @@ describe('a plain-text endpoint whose peer is on another machine', () => {
       onLost() {},
     });
 
-  it('is given up before anything is said to it, a credential least of all', async function () {
+  it('is closed before the store sends anything, a credential above all', async function () {
     if (address === undefined) return this.skip();
     const fake = await FakeValkey.start(address);
     try {

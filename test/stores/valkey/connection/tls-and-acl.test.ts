@@ -60,7 +60,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
           expect(await server().denied()).to.deep.equal([]);
         });
 
-        it('the rights are told apart from more: the documentation lists them', async () => {
+        it('the documentation lists exactly these rights', async () => {
           const store = storeWith({ keyPrefix: 'other', ...options });
           expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.not_permitted');
         });
@@ -145,7 +145,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       await server().plain.admin.flushall();
     });
 
-    it('is never replaced by database 0: without that right, no call is answered', async () => {
+    it('is never replaced by database 0: without that right calls reject', async () => {
       await server().plain.admin.sadd(`taint:v1:${sha256Hex('s')}`, 'of-database-0');
       await server().grant('~taint:v1:*', '+smembers', '+sadd');
       const store = storeIn(3);
@@ -153,7 +153,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       expect(await rejectionOf(store.appendLabels('s', ['a']))).to.have.property('code', 'store.not_permitted');
     });
 
-    it('is never replaced by database 0: a missing number answers no call', async () => {
+    it('is never replaced by database 0: with a missing number calls reject', async () => {
       await server().grant('~taint:v1:*', ...rightsTo(['smembers', 'sadd', 'select', ...OPTIONAL]));
       const error = await rejectionOf(storeIn(999).loadLabels('s'));
       expect(error).to.include({ code: 'store.unavailable' });
@@ -176,7 +176,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
         later: (password: string) => new Promise<string>((resolve) => setTimeout(resolve, 20, password)),
       },
     ]) {
-      it(`${what} is asked at each connection, and only then`, async () => {
+      it(`${what} is called once for each connection`, async () => {
         let current = PASSWORD;
         let asked = 0;
         const store = storeWith({
@@ -197,14 +197,14 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       });
     }
 
-    it('a password that comes too late for one attempt is taken by the next', async () => {
+    it('a password that comes too late for one attempt is used by the next', async () => {
       const passwords = ['yesterday', PASSWORD];
       const store = storeWith({ password: () => passwords.shift() ?? PASSWORD });
       expect(await store.loadLabels('s')).to.deep.equal([]);
       expect((await server().denied()).filter((denied) => !denied.startsWith('command'))).to.have.length(1);
     });
 
-    it('a connection that is there stays in use', async () => {
+    it('an open connection stays in use', async () => {
       const store = storeWith();
       await store.loadLabels('s');
       await server().plain.admin.call('ACL', 'SETUSER', USERNAME, 'resetpass', '>another');
@@ -223,7 +223,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       { what: 'returns an empty text', password: async () => '' },
       { what: 'returns something else than a text', password: async () => ({ PASSWORD }) as unknown as string },
     ]) {
-      it(`a function that ${what}: store.login_failed, without what it said`, async () => {
+      it(`a function that ${what}: store.login_failed, and its text is not shown`, async () => {
         const error = await rejectionOf(storeWith({ connectTimeoutMs: 200, password }).loadLabels('s'));
         expect(error).to.have.property('code', 'store.login_failed');
         expect((error as Error).message)

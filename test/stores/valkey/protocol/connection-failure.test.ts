@@ -136,7 +136,7 @@ async function answersOnceGivenUp(
   };
 }
 
-describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the middleware', (server) => {
+describeWithSecureValkey('G2: a Valkey that refuses the store, through the middleware', (server) => {
   beforeEach(async () => {
     await server().plain.flush();
     await server().present('server');
@@ -172,7 +172,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the 
     for (const secret of SECRETS) expect(inspect(alarms, { depth: 10 })).to.not.include(secret);
   };
 
-  it('without any of that, the request is answered', async () => {
+  it('without a fault the request is answered', async () => {
     const { app, alarms, store } = appWith({});
     const { status, text } = await request(app).get('/');
     expect({ status, text, alarms }).to.deep.equal({ status: 200, text: 'answered', alarms: [] });
@@ -218,7 +218,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, seen through the 
     await delivered;
   });
 
-  it('what is mended is used again, without a restart', async () => {
+  it('a server that is repaired is used again without a restart', async () => {
     const { app, store } = appWith({});
     await server().present('expired');
     expect((await request(app).get('/')).status).to.equal(403);

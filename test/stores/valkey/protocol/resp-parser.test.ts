@@ -33,7 +33,7 @@ describe('RespParser', () => {
     ),
   })).reply;
 
-  it('reads what was written, however the network has cut it', () => {
+  it('reads what was written, in any segments', () => {
     fc.assert(
       fc.property(fc.array(reply, { maxLength: 5 }), fc.array(fc.nat()), (replies, cuts) => {
         const bytes = Buffer.from(replies.map(textOf).join(''));
@@ -77,12 +77,12 @@ describe('RespParser', () => {
     `${'*1\r\n'.repeat(9)}:1\r\n`,
     `+${'a'.repeat(70_000)}`,
   ]) {
-    it(`refuses ${JSON.stringify(text.slice(0, 30))}, and does not repeat it`, () => {
+    it(`rejects ${JSON.stringify(text.slice(0, 30))}, and does not repeat it`, () => {
       expect(() => parsed([Buffer.from(text)])).to.throw(/^The server did not answer in RESP2\.$/);
     });
   }
 
-  it('tells nothing more once it is stopped', () => {
+  it('emits nothing after it was stopped', () => {
     const replies: Reply[] = [];
     const parser = new RespParser((each) => {
       replies.push(each);

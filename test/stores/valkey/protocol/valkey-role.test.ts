@@ -45,7 +45,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
       { ttl: 'with a TTL', options: { ttlSeconds: 60 } },
     ]) {
       describe(`a server ${kind}, ${ttl}`, () => {
-        it('a load on a connection from before the demotion rejects', async () => {
+        it('a load on a connection older than the demotion rejects', async () => {
           const store = storeWith({ ...options, endpoint: await endpoint() });
           await store.appendLabels('s', ['before']);
           await demote();
@@ -56,7 +56,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
           expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.unavailable');
         });
 
-        it('an append rejects, and its words tell why', async () => {
+        it('an append rejects, and the error says why', async () => {
           const store = storeWith({ ...options, endpoint: await endpoint() });
           await store.appendLabels('s', ['before']);
           await demote();
@@ -101,7 +101,7 @@ describeWithDedicatedValkey('G4: labels are read from a primary only', (server) 
     });
   }
 
-  it('replicas are not connected to in a tight loop', async () => {
+  it('replicas are not reconnected to in a tight loop', async () => {
     await demote();
     proxy = await CountingProxy.start(server());
     proxy.latencyMs = 0;

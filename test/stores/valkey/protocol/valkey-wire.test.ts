@@ -219,14 +219,14 @@ describe('a wire: replies that are out of step, under load', () => {
     });
   }
 
-  it('a server that answers no probe is not used', async () => {
+  it('a server that does not answer the probe is not used', async () => {
     fake.bend = (command, reply) => (command === 'echo' ? '-NOPERM\r\n' : reply);
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
     expect(await rejectionOf(store.loadLabels('s0'))).to.have.property('code', 'store.unavailable');
     await store.close();
   });
 
-  it('a set that holds a number fails closed', async () => {
+  it('a set with a number in it fails closed', async () => {
     fake.bend = (command, reply) => (command === 'smembers' ? array([bulk('L'), ':1\r\n']) : reply);
     const store = new ValkeySessionStore({ endpoint: `127.0.0.1:${fake.port}` });
     expect(await rejectionOf(store.loadLabels('s0'))).to.have.property('code', 'store.unavailable');
@@ -280,7 +280,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     for (const labels of await Promise.all(calls)) expect(labels).to.deep.equal([]);
   });
 
-  it('TCP asks after some seconds of silence whether the server is there', async function () {
+  it('TCP keep-alive starts after some seconds of silence', async function () {
     if (process.platform !== 'linux') return this.skip();
     const store = storeWith();
     await store.loadLabels('s');
@@ -298,7 +298,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     });
   });
 
-  it('each call has one probe, an ECHO', async () => {
+  it('each call has one ECHO as a probe', async () => {
     const store = storeWith();
     await store.loadLabels('s');
     await server().admin.config('RESETSTAT');
@@ -306,7 +306,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     expect(await stats()).to.deep.equal({ smembers: 1, sadd: 1, echo: 2, 'config|resetstat': 1 });
   });
 
-  it('where the user may not ECHO, an unknown command is the probe', async () => {
+  it('a user without ECHO gets an unknown command as a probe', async () => {
     await server().admin.call('ACL', 'SETUSER', 'few', 'on', '>pass', '~taint:v1:*', '+smembers', '+sadd');
     const store = storeWith({ endpoint: server().urlFor('few', 'pass') });
     await store.appendLabels('s', ['a']);
@@ -318,7 +318,7 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
     expect(await stats()).to.deep.equal({ smembers: 2, hello: 1, 'config|resetstat': 1, info: 1 });
   });
 
-  it('a poisoned set fails its own load and costs no other call', async () => {
+  it('a malformed set rejects only its own load', async () => {
     const store = storeWith();
     await server().admin.sadd(keyOf('poisoned'), Buffer.from([0xff]));
     await server().admin.sadd(keyOf('s'), 'a');
