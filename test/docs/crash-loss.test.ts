@@ -54,7 +54,7 @@ function mailApp(store: SessionStore): Express {
 
 describeWithValkeyGroup('what a crash of Valkey loses (SIGKILL, then a restart)', SETTINGS.length, (group) => {
   for (const { appendonly, appendfsync, lost } of SETTINGS) {
-    it(`appendonly ${appendonly}, appendfsync ${appendfsync}: loses ${lost}, as documented`, async function () {
+    it(`appendonly ${appendonly}, appendfsync ${appendfsync}: loses ${lost}`, async function () {
       this.timeout(30_000);
       const args = ['--save', '', '--appendonly', appendonly, '--appendfsync', appendfsync];
       const server = await group().start(...args);

@@ -319,7 +319,7 @@ describe('A held response looks like one that has accepted the data', () => {
   });
 
   for (let turns = 0; turns < 8; turns++) {
-    it(`G1: a label added ${turns} turns after the append is stored before the release`, async () => {
+    it(`G1: a label added ${turns} turns after the append is held as well`, async () => {
       gated = await new GatedServer().start(async (res, security) => {
         security.labels.add('one');
         res.end('held');

@@ -241,7 +241,7 @@ describe('Denied responses', () => {
     [200, 403],
     [401, 200],
   ] as const) {
-    it(`G2, G3: the status of the head (${sent}) counts, not a later one (${later})`, async () => {
+    it(`G2, G3: the status of the head (${sent}) counts, and not ${later}`, async () => {
       gated = await new GatedServer().start((res, { labels }) => {
         labels.add('secret');
         res.writeHead(sent);

@@ -171,7 +171,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     for (const [denial, { deny: handlers, store }] of Object.entries(DENIALS)) {
       for (const [what, afterwards] of Object.entries(AFTERWARDS)) {
         for (const when of ['at once', 'later'] as const) {
-          it(`G2: ${denial}, ${what} ${when}: the 403, no throw, and the connection lives`, async () => {
+          it(`G2: ${denial}, ${what} ${when}: a 403, and the connection lives`, async () => {
             let ended: Promise<unknown> = Promise.resolve();
             const events: string[] = [];
             const app = express().set('env', 'test');

@@ -8,8 +8,8 @@ import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { sessionPerRequest } from '../support/gated-server.js';
 import { HeldStore } from '../support/held-store.js';
+import { expectDenial, parseResponse, parseResponses } from '../support/parse-response.js';
 import { get, type RunningServer, serve, Wire } from '../support/raw-http.js';
-import { expectDenial, parseResponse, parseResponses } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 const tainted: RequestHandler = (req, res) => {
@@ -230,7 +230,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['a connection that ends', 'succeed', /^salary-4711 \/tainted$/],
         ['a connection that ends', 'fail', /session\.persist_failed/],
       ] as const) {
-        it(`server.close() during the hold on ${when}: waits until appends ${outcome}`, async () => {
+        it(`server.close() during the hold on ${when} waits (append ${outcome}s)`, async () => {
           app.use(session).get('/tainted', tainted);
           const running = await listen();
           const wire = send(running.port, get('/tainted', when === 'a connection that ends' ? CLOSE : {}));

@@ -4,23 +4,16 @@ import compression from 'compression';
 import express from 'express';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import {
-  ANSWERS,
-  Bench,
-  describeNeighbour,
-  expectDenial,
-  HANDLER_MADE,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { ANSWERS, Bench, describeInterop, HANDLER_MADE, POSITIONS } from './interop-suite.js';
 
 const GZIP = { 'Accept-Encoding': 'gzip', Connection: 'close' };
 /** A head and a body that ends with what zlib writes for a flush. */
 const FLUSHED = new RegExp(`\r\n\r\n[0-9a-f]+\r\n[\\s\\S]*${Buffer.from([0, 0, 255, 255]).toString('latin1')}\r\n`);
 
-describe('Neighbour: compression', () => {
-  describeNeighbour('compression', {
+describe('with compression', () => {
+  describeInterop('compression', {
     mount: () => compression(),
     headers: { 'Accept-Encoding': 'gzip' },
     answers: Object.keys(ANSWERS),

@@ -4,22 +4,15 @@ import type { RequestHandler } from 'express';
 import { taint } from '../../lib/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import {
-  Bench,
-  type BenchOptions,
-  describeNeighbour,
-  expectDenial,
-  HANDLER_MADE,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { Bench, type BenchOptions, describeInterop, HANDLER_MADE, POSITIONS } from './interop-suite.js';
 
 const SHORT_MS = 15;
 const CLOSE = { Connection: 'close' };
 
-describe('Neighbour: connect-timeout', () => {
-  describeNeighbour('connect-timeout, not reached,', { mount: () => timeout('1h') });
+describe('with connect-timeout', () => {
+  describeInterop('connect-timeout, not reached,', { mount: () => timeout('1h') });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     describe(`${version}: connect-timeout, reached`, () => {
@@ -120,7 +113,7 @@ describe('Neighbour: connect-timeout', () => {
       for (const position of POSITIONS) {
         for (const outcome of ['succeed', 'fail'] as const) {
           for (const answer of ['json', 'pipe']) {
-            it(`P52: ${position}, during the hold (${answer}): no timeout, append ${outcome}s`, async () => {
+            it(`P52: ${position}, ${answer} held: no timeout (append ${outcome}s)`, async () => {
               await open(position);
               const wire = bench.send(get(`/tainting/${answer}`, CLOSE));
               const append = await bench.store.nextAppend();
@@ -134,7 +127,7 @@ describe('Neighbour: connect-timeout', () => {
             });
           }
 
-          it(`P52: ${position}, in a handler that has tainted: 503 held, append ${outcome}s`, async () => {
+          it(`P52: ${position}, in a tainting handler: 503 held (append ${outcome}s)`, async () => {
             await open(position);
             const wire = bench.send(get('/waiting/early', CLOSE));
             expect(await passed.promise).to.equal(true);

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { rateLimit } from 'express-rate-limit';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { normalised, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import { Bench, describeNeighbour, normalised, POSITIONS, parseResponse } from './interop-suite.js';
+import { Bench, describeInterop, POSITIONS } from './interop-suite.js';
 
 type LimitOptions = NonNullable<Parameters<typeof rateLimit>[0]>;
 const limiter = (options: LimitOptions = {}) =>
@@ -10,8 +11,8 @@ const limiter = (options: LimitOptions = {}) =>
 
 const CLOSE = { Connection: 'close' };
 
-describe('Neighbour: express-rate-limit', () => {
-  describeNeighbour('express-rate-limit', { mount: () => limiter() });
+describe('with express-rate-limit', () => {
+  describeInterop('express-rate-limit', { mount: () => limiter() });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {

@@ -3,16 +3,9 @@ import type { Request } from 'express';
 import session, { MemoryStore, type SessionData } from 'express-session';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, normalised, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import {
-  Bench,
-  describeNeighbour,
-  expectDenial,
-  HANDLER_MADE,
-  normalised,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { Bench, describeInterop, HANDLER_MADE, POSITIONS } from './interop-suite.js';
 
 /** A session store that keeps its answer to `set` until the test lets it go. */
 class SlowSaveStore extends MemoryStore {
@@ -39,8 +32,8 @@ const CLOSE = { Connection: 'close' };
 const kept = (bench: Bench) => Object.keys(bench.latest.headersAtEntry);
 type NotedRequest = Request & { session: { note?: string } };
 
-describe('Neighbour: express-session', () => {
-  describeNeighbour('express-session', { mount: () => expressSession() });
+describe('with express-session', () => {
+  describeInterop('express-session', { mount: () => expressSession() });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {

@@ -6,21 +6,13 @@ import { createProxyMiddleware } from 'http-proxy-middleware';
 import { denyIf } from '../../lib/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, normalised, parseResponse } from '../support/parse-response.js';
 import { get, type RunningServer, serve } from '../support/raw-http.js';
-import {
-  Bench,
-  type BenchOptions,
-  describeNeighbour,
-  expectDenial,
-  HANDLER_MADE,
-  normalised,
-  POSITIONS,
-  parseResponse,
-} from './interop-suite.js';
+import { Bench, type BenchOptions, describeInterop, HANDLER_MADE, POSITIONS } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 
-describe('Neighbour: http-proxy-middleware', () => {
+describe('with http-proxy-middleware', () => {
   let backend: RunningServer;
   let second: Deferred<'go on' | 'break'>;
   let backendClosed: Deferred<void>;
@@ -63,7 +55,7 @@ describe('Neighbour: http-proxy-middleware', () => {
       },
     });
 
-  describeNeighbour('http-proxy-middleware, for other paths,', { mount: () => proxy() });
+  describeInterop('http-proxy-middleware, for other paths,', { mount: () => proxy() });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     describe(`${version}: http-proxy-middleware`, () => {

@@ -10,7 +10,7 @@ import { get, type Wire } from '../support/raw-http.js';
 /** As long as a test can wait: the tests show that nothing waits for it. */
 const GRACE_MS = 60_000;
 
-describe('Neighbour: http-terminator', () => {
+describe('with http-terminator', () => {
   let gated: GatedServer;
   let wire: Wire;
   afterEach(() => gated.stop());

@@ -13,8 +13,8 @@ import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { sessionPerRequest } from '../support/gated-server.js';
 import { HeldStore } from '../support/held-store.js';
+import { expectDenial, parseResponse, parseResponses } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import { expectDenial, parseResponse, parseResponses } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 const tainted: RequestHandler = (req, res) => {

@@ -23,7 +23,7 @@ const stateCookie: RequestHandler = (req: Stateful, res, next) => {
   next();
 };
 
-describe('Neighbour: middleware that writes handler state into the head (P61)', () => {
+describe('with middleware that writes handler state into the head (P61)', () => {
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of ['before', 'after'] as const) {
       for (const [path, code] of [

@@ -6,13 +6,14 @@ import onFinished from 'on-finished';
 import onHeaders from 'on-headers';
 import responseTime from 'response-time';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import { Bench, describeNeighbour, expectDenial, HANDLER_MADE, POSITIONS, parseResponse } from './interop-suite.js';
+import { Bench, describeInterop, HANDLER_MADE, POSITIONS } from './interop-suite.js';
 
 const CLOSE = { Connection: 'close' };
 
-describe('Neighbour: morgan', () => {
-  describeNeighbour('morgan', {
+describe('with morgan', () => {
+  describeInterop('morgan', {
     mount: () => morgan(':status :res[content-length] :response-time', { stream: { write() {} } }),
   });
 
@@ -109,8 +110,8 @@ describe('Neighbour: morgan', () => {
   }
 });
 
-describe('Neighbour: response-time', () => {
-  describeNeighbour('response-time', { mount: () => responseTime() });
+describe('with response-time', () => {
+  describeInterop('response-time', { mount: () => responseTime() });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
@@ -129,8 +130,8 @@ describe('Neighbour: response-time', () => {
   }
 });
 
-describe('Neighbour: users of on-headers', () => {
-  describeNeighbour('on-headers', {
+describe('with users of on-headers', () => {
+  describeInterop('on-headers', {
     mount: (): RequestHandler => (_req, res, next) => {
       onHeaders(res, () => res.setHeader('X-Late', 'late'));
       next();
@@ -178,10 +179,10 @@ describe('Neighbour: users of on-headers', () => {
   }
 });
 
-describe('Neighbour: users of on-finished', () => {
+describe('with users of on-finished', () => {
   const storage = new AsyncLocalStorage<string>();
 
-  describeNeighbour('on-finished', {
+  describeInterop('on-finished', {
     mount: (): RequestHandler => (_req, res, next) => {
       onFinished(res, () => {});
       next();
@@ -191,7 +192,7 @@ describe('Neighbour: users of on-finished', () => {
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
       for (const outcome of ['succeed', 'fail'] as const) {
-        it(`${version}: P51: on-finished ${position} runs once, in its context (append ${outcome}s)`, async () => {
+        it(`${version}: P51: on-finished ${position} runs once (append ${outcome}s)`, async () => {
           const calls: Array<{ context: string | undefined; status: number; error: unknown }> = [];
           const bench = await Bench.open({
             express,

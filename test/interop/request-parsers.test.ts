@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import cookieParser from 'cookie-parser';
 import type { Request } from 'express';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { expectDenial, normalised, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import { Bench, describeNeighbour, expectDenial, normalised, POSITIONS, parseResponse } from './interop-suite.js';
+import { Bench, describeInterop, POSITIONS } from './interop-suite.js';
 
 const parsers = () => [cookieParser('of the test'), bodyParser.json({ limit: 100_000 })];
 
@@ -14,8 +15,8 @@ function post(path: string, body: string, headers: Readonly<Record<string, strin
   return get(path, head).replace('GET', 'POST') + body;
 }
 
-describe('Neighbours: cookie-parser and body-parser', () => {
-  describeNeighbour('cookie-parser and body-parser', { mount: parsers, headers: { Cookie: 'a=b' } });
+describe('with cookie-parser and body-parser', () => {
+  describeInterop('cookie-parser and body-parser', { mount: parsers, headers: { Cookie: 'a=b' } });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {

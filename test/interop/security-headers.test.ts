@@ -2,22 +2,23 @@ import { expect } from 'chai';
 import cors from 'cors';
 import helmet from 'helmet';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { normalised, parseResponse } from '../support/parse-response.js';
 import { get } from '../support/raw-http.js';
-import { Bench, describeNeighbour, normalised, POSITIONS, parseResponse } from './interop-suite.js';
+import { Bench, describeInterop, POSITIONS } from './interop-suite.js';
 
 const ORIGIN = 'https://a.example';
 const allowOrigin = () => cors({ origin: ORIGIN, credentials: true, exposedHeaders: ['X-Page'] });
 
-describe('Neighbour: helmet', () => {
-  describeNeighbour('helmet', { mount: () => helmet() });
+describe('with helmet', () => {
+  describeInterop('helmet', { mount: () => helmet() });
 });
 
-describe('Neighbour: cors', () => {
-  describeNeighbour('cors', { mount: allowOrigin, headers: { Origin: ORIGIN } });
+describe('with cors', () => {
+  describeInterop('cors', { mount: allowOrigin, headers: { Origin: ORIGIN } });
 
   for (const [version, express] of EXPRESS_VERSIONS) {
     for (const position of POSITIONS) {
-      it(`${version}: G8: a preflight with cors ${position} gets the same bytes as without`, async () => {
+      it(`${version}: G8: a preflight with cors ${position}: bytes as without`, async () => {
         const preflight = get('/tainting/json', {
           Origin: ORIGIN,
           'Access-Control-Request-Method': 'POST',

@@ -61,7 +61,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     for (const [what, behaviour] of bad) {
       for (const who of ['logger', 'onAlarm'] as const) {
         for (const op of ['load', 'append'] as const) {
-          it(`G2: ${who} ${what} on a failed ${op}: same denial, the other one is called`, async () => {
+          it(`G2: ${who} ${what} on a failed ${op}: the other one is called`, async () => {
             let heard = 0;
             const good = (): void => void heard++;
             const store = new ScriptedStore({ [op]: rejecting() });
@@ -93,7 +93,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     ];
     for (const [what, error] of odd) {
       for (const op of ['load', 'append'] as const) {
-        it(`G2, G7, P54: a ${op} that rejects with ${what} is a denial and an alarm`, async () => {
+        it(`G2, G7, P54: a ${op} that rejects with ${what}: denied and alarmed`, async () => {
           const store = new ScriptedStore({ [op]: () => Promise.reject(error) });
           const { body } = await request(appOf(middlewareWith({ store }), addLabel, ok)).get('/');
           expect(body.code).to.equal(op === 'load' ? 'session.load_failed' : 'session.persist_failed');

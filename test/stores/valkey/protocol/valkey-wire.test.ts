@@ -99,7 +99,7 @@ describe('a wire: replies that are out of step, under load', () => {
     ]) {
       // all connections are of one kind, so that the others need to show this only
       for (const fault of name === 'an endpoint' ? FAULTS : FAULTS.slice(0, 2)) {
-        it(`G4: ${name}, ${ttl}: ${fault.what}: nothing wrong or lost, back within a second`, async () => {
+        it(`G4: ${name}, ${ttl}: ${fault.what}: nothing wrong or lost`, async () => {
           const { options: where, end } = connect(fake.port);
           const store = new ValkeySessionStore({
             ...where,
