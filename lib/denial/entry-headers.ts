@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
-import type { NodeResponse } from '../node/server-response.js';
+import type { NodeResponse } from '../node/node-response.js';
 
 export type HeaderSnapshot = ReadonlyArray<{ readonly name: string; readonly value: OutgoingHttpHeader }>;
 

@@ -1,48 +1,58 @@
 import type { Socket } from 'node:net';
 import { destroyConnection } from '../node/connection.js';
-import { type Front, shadowMethods, unshadowMethods } from '../node/method-interceptor.js';
-import { occupy } from '../node/response-turn.js';
-import { type NodeResponse, renderedStatus } from '../node/server-response.js';
+import { type Call, type Interceptor, interceptMethods, removeInterceptor } from '../node/method-interceptor.js';
+import type { NodeResponse } from '../node/node-response.js';
+import { blockPipeline } from '../node/response-turn.js';
 import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper, Verdict } from './gate-keeper.js';
 
-/** Tells whether the end of the connection was asked for, and is put off. */
-export type EndGuard = () => boolean;
-
 /**
- * A response without a length and chunks ends with its connection, so that end is held like a byte. It may come when
- * nothing else is left to be written.
+ * Holds the end of the connection of a close-delimited response. That end completes the response, so it is output, and it may
+ * come when no byte is left to be held.
  */
-export function guardEnd(res: NodeResponse, socket: Socket, keeper: GateKeeper): EndGuard {
-  let asked = false;
-  const front: Front = {
-    onCall: (call) => {
-      if (!socket.writable || !keeper.mustHold()) return call.proceed();
-      occupy(socket, res);
-      const ending = new DeferredEnd(res, socket);
-      const answer = ending.onCall(call);
-      if (ending.requested) {
-        asked = true;
-        keeper.settle({ status: renderedStatus(res), onVerdict: (verdict) => conclude(ending, socket, verdict) });
-      }
-      return answer;
-    },
-  };
-  shadowMethods(socket, ['destroy', 'end'], front);
-  res.once('close', () => unshadowMethods(socket, front));
-  return () => asked;
-}
+export class CloseDelimitedEnd implements Interceptor {
+  readonly #res: NodeResponse;
+  readonly #socket: Socket;
+  readonly #keeper: GateKeeper;
+  #requested = false;
 
-function conclude(ending: DeferredEnd, socket: Socket, verdict: Verdict): void {
-  if (verdict === 'refuse') {
-    ending.reset();
-    return;
+  constructor(res: NodeResponse, socket: Socket, keeper: GateKeeper) {
+    this.#res = res;
+    this.#socket = socket;
+    this.#keeper = keeper;
+    interceptMethods(socket, ['destroy', 'end'], this);
+    res.once('close', () => removeInterceptor(socket, this));
   }
-  ending.restore();
-  try {
-    ending.perform(true);
-  } catch (error) {
-    // arguments that no end takes must cost this connection and not the process
-    destroyConnection(socket, error as Error);
+
+  /** Whether the app has ended the connection, and that end is held. */
+  get requested(): boolean {
+    return this.#requested;
+  }
+
+  onCall(call: Call): unknown {
+    const socket = this.#socket;
+    if (!socket.writable || !this.#keeper.mustHold()) return call.proceed();
+    blockPipeline(socket, this.#res);
+    const deferredEnd = new DeferredEnd(this.#res, socket);
+    const result = deferredEnd.onCall(call);
+    if (deferredEnd.requested) {
+      this.#requested = true;
+      this.#keeper.settle((verdict) => this.#conclude(deferredEnd, verdict));
+    }
+    return result;
+  }
+
+  #conclude(deferredEnd: DeferredEnd, verdict: Verdict): void {
+    if (verdict === 'refuse') {
+      deferredEnd.reset();
+      return;
+    }
+    deferredEnd.restore();
+    try {
+      deferredEnd.perform(true);
+    } catch (error) {
+      // invalid arguments of the app's call must end this connection and not the process
+      destroyConnection(this.#socket, error as Error);
+    }
   }
 }

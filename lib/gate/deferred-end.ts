@@ -1,112 +1,107 @@
-import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { endConnection, isConnectionError, resetConnection } from '../node/connection.js';
-import { type Call, type Front, shadowMethods, unshadowMethods } from '../node/method-interceptor.js';
-import { destroyedError, endsWithConnection, type NodeResponse } from '../node/server-response.js';
+import { endConnection, hasClientLeft, isConnectionError, resetConnection } from '../node/connection.js';
+import { type Call, type Interceptor, interceptMethods, removeInterceptor } from '../node/method-interceptor.js';
+import { destroyedError, hasHead, isCloseDelimited, type NodeResponse } from '../node/node-response.js';
 import { clearTimeout, nextTick, setTimeout } from '../util/clock.js';
 
-/** How long destruction is put off at most, and how long a complete answer may then take to get out. */
+/** The longest time for which destroying a connection is deferred, and in which a complete response must then leave. */
 const LIMIT_MS = 2_000;
 
-/** Everything else by which a socket is ended leads to these. */
+/** All other methods that end a socket call one of these. */
 const ENDS = ['destroy', 'end'] as const;
 
-const NONE: readonly Call[] = Object.freeze([]);
+const NO_CALLS: readonly Call[] = Object.freeze([]);
 
 /**
- * Puts off the end of a connection while a response on it is held. Without the hold the bytes would have been handed to
- * the kernel before: Express destroys the socket when a handler throws after it has answered, `server.close()` those of
- * answered requests, and Hono's adapter a response whose error it has answered.
+ * Defers the end of a connection while a response on it is held. Without the hold, the bytes would have left before: Express
+ * destroys the socket when a handler throws after it has answered, `server.close()` destroys the connections of answered
+ * requests, and Hono's adapter destroys a response whose error it has answered.
  *
- * A connection that is gone (the client has left, or there is an error of the connection) is let go at once, with a reset
- * if the client could take a normal close for the end of the response.
+ * If the client has left or the connection is broken, the connection ends at once, with a reset if the client could take the
+ * end for a complete response.
  */
-export class DeferredEnd implements Front {
+export class DeferredEnd implements Interceptor {
   readonly #res: NodeResponse;
   readonly #socket: Socket;
-  /** Ends of the writable half that were asked for. */
-  #ends = NONE;
-  /** The first destruction that was asked for. */
-  #destruction: Call | undefined;
-  /** Runs from then on. */
+  /** Deferred calls of `end`. */
+  #ends = NO_CALLS;
+  /** The first deferred call of `destroy`. */
+  #destroy: Call | undefined;
+  /** Runs from that call on. */
   #limit: NodeJS.Timeout | undefined;
 
   constructor(res: NodeResponse, socket: Socket) {
     this.#res = res;
     this.#socket = socket;
-    shadowMethods(socket, ENDS, this);
+    interceptMethods(socket, ENDS, this);
   }
 
   onCall(call: Call): unknown {
     const socket = this.#socket;
     if (!socket.writable) return call.proceed();
     if (call.method === 'end') {
-      if (hasLeft(socket)) return this.#lose(call);
+      if (hasClientLeft(socket)) return this.#endNow(call);
       this.#ends = this.#ends.concat(call);
       return socket;
     }
     const [error] = call.args;
-    if (isConnectionError(error)) return this.#lose(call, error);
-    this.#destruction ??= call;
-    // what was held is lost then, and the end of the connection must not look like the end of a response
+    if (isConnectionError(error)) return this.#endNow(call, error);
+    this.#destroy ??= call;
+    // the held output is lost then, and the end of the connection must not look like a complete response
     this.#limit ??= setTimeout(() => this.reset(), LIMIT_MS).unref();
     return socket;
   }
 
-  /** What is held is lost. */
-  #lose(call: Call, error?: Error): unknown {
-    const { _header } = this.#res;
-    if (_header === null || !endsWithConnection(this.#res)) return call.proceed();
+  /** Ends the connection. The held output is lost. */
+  #endNow(call: Call, error?: Error): unknown {
+    if (!hasHead(this.#res) || !isCloseDelimited(this.#res)) return call.proceed();
     if (call.method === 'end') this.#ends = this.#ends.concat(call);
     this.reset(error);
     return this.#socket;
   }
 
-  /** Whether somebody wanted the connection to end. */
+  /** Whether a call that ends the connection is deferred. */
   get requested(): boolean {
-    return this.#destruction !== undefined || this.#ends.length > 0;
+    return this.#destroy !== undefined || this.#ends.length > 0;
   }
 
-  /** Lets every end through again; does not yet perform what was asked for. */
+  /** Stops deferring. Does not perform the deferred calls. */
   restore(): void {
     clearTimeout(this.#limit);
-    unshadowMethods(this.#socket, this);
+    removeInterceptor(this.#socket, this);
   }
 
-  /** Does now what was asked for; a complete answer that was just flushed is let out first. */
-  perform(answered: boolean): void {
+  /**
+   * Performs the deferred calls.
+   * @param isAnswered whether a complete response was just flushed: the connection is then destroyed only after that has left
+   */
+  perform(isAnswered: boolean): void {
     const socket = this.#socket;
     for (const end of this.#ends) end.proceed();
-    const destruction = this.#destruction;
-    if (destruction === undefined) return;
-    if (!answered) {
-      destruction.proceed();
+    const destroy = this.#destroy;
+    if (destroy === undefined) return;
+    if (!isAnswered) {
+      destroy.proceed();
       return;
     }
-    const limit = setTimeout(() => destruction.proceed(), LIMIT_MS).unref();
+    const limit = setTimeout(() => destroy.proceed(), LIMIT_MS).unref();
     socket.once?.('close', () => clearTimeout(limit));
-    // who waits for the error of the connection hears of it, but after the answer
-    if (destruction.args[0] !== undefined) socket.once?.('finish', () => destruction.proceed());
+    // listeners for the error of the connection get it, but after the response has left
+    if (destroy.args[0] !== undefined) socket.once?.('finish', () => destroy.proceed());
     endConnection(socket);
   }
 
-  /** Ends the connection in a way that is no end of a response. */
+  /** Resets the connection, so that its end does not look like a complete response. */
   reset(error?: Error): void {
     this.restore();
     resetConnection(this.#socket, error);
     this.abandon();
   }
 
-  /** The connection is destroyed. Whoever waits for an end of it hears that; Node would not tell all of them. */
+  /** The connection is destroyed: fails the callbacks of the deferred calls, as Node does not call all of them. */
   abandon(): void {
     for (const { args } of this.#ends) {
       for (const arg of args) if (typeof arg === 'function') nextTick(arg as () => void, destroyedError());
     }
   }
-}
-
-/** Whether the client has left, as Node sees it: it has closed its half, and the server does not go on with half of a connection. */
-function hasLeft(socket: Socket): boolean {
-  const { server } = socket as Socket & { server?: Server & { httpAllowHalfOpen?: boolean } };
-  return socket.readableEnded && !server?.httpAllowHalfOpen;
 }

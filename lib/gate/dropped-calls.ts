@@ -1,46 +1,38 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { attempt } from '../node/connection.js';
+import {
+  CHAINING_METHODS,
+  fixValue,
+  type HeaderWriter,
+  type NodeResponse,
+  VOID_METHODS,
+} from '../node/node-response.js';
 import { OpenPipes } from '../node/open-pipes.js';
-import { fixValue, type HeaderWriter, type NodeResponse } from '../node/server-response.js';
 import { clearTimeout, nextTick, setTimeout } from '../util/clock.js';
 
 type Listener = (...args: unknown[]) => void;
 
-/** What they return when they are accepted: the response, or nothing. */
-const CHAINING = ['setHeader', 'setHeaders', 'appendHeader', 'writeHead', 'writeHeader'];
-const SILENT = [
-  'removeHeader',
-  'addTrailers',
-  'flushHeaders',
-  // what is corked must come out, so uncork() is Node's
-  'cork',
-  'writeContinue',
-  'writeProcessing',
-  'writeEarlyHints',
-  'writeInformation',
-];
-
-/** How long a source that is piped into a refused response may go on. */
+/** How long a source that is piped into a refused response may defer `close`. */
 const LIMIT_MS = 2_000;
 
 /**
- * Accepts and drops whatever is still done to a response that was refused. A handler often cannot stop its framework from
- * answering, so nothing throws, callbacks are called, and pipes are read to their end. Flags and events are those of the
- * refusal. The methods that wrappers have kept still reach Node, as they end the response properly.
+ * Accepts and drops all later calls on a refused response. A handler often cannot stop its framework from answering, so no
+ * call throws, callbacks are called, and piped sources are read to their end. Flags and events are those of the denial.
+ * Methods that wrappers saved before still reach Node, because they end the response in the right way.
  */
 export class DroppedCalls {
-  /** Still sets the headers of the response. */
+  /** The header methods of Node, for setting the headers of the denial. */
   readonly headers: HeaderWriter;
   readonly #res: NodeResponse;
   readonly #emit: NodeResponse['emit'];
   readonly #end: () => unknown;
   readonly #pipes: OpenPipes;
   #ends: boolean;
-  /** Runs if `close` is put off. */
+  /** Runs while `close` is deferred. */
   #limit: NodeJS.Timeout | undefined;
 
-  /** @param ends whether all who wrap the response were told that it ends */
+  /** @param ends whether the wrappers of the response have seen its end */
   constructor(res: NodeResponse, ends: boolean) {
     this.#ends = ends;
     this.#res = res;
@@ -48,20 +40,20 @@ export class DroppedCalls {
     this.#end = res.end.bind(res);
     this.headers = { setHeader: res.setHeader.bind(res), removeHeader: res.removeHeader.bind(res) };
     this.#pipes = new OpenPipes(res, () => this.#close());
-    for (const name of CHAINING) replace(res, name, (...args) => called(args, res));
-    for (const name of SILENT) replace(res, name, (...args) => called(args, undefined));
+    for (const name of CHAINING_METHODS) replace(res, name, (...args) => called(args, res));
+    for (const name of VOID_METHODS) replace(res, name, (...args) => called(args, undefined));
     replace(res, 'write', (...args) => called(args, true));
     replace(res, 'end', (...args) => this.#onEnd(args));
     replace(res, 'destroy', () => this.#onEnd([]));
     replace(res, 'emit', (...args) => this.#onEvent(args as Parameters<NodeResponse['emit']>));
-    // what was written before may have asked its producer to wait
+    // an earlier write may have asked its producer to wait for `drain`
     if (res.listenerCount('drain') > 0) nextTick(() => res.emit('drain'));
     fixValue(res, 'statusCode', res.statusCode);
     fixValue(res, 'statusMessage', res.statusMessage);
     keepConnection(res.req);
   }
 
-  /** Whether the response has ended, or is about to: some wrappers end it later, when they have saved a session for example. */
+  /** Whether the response has ended, or is about to end: some wrappers end it later, after saving a session for example. */
   get ends(): boolean {
     return this.#ends || this.#res.writableEnded;
   }
@@ -81,26 +73,26 @@ export class DroppedCalls {
   #onEvent([event, ...args]: Parameters<NodeResponse['emit']>): boolean {
     const emit = (): boolean => this.#emit.call(this.#res, event, ...args);
     if (event === 'finish') return this.#pipes.survive(emit);
-    // to a source that is not at its end, this would be an error
+    // a source that has not ended would take `close` for an error
     if (event === 'close' && this.#pipes.any) {
       this.#limit ??= setTimeout(() => this.#close(true), LIMIT_MS).unref();
       return true;
     }
-    // a wrapper may still write what it has kept
+    // a wrapper may still write its buffered output, and an error without a listener ends the process
     if (event === 'error' && this.#res.listenerCount('error') === 0) return false;
     return emit();
   }
 
-  /** Emits a `close` that was put off, once there is no reason to wait any more. */
-  #close(whatever = false): void {
-    if (this.#limit === undefined || (this.#pipes.any && !whatever)) return;
+  /** Emits the deferred `close` once no pipe is open. */
+  #close(evenIfPiped = false): void {
+    if (this.#limit === undefined || (this.#pipes.any && !evenIfPiped)) return;
     clearTimeout(this.#limit);
     this.#limit = undefined;
     nextTick(() => this.#emit.call(this.#res, 'close'));
   }
 }
 
-/** Puts a method in front of all that wrap it; one that cannot be replaced stays. */
+/** Replaces a method and all of its wrappers. A method that cannot be replaced stays. */
 function replace(res: NodeResponse, name: string, method: (...args: unknown[]) => unknown): void {
   if (name in res) Reflect.defineProperty(res, name, { value: method, writable: true, configurable: true });
 }
@@ -115,7 +107,7 @@ function callbackOf(args: readonly unknown[]): Listener | undefined {
   return args.find((arg) => typeof arg === 'function') as Listener | undefined;
 }
 
-/** Calls back when the refusal was sent, or its connection is gone. */
+/** Calls back when the denial was sent, or the connection has closed. */
 function onceSent(res: NodeResponse, callback: Listener): void {
   if (res.writableFinished || res.closed) {
     nextTick(callback);
@@ -130,26 +122,26 @@ function onceSent(res: NodeResponse, callback: Listener): void {
   res.on('close', settled);
 }
 
-/** By these a framework ends the connection of an answer that it cannot give any more. */
+/** Methods with which a framework ends the connection of a response that it can no longer send. */
 const ENDS: ReadonlySet<PropertyKey> = new Set(['destroy', 'destroySoon', 'end', 'resetAndDestroy']);
 
 /**
- * Makes the connection survive what is done to it by way of this request: it may serve the next one by then. Express
- * destroys it when a handler throws after it has answered. A request that is aborted while its body comes in still ends
- * it.
+ * Ignores calls that end the connection through `req.socket`, because the connection may serve the next request by then.
+ * Express makes such a call when a handler throws after it has answered. A request that is aborted while its body arrives
+ * still ends the connection.
  */
 function keepConnection(req: IncomingMessage): void {
   const { socket } = req;
   if (!socket) return;
-  const kept: Socket = new Proxy(socket, {
+  const guarded: Socket = new Proxy(socket, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
-      if (ENDS.has(name) && (req.complete || !req.aborted)) return () => kept;
+      if (ENDS.has(name) && (req.complete || !req.aborted)) return () => guarded;
       const isFixed = Reflect.getOwnPropertyDescriptor(target, name)?.configurable === false;
       return isFixed ? value : value.bind(target);
     },
     set: (target, name, value) => Reflect.set(target, name, value),
   });
-  Reflect.set(req, 'socket', kept);
+  Reflect.set(req, 'socket', guarded);
 }

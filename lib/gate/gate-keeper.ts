@@ -1,32 +1,22 @@
-import type { NodeResponse } from '../node/server-response.js';
+import type { NodeResponse } from '../node/node-response.js';
 
-/** What becomes of a response that was held. */
+/** What happens to a held response. */
 export type Verdict = 'release' | 'refuse';
 
-/** Waits for what becomes of a response. */
-export interface VerdictListener {
-  /** The response's status, `undefined` before there is a head. Asked again until the verdict, as interim responses are held too. */
-  readonly status: number | undefined;
-
-  /** Must not throw. */
-  onVerdict(verdict: Verdict): void;
-}
-
-/** Decides when a response is held and what becomes of it. The gate knows nothing else about the reasons. */
+/** Decides when a gate holds its response, and what happens to it then. The gate knows no other reasons. No method may throw. */
 export interface GateKeeper {
-  /** Whether no byte may leave at the moment. Asked for every piece of output, so it must be cheap. */
+  /** Whether no byte may leave now. Called for each piece of output. */
   mustHold(): boolean;
 
   /**
-   * Called when a hold begins, and again while `mustHold` is still true after it. Tells the listener, later in any case, when
-   * the bytes may leave, or the response is to be refused.
+   * Called when a hold begins, and again after a verdict while `mustHold` is still true. Calls back later, never during this call.
    */
-  settle(listener: VerdictListener): void;
+  settle(onVerdict: (verdict: Verdict) => void): void;
 
   /**
-   * Makes the refusal.
-   * @param create makes responses that are connected to nothing
-   * @param done takes the one that is to be sent, which must have ended
+   * Renders the denial.
+   * @param create creates a response without a connection
+   * @param done takes the rendered response, which must have ended; called once, during this call or later
    */
-  answerRefusal(create: () => NodeResponse, done: (refusal: NodeResponse) => void): void;
+  renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void;
 }

@@ -1,6 +1,6 @@
 /**
- * The labels of one session that the store has acknowledged to this process, in the order of the acknowledgements. A
- * load that began after an acknowledgement must return the label; if it does not, the store has lost it.
+ * The labels of one session that the store has acknowledged to this process, with the order of the acknowledgements. If a load
+ * starts after an acknowledgement and does not return the label, the store has lost it.
  */
 export class AcknowledgedLabels {
   /** Each label with the number of its acknowledgement. */
@@ -11,7 +11,7 @@ export class AcknowledgedLabels {
     return this.#numbers.size;
   }
 
-  /** How many acknowledgements there were, which is the number of the latest one. */
+  /** The number of acknowledgements so far, which is also the number of the latest one. */
   get count(): number {
     return this.#count;
   }
@@ -29,7 +29,7 @@ export class AcknowledgedLabels {
     for (const label of labels) this.#numbers.set(label, this.#count);
   }
 
-  /** Takes out the labels that a load did not return although they were acknowledged before it began. */
+  /** Removes and returns the labels that were acknowledged before a load started, and that it did not return. */
   takeLost(countAtStart: number, loaded: readonly string[]): string[] {
     const found = new Set(loaded);
     const lost = [...this.#numbers].filter(([label, number]) => number <= countAtStart && !found.has(label));

@@ -4,25 +4,31 @@ import type { OwingSession, SessionMember } from './session-member.js';
 import type { StoreAccess } from './store-access.js';
 
 /** A member of a session that serves no request: it makes appends, and no response waits for them. */
-export abstract class BackgroundMember implements SessionMember {
-  protected readonly access: StoreAccess;
-  /** Stands for the route in alarms. */
-  protected readonly name: string;
+export class BackgroundMember implements SessionMember {
+  readonly #access: StoreAccess;
+  readonly #name: string;
+  readonly #session: OwingSession;
+  readonly #onLabel: (label: string) => void;
   readonly #context = new AsyncResource('express-apl-session.member');
 
-  constructor(access: StoreAccess, name: string) {
-    this.access = access;
-    this.name = name;
+  /**
+   * @param name stands for the route in alarms
+   * @param onLabel called for each label that another member adds
+   */
+  constructor(access: StoreAccess, name: string, session: OwingSession, onLabel: (label: string) => void = () => {}) {
+    this.#access = access;
+    this.#name = name;
+    this.#session = session;
+    this.#onLabel = onLabel;
   }
 
-  /** The session's id and its labels, which no alarm may show. */
-  protected abstract secrets(): readonly string[];
-
-  /** The labels of the session as far as this member knows them; a label may occur twice. */
-  protected abstract presentLabels(): Iterable<string>;
+  /** A member that appends the unacknowledged labels of a session that no request uses. */
+  static forOwed(access: StoreAccess, session: OwingSession, name = 'labels owed from before'): BackgroundMember {
+    return new BackgroundMember(access, name, session);
+  }
 
   append(call: TimedCall<void>): void {
-    this.access.append(call);
+    this.#access.append(call);
   }
 
   inContext(callback: () => void): void {
@@ -32,36 +38,21 @@ export abstract class BackgroundMember implements SessionMember {
   keepContext(): void {}
 
   assertRoom(): void {
-    this.access.assertRoom(new Set(this.presentLabels()).size);
+    this.#access.assertRoom(new Set(this.#session.labels()).size);
   }
 
   forOwed(session: OwingSession): SessionMember {
-    return new OwedMember(this.access, session);
+    return BackgroundMember.forOwed(this.#access, session);
   }
 
-  onLabel(_label: string): void {}
+  onLabel(label: string): void {
+    this.#onLabel(label);
+  }
 
   onSettled(): void {}
 
   onAppendFailed(cause: unknown): void {
-    this.access.alarms.storeFailure('append', cause, { at: this.name, secrets: this.secrets() });
-  }
-}
-
-/** Appends the labels that a session owes when no request of that session does it. It leaves the session after that. */
-export class OwedMember extends BackgroundMember {
-  readonly #session: OwingSession;
-
-  constructor(access: StoreAccess, session: OwingSession, name = 'labels owed from before') {
-    super(access, name);
-    this.#session = session;
-  }
-
-  protected presentLabels(): Iterable<string> {
-    return this.#session.labels();
-  }
-
-  protected secrets(): readonly string[] {
-    return [this.#session.id, ...this.#session.labels()];
+    const secrets = [this.#session.id, ...this.#session.labels()];
+    this.#access.alarms.storeFailure('append', cause, { at: this.#name, secrets });
   }
 }

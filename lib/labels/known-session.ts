@@ -3,22 +3,22 @@ import { microtask } from '../util/clock.js';
 import { type AppendingSession, LabelAppends } from './label-appends.js';
 import type { SessionMember } from './session-member.js';
 
-/** Where sessions are kept while they are in use. */
+/** Keeps the sessions that are in use. */
 export interface SessionOwner {
   readonly store: SessionStore;
-  /** How long an acknowledged label is remembered after the last use of its session, in milliseconds. */
+  /** How long acknowledged labels are remembered after the last use of their session, in milliseconds. */
   readonly memoryMs: number;
-  /** The object under which the session is known now: this one again, unless another has taken its place. */
+  /** Puts a session back into use. Returns another object if one is in use for the same id. */
   revive(session: KnownSession): KnownSession;
-  /** Every label of the session was tried, in an append that `by` has made. */
+  /** Every label of the session was tried. `by` has made the last append. */
   onTried(session: KnownSession, by: SessionMember): void;
-  /** The session has no member, and every label is acknowledged. */
+  /** The session has no member, and all its labels are acknowledged. */
   retire(session: KnownSession): void;
 }
 
 /**
- * One session as this process knows it, shared by its requests and open sessions, which are its members. What one member
- * adds, all members have at once. A session to which this process adds no label is no more than the list of its members.
+ * One session in this process. Its members are its requests and open sessions: a label that one member adds is given to all
+ * members at once. While this process adds no label to a session, the object is only the list of its members.
  */
 export class KnownSession implements AppendingSession {
   readonly id: string;
@@ -31,12 +31,12 @@ export class KnownSession implements AppendingSession {
     this.#owner = owner;
   }
 
-  /** Whether a label waits for an append, or for its end. */
+  /** Whether a label waits for its append, or is in an append in flight. */
   get unsettled(): boolean {
     return this.#appends?.unsettled ?? false;
   }
 
-  /** Whether there is a label whose append has failed, and that no later append has stored. */
+  /** Whether there is a label whose last append has failed. */
   get owes(): boolean {
     return this.#appends?.owes ?? false;
   }
@@ -46,22 +46,22 @@ export class KnownSession implements AppendingSession {
     return this.#appends !== undefined && (this.#appends.unsettled || this.#appends.owes);
   }
 
-  /** Whether there is something to remember once nothing uses the session. */
+  /** Whether there are labels to remember when the session is not in use. */
   get memorable(): boolean {
     return this.#appends?.remembers ?? false;
   }
 
-  /** How many acknowledgements there were, for `onLoaded`. */
+  /** The number of acknowledgements so far, for `onLoaded`. */
   get acknowledgements(): number {
     return this.#appends?.acknowledgements ?? 0;
   }
 
-  /** Whether this process has added a label to the session, and may remember it. */
+  /** Whether this process may know labels of the session. */
   get knows(): boolean {
     return this.#appends !== undefined;
   }
 
-  /** The labels that the process knows of, beside those that a load returns. */
+  /** The labels that this process has added and still knows. */
   labels(): Iterable<string> {
     return this.#appends?.labels() ?? [];
   }
@@ -70,7 +70,7 @@ export class KnownSession implements AppendingSession {
     this.#members.push(member);
   }
 
-  /** Labels that no response waits for are appended now. */
+  /** Removes a member, and starts the append of labels that no response waits for. */
   leave(member: SessionMember): void {
     const members = this.#members;
     const at = members.indexOf(member);
@@ -81,7 +81,7 @@ export class KnownSession implements AppendingSession {
     else this.#retireIfIdle();
   }
 
-  /** Adds a label of a member, who may have left. Returns the object under which the session is known. */
+  /** Adds a label of a member, which may have left. Returns the object that is in use for this session. */
   add(label: string, from: SessionMember): KnownSession {
     const session = this.#owner.revive(this);
     session.#add(label, from);
@@ -94,13 +94,13 @@ export class KnownSession implements AppendingSession {
     for (const member of [...this.#members]) if (member !== from) member.onLabel(label);
   }
 
-  /** Appends until every label was tried, and tells the member, later in any case. */
+  /** Appends until every label was tried, and then notifies the member, never during this call. */
   settle(member: SessionMember): void {
     if (this.#appends?.unsettled) this.#appends.settle(member);
     else {
       microtask(() => {
         member.onSettled();
-        // add() may have brought a session without members back into use, for a label that is acknowledged
+        // add() may have put a session without members back into use for a label that is acknowledged already
         this.#retireIfIdle();
       });
     }
@@ -114,21 +114,20 @@ export class KnownSession implements AppendingSession {
     return this.#appends && this.unacknowledged ? this.#appends.persist(member) : Promise.resolve();
   }
 
-  /** A load begins. What is owed is appended at the same time; returns the promise of that, if there is something. */
+  /** A load starts. Appends labels whose last append has failed; returns the promise of that append, if there are any. */
   onLoad(member: SessionMember): Promise<void> | undefined {
     if (!this.#appends) return undefined;
     this.#appends.use(this.#owner.memoryMs);
     if (!this.owes) return undefined;
     const persisted = this.#appends.persist(member);
-    // the load may fail, and then no one asks
+    // if the load fails, nothing else handles this rejection
     persisted.catch(() => {});
     return persisted;
   }
 
   /**
-   * A load has ended. Labels that it should have returned are untried again: the store has lost them. Returns whether
-   * there are any.
-   * @param acknowledgements how many there were when the load began
+   * A load has ended. Labels that the store has lost will be appended again. Returns whether there are any.
+   * @param acknowledgements the number of acknowledgements when the load started
    */
   onLoaded(member: SessionMember, acknowledgements: number, loaded: readonly string[]): boolean {
     return this.#appends?.tryLost(member, acknowledgements, loaded) ?? false;
@@ -139,7 +138,7 @@ export class KnownSession implements AppendingSession {
   }
 
   onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void {
-    for (const member of new Set([...this.#members, ...waiting])) tell(member, by);
+    for (const member of new Set([...this.#members, ...waiting])) notify(member, by);
     this.#owner.onTried(this, by);
     this.#retireIfIdle();
   }
@@ -150,7 +149,7 @@ export class KnownSession implements AppendingSession {
 }
 
 /** Notifies a member in its own context. This call already runs in the context of `by`, which made the append. */
-function tell(member: SessionMember, by: SessionMember): void {
+function notify(member: SessionMember, by: SessionMember): void {
   if (member === by) member.onSettled();
   else member.inContext(() => member.onSettled());
 }

@@ -5,35 +5,35 @@ import { now } from '../util/clock.js';
 import { KnownSession, type SessionOwner } from './known-session.js';
 import type { SessionMember } from './session-member.js';
 
-/** How long what the store has acknowledged is remembered after the last use of the session. */
+/** How long acknowledged labels are remembered after the last use of their session. */
 const MEMORY_MS = 300_000;
-/** How long an append that failed again is left alone at least, and at most: twice as long each time. */
+/** The shortest and longest pause before a failed append is retried. The pause doubles with each failure. */
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 300_000;
-/** How many sessions are remembered after their last use. */
+/** How many sessions that are not in use are remembered. */
 const MAX_RECENT = 10_000;
 
 /**
- * Shared by all copies of this package in a process, so that two of them know the same sessions. The number changes with
+ * Shared by all copies of this package in a process, so that they know the same sessions. Raise the number with every change of
  * the members of `KnownSessions` and `KnownSession`.
  */
 const kStores = Symbol.for('express-apl-session.known-sessions.2');
 type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
 
-/** When a session that owes labels may be tried again where no request of it does that. */
+/** When the labels of a session may be appended again without a request of that session. */
 interface Retry {
   readonly failures: number;
   readonly dueMs: number;
 }
 
-/** The sessions of one store that this process uses or has used lately. It never stands in for a load; it only adds. */
+/** The sessions of one store that are in use, or were used lately, in this process. They only add to the result of a load, and never replace it. */
 export class KnownSessions implements SessionOwner {
   readonly store: SessionStore;
   readonly memoryMs: number;
   readonly #inUse = new Map<string, KnownSession>();
-  /** Sessions that are not in use, with labels to remember, in the order of their last use. */
+  /** Sessions that are not in use and have labels to remember, in the order of their last use. */
   readonly #recent = new Map<string, KnownSession>();
-  /** Sessions that have labels which could not be stored, the one that is to be tried next in front. */
+  /** Sessions with labels whose append has failed. The first one is retried next. */
   readonly #owing = new Map<KnownSession, Retry>();
   #hasAlarmListener = false;
   readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
@@ -44,7 +44,7 @@ export class KnownSessions implements SessionOwner {
     this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * 1_000);
   }
 
-  /** The sessions of this store, the same object for all who ask. */
+  /** Returns the one object for this store. */
   static of(store: SessionStore): KnownSessions {
     const shared = globalThis as Shared;
     if (!shared[kStores]) Object.defineProperty(shared, kStores, { value: new WeakMap() });
@@ -64,8 +64,8 @@ export class KnownSessions implements SessionOwner {
   }
 
   /**
-   * Makes `member` a member of a session.
-   * @param maxSessions how many sessions may be in use or owe labels
+   * Adds a member to a session.
+   * @param maxSessions how many sessions may be in use, or have labels that are not stored yet
    * @throws AplSessionError `session.capacity_exceeded`
    */
   join(id: string, member: SessionMember, maxSessions: number): KnownSession {
@@ -79,7 +79,7 @@ export class KnownSessions implements SessionOwner {
       this.#retryOwed(member);
       throw new AplSessionError(
         'session.capacity_exceeded',
-        `${maxSessions} sessions are in use, or have labels that could not be stored yet; maxKnownSessions allows no more.`,
+        `${maxSessions} sessions are in use or have labels that are not stored yet, and maxKnownSessions allows no more. Raise it if this is normal load.`,
       );
     }
     const session = this.#recent.get(id) ?? new KnownSession(id, this);
@@ -88,18 +88,18 @@ export class KnownSessions implements SessionOwner {
     return session;
   }
 
-  /** Makes the member leave once `holder`, which its user holds, was garbage-collected. */
+  /** Calls `leave` when `holder` was garbage-collected. */
   leaveWith(holder: object, leave: () => void): void {
     this.#collected.register(holder, leave);
   }
 
-  /** Tries once more to append what sessions owe, each by a member that `memberOf` makes. */
+  /** Tries once more to append the unacknowledged labels of all sessions. */
   async persistOwed(memberOf: (session: KnownSession) => SessionMember): Promise<void> {
     const owing = [...this.#inUse.values()].filter(({ unacknowledged }) => unacknowledged);
     await Promise.allSettled(owing.map((session) => session.persist(memberOf(session))));
   }
 
-  /** An append that succeeds shows that the store takes labels again: what another session owes is tried next. */
+  /** An append has succeeded, so the store accepts labels again: retries the next session whose append has failed. */
   onTried(session: KnownSession, by: SessionMember): void {
     if (session.owes) {
       this.#owing.set(session, nextRetry(this.#owing.get(session)));
@@ -109,10 +109,10 @@ export class KnownSessions implements SessionOwner {
     this.#retryOwed(by);
   }
 
-  /** Appends what one session owes, if it is due. If that succeeds, the next one follows. */
+  /** Retries one session if it is due. If that succeeds, the next one follows. */
   #retryOwed(member: SessionMember): void {
     for (const [session, retry] of this.#owing) {
-      // to the back, so that one that always fails is not in the way of the others
+      // moves to the back, so that a session that always fails does not block the others
       this.#owing.delete(session);
       this.#owing.set(session, retry);
       if (now() >= retry.dueMs) session.persist(member.forOwed(session)).catch(() => {});
@@ -129,7 +129,7 @@ export class KnownSessions implements SessionOwner {
   }
 
   retire(session: KnownSession): void {
-    // the object of a member that has left may be another than that in use
+    // a member that has left may refer to an older object of the session
     if (this.#inUse.get(session.id) !== session) return;
     this.#inUse.delete(session.id);
     if (!session.memorable) return;

@@ -8,7 +8,7 @@ import type { SessionMember } from './session-member.js';
 export interface AppendingSession {
   /** Calls the store. */
   append(labels: readonly string[]): PromiseLike<void>;
-  /** Every label was tried. `waiting` has the members that wait for this, and `by` is the one that made the append. */
+  /** Every label was tried. `waiting` are the members to notify, and `by` has made the last append. */
   onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void;
 }
 
@@ -18,25 +18,25 @@ const NO_LABELS: readonly string[] = Object.freeze([]);
 const NO_CALLBACKS: readonly Persisted[] = Object.freeze([]);
 
 /**
- * The labels of one session on their way to the store. A label moves forward only: *untried*, *trying* (in the append that
- * is under way), then *acknowledged*, or *owed* if the append failed. There is at most one append at a time. It has every
- * label that is not acknowledged, and this object is itself its call.
+ * The labels of one session on their way to the store. A label is *untried*, then *trying* (in the append in flight), then
+ * *acknowledged*, or *owed* if the append has failed. At most one append is in flight; it contains every label that is not
+ * acknowledged. This object is also the call of the append, which saves an allocation.
  */
 export class LabelAppends implements TimedCall<void> {
   readonly #session: AppendingSession;
   #untried: string[] | undefined;
-  /** Frozen, so that a store cannot empty it. */
+  /** Frozen, because the store gets this array. */
   #trying: readonly string[] | undefined;
   #owed = NO_LABELS;
   readonly #acknowledged = new AcknowledgedLabels();
-  /** The untried, trying and owed ones, for a quick look. */
+  /** All labels that are untried, trying or owed. */
   readonly #unacknowledged = new Set<string>();
   #usedAtMs = 0;
-  /** The member that makes the next append and reports its failure: the first one whose label is in it. */
+  /** The member that makes the next append and reports its failure: the first one that has added a label to it. */
   #next: SessionMember | undefined;
-  /** The same for the append under way. */
+  /** The same for the append in flight. */
   #current: SessionMember | undefined;
-  /** The members that wait until every label was tried. Some may have left the session. */
+  /** The members to notify when every label was tried. Some may have left the session. */
   #waiting = new Set<SessionMember>();
   #persisted = NO_CALLBACKS;
 
@@ -56,7 +56,7 @@ export class LabelAppends implements TimedCall<void> {
     return this.#owed.length > 0;
   }
 
-  /** How many acknowledgements there were. */
+  /** The number of acknowledgements so far. */
   get acknowledgements(): number {
     return this.#acknowledged.count;
   }
@@ -72,7 +72,7 @@ export class LabelAppends implements TimedCall<void> {
     if (this.#untried) yield* this.#untried;
   }
 
-  /** Adds a label. Returns whether it is new here. */
+  /** Adds a label. Returns whether it is new. */
   add(label: string, from: SessionMember): boolean {
     if (this.#unacknowledged.has(label) || this.#acknowledged.has(label)) return false;
     this.#unacknowledged.add(label);
@@ -82,14 +82,14 @@ export class LabelAppends implements TimedCall<void> {
     return true;
   }
 
-  /** Appends until every label was tried, which `onTried` tells. There must be an unsettled one. */
+  /** Appends until every label was tried, and then calls `onTried`. At least one label must be untried or trying. */
   settle(member: SessionMember): void {
     this.#waiting.add(member);
     this.#begin(member);
     if (this.#current !== member) member.keepContext();
   }
 
-  /** Appends until every label is acknowledged, or an append has failed. There must be one that is not. */
+  /** Appends until every label is acknowledged, or an append has failed. At least one label must not be acknowledged. */
   persist(member: SessionMember): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#persisted = this.#persisted.concat((error) => (error ? reject(error) : resolve()));
@@ -97,14 +97,14 @@ export class LabelAppends implements TimedCall<void> {
     });
   }
 
-  /** Forgets what was acknowledged if the session was not used for so long, and notes that it is used now. */
+  /** Notes the use of the session. Forgets its acknowledged labels if the last use is longer ago than `memoryMs`. */
   use(memoryMs: number): void {
     const nowMs = now();
     if (nowMs - this.#usedAtMs > memoryMs) this.#acknowledged.clear();
     this.#usedAtMs = nowMs;
   }
 
-  /** Makes labels untried again that a load should have returned. Returns whether there are any. */
+  /** Makes labels untried again that a load has not returned although it should. Returns whether there are any. */
   tryLost(member: SessionMember, acknowledgements: number, loaded: readonly string[]): boolean {
     const lost = this.#acknowledged.takeLost(acknowledgements, loaded);
     if (lost.length === 0) return false;
@@ -138,7 +138,7 @@ export class LabelAppends implements TimedCall<void> {
     );
   }
 
-  /** Begins an append in the context of this call, unless one is under way: that one is followed by the next. */
+  /** Starts an append, unless one is in flight: the next one then follows it. */
   #begin(member: SessionMember): void {
     if (this.#current) return;
     const current = this.#next ?? member;

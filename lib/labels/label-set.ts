@@ -1,28 +1,28 @@
 import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from './label.js';
 
-/** Is told of each label that a request adds to its session. */
 export interface NewLabelListener {
+  /** Called for each label that is added to the session. */
   onNewLabel(label: string): void;
 }
 
-/** Who gets the labels of another set, each with its scope. */
-type Heir = Pick<LabelSet, 'add' | 'addForMessage'>;
+/** A set that adopts the labels of another set. */
+type Adopter = Pick<LabelSet, 'add' | 'addForMessage'>;
 
-/** Known to other copies of this package, so that a set of one can be adopted by a set of another. */
-const kBequeath = Symbol.for('express-apl-session.bequeath');
+/** A registered symbol, so that a set can adopt the labels of a set of another copy of this package. */
+const kAdoptInto = Symbol.for('express-apl-session.adopt-into');
 
 /**
- * The labels of one request: a real `Set<string>` that only grows. It starts with the labels that the session has, which
- * are taken as they are (a label of another writer must not vanish because it is not one that we would make). Each label
- * that is added after that is checked, and the listener is told of it unless it is for this message only.
+ * The labels of one request: a `Set<string>` that only grows. It starts with the labels of the session, which are not checked:
+ * a label of another writer must not vanish because this package would not create it. Each label that is added later is
+ * checked, and the listener is notified unless the label is for this message only.
  */
 export class LabelSet extends Set<string> {
   readonly #listener: NewLabelListener;
-  /** Labels that end with the request; the store must never see them. */
+  /** Labels that end with the request. They must never reach the store. */
   #messageOnly: Set<string> | undefined;
-  /** The set that adopted these labels; labels that are added here later are added there, too. */
-  #heir: Heir | undefined;
+  /** The set that has adopted these labels. It also gets the labels that are added here later. */
+  #adopter: Adopter | undefined;
 
   constructor(present: Iterable<string>, listener: NewLabelListener) {
     super();
@@ -31,21 +31,21 @@ export class LabelSet extends Set<string> {
   }
 
   /**
-   * Adds a label to the session, also one that was there for this message only.
+   * Adds a label to the session, even if this set has it for the message only.
    * @throws AplSessionError `label.invalid`
    */
   override add(label: string): this {
     if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
-    // labels of an adopted set are persisted by the set that adopted them
-    if (this.#heir) this.#heir.add(label);
+    // the adopter persists the labels
+    if (this.#adopter) this.#adopter.add(label);
     else this.#listener.onNewLabel(label);
     return this;
   }
 
   /**
-   * Adds a label for the rest of this request only. One that the session has stays the session's.
+   * Adds a label for the rest of this request only. A label of the session stays in the session.
    * @throws AplSessionError `label.invalid`
    */
   addForMessage(label: string): this {
@@ -54,33 +54,33 @@ export class LabelSet extends Set<string> {
     super.add(label);
     this.#messageOnly ??= new Set();
     this.#messageOnly.add(label);
-    this.#heir?.addForMessage(label);
+    this.#adopter?.addForMessage(label);
     return this;
   }
 
-  /** Adds a label that the session has by another request. */
+  /** Adds a label that another request has added to the session. */
   receive(label: string): void {
     this.#messageOnly?.delete(label);
     super.add(label);
   }
 
   /**
-   * Adds what another writer has put on the same request; labels of another `LabelSet` keep their scope,
-   * and what is added to that one later is added here as well.
+   * Adds the labels that other code has put on the same request. Labels of another `LabelSet` keep their scope, and labels
+   * that are added to that set later are added here too.
    * @throws AplSessionError `label.invalid`
    */
   adopt(labels: Iterable<string>): void {
-    const bequeath: unknown = (labels as Partial<LabelSet>)[kBequeath];
-    if (typeof bequeath === 'function') bequeath.call(labels, this);
+    const adoptInto: unknown = (labels as Partial<LabelSet>)[kAdoptInto];
+    if (typeof adoptInto === 'function') adoptInto.call(labels, this);
     else for (const label of labels) this.add(label);
   }
 
-  [kBequeath](heir: Heir): void {
+  [kAdoptInto](adopter: Adopter): void {
     for (const label of this) {
-      if (this.#messageOnly?.has(label)) heir.addForMessage(label);
-      else heir.add(label);
+      if (this.#messageOnly?.has(label)) adopter.addForMessage(label);
+      else adopter.add(label);
     }
-    this.#heir = heir;
+    this.#adopter = adopter;
   }
 
   /** @throws AplSessionError `label.immutable`, always */
@@ -97,6 +97,6 @@ export class LabelSet extends Set<string> {
 function onlyGrows(method: string): AplSessionError {
   return new AplSessionError(
     'label.immutable',
-    `labels.${method}() is refused: the labels of a session only grow. To start over, use a new session.`,
+    `labels.${method}() is not allowed: the labels of a session only grow. Use a new session to start again.`,
   );
 }

@@ -3,8 +3,8 @@ import { AplSessionError } from '../contract/errors.js';
 /** The longest label, in bytes of UTF-8. */
 export const MAX_LABEL_BYTES = 256;
 
-/** C0, DEL and C1 controls, and U+FFFD, which in a reply means bytes that did not decode. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+/** C0, DEL and C1 control characters, and U+FFFD, which replaces bytes of a reply that are not valid UTF-8. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
 /**
@@ -22,7 +22,7 @@ export function assertLabel(value: unknown): asserts value is string {
   }
 }
 
-/** The same, as a question: whether `value` can be a label. What a store returns is asked this. */
+/** Whether `value` can be a label. Stores check their replies with this. */
 export function isLabel(value: unknown): value is string {
   return faultOf(value) === undefined;
 }
@@ -30,7 +30,7 @@ export function isLabel(value: unknown): value is string {
 function faultOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return value === null ? 'null' : `a value of type ${typeof value}`;
   if (value === '') return 'an empty string';
-  // no character of a string has more than 3 bytes of UTF-8, so most labels need not be counted
+  // a UTF-16 code unit has at most 3 bytes in UTF-8, so most labels need not be counted
   if (value.length > MAX_LABEL_BYTES / 3 && Buffer.byteLength(value) > MAX_LABEL_BYTES)
     return `${Buffer.byteLength(value)} bytes`;
   if (FORBIDDEN.test(value)) return 'a string with a control character or U+FFFD';

@@ -1,37 +1,37 @@
 import type { TimedCall } from '../util/deadlines.js';
 
-/** A session that has labels which the store has not acknowledged. */
+/** A session with labels that the store has not acknowledged. */
 export interface OwingSession {
   readonly id: string;
   labels(): Iterable<string>;
 }
 
-/** A request or an open session that shares the labels of a session with all others of this process. */
+/** A request or an open session. All members of a session in this process share its labels. */
 export interface SessionMember {
-  /** Makes the append of a session, with the deadline of the member. */
+  /** Starts an append of the session with the deadline of this member. */
   append(call: TimedCall<void>): void;
 
-  /** Runs `callback`, which must not throw, in the asynchronous context of the member. */
+  /** Runs `callback`, which must not throw, in the asynchronous context of this member. */
   inContext(callback: () => void): void;
 
-  /** The member waits for something that another member does: `inContext` must lead back to where it is now. */
+  /** Keeps the current asynchronous context for `inContext`, because this member now waits for an append of another. */
   keepContext(): void;
 
   /**
-   * Called when an append of its session begins.
-   * @throws AplSessionError `store.too_many_labels` if the session has more labels than it may
+   * Called when an append of its session starts.
+   * @throws AplSessionError `store.too_many_labels`
    */
   assertRoom(): void;
 
-  /** A member that appends what another session owes, with the deadline and the alarms of this one. */
+  /** Returns a member that appends the unacknowledged labels of another session, with the deadline and alarms of this one. */
   forOwed(session: OwingSession): SessionMember;
 
-  /** Another member has added a label, and the store has not acknowledged it yet. Must not throw. */
+  /** Another member has added a label that the store has not acknowledged yet. Must not throw. */
   onLabel(label: string): void;
 
-  /** Every label of the session was tried: each is acknowledged or owed. Must not throw. */
+  /** Every label of the session is acknowledged, or its append has failed. Must not throw. */
   onSettled(): void;
 
-  /** An append has failed. Called on one member for each append, so that there is one alarm. Must not throw. */
+  /** An append has failed. Called on one member for each append, so that it raises one alarm. Must not throw. */
   onAppendFailed(cause: unknown): void;
 }

@@ -8,28 +8,28 @@ import { KnownSessions } from './known-sessions.js';
 import { assertLabelCount } from './label-limit.js';
 import type { SessionMember } from './session-member.js';
 
-/** Loads the labels of a session. Is told, later, how that ended; no method may throw. */
-export interface LoadingMember extends SessionMember {
+/** Called with the result of a load, later in any case. No method may throw. */
+export interface LoadListener {
   onLoaded(labels: readonly string[]): void;
   onLoadFailed(cause: unknown): void;
-  /** The labels were read, but others that the process owes to the session could not be appended. */
+  /** The labels were read, but labels that the process owes to the session could not be appended. */
   onOwedFailed(): void;
 }
 
-/** Bounds on what one process keeps, and on what one session has. */
+/** Limits of one process, and of one session. */
 export interface LabelLimits {
   readonly maxLabelsPerSession: number;
   readonly maxKnownSessions: number;
 }
 
-/** A store, and the bounds of its use. */
+/** A store with its deadline and limits. */
 export interface StoreBounds {
   readonly store: SessionStore;
   readonly storeTimeoutMs: number;
   readonly limits: LabelLimits;
 }
 
-/** What one middleware needs for talking to its store. */
+/** How one middleware uses its store. */
 export class StoreAccess {
   readonly store: SessionStore;
   readonly sessions: KnownSessions;
@@ -53,7 +53,7 @@ export class StoreAccess {
   }
 
   /**
-   * Makes `member` a member of a session.
+   * Adds a member to a session.
    * @throws AplSessionError `session.capacity_exceeded`
    */
   join(sessionId: string, member: SessionMember): KnownSession {
@@ -61,12 +61,12 @@ export class StoreAccess {
   }
 
   /**
-   * Loads the labels of a session for a member. What the process owes to the session is appended first. The load fails
-   * if the store does, throws, misses the deadline or answers with something that is not an iterable of strings.
+   * Loads the labels of a session for a member. Labels whose earlier append has failed are appended first. The load fails if the
+   * store fails, throws, misses the deadline, or does not answer with an iterable of strings.
    * @returns the asynchronous context of this call
    */
-  load(session: KnownSession, member: LoadingMember): AsyncResource {
-    return this.#loads.run(new LoadCall(this, session, member));
+  load(session: KnownSession, member: SessionMember, listener: LoadListener): AsyncResource {
+    return this.#loads.run(new LoadCall(this, session, member, listener));
   }
 
   /** @throws AplSessionError `store.too_many_labels` */
@@ -74,12 +74,12 @@ export class StoreAccess {
     assertLabelCount(labels, this.limits.maxLabelsPerSession);
   }
 
-  /** Makes an append. Fails if the store does, throws or misses the deadline. */
+  /** Starts an append. It fails if the store fails, throws or misses the deadline. */
   append(call: TimedCall<void>): void {
     this.#appends.run(call);
   }
 
-  /** Waits for the appends under way. */
+  /** Resolves when no append is in flight. */
   idle(): Promise<void> {
     return this.#appends.idle();
   }
@@ -88,15 +88,17 @@ export class StoreAccess {
 class LoadCall implements TimedCall<unknown> {
   readonly #access: StoreAccess;
   readonly #session: KnownSession;
-  readonly #member: LoadingMember;
-  /** What was so when the load began. */
+  readonly #member: SessionMember;
+  readonly #listener: LoadListener;
+  /** The append of earlier labels, and the number of acknowledgements, when the load started. */
   readonly #owed: Promise<void> | undefined;
   readonly #acknowledgements: number;
 
-  constructor(access: StoreAccess, session: KnownSession, member: LoadingMember) {
+  constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
     this.#access = access;
     this.#session = session;
     this.#member = member;
+    this.#listener = listener;
     this.#owed = session.onLoad(member);
     this.#acknowledgements = session.acknowledgements;
   }
@@ -110,30 +112,28 @@ class LoadCall implements TimedCall<unknown> {
   }
 
   onValue(reply: unknown): void {
-    const member = this.#member;
     let labels: readonly string[];
     try {
       labels = labelsOf(reply);
       this.#access.assertRoom(labels.length);
     } catch (error) {
-      member.onLoadFailed(error);
+      this.#listener.onLoadFailed(error);
       return;
     }
-    const lost = this.#session.onLoaded(member, this.#acknowledgements, labels);
+    const lost = this.#session.onLoaded(this.#member, this.#acknowledgements, labels);
     if (lost || this.#owed) this.#persistFirst(lost, labels);
-    else member.onLoaded(labels);
+    else this.#listener.onLoaded(labels);
   }
 
   #persistFirst(lost: boolean, labels: readonly string[]): void {
-    const member = this.#member;
-    Promise.all([this.#owed, lost && this.#session.persist(member)]).then(
-      () => member.onLoaded(labels),
-      () => member.onOwedFailed(),
+    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(
+      () => this.#listener.onLoaded(labels),
+      () => this.#listener.onOwedFailed(),
     );
   }
 
   onError(cause: unknown): void {
-    this.#member.onLoadFailed(cause);
+    this.#listener.onLoadFailed(cause);
   }
 }
 
@@ -148,6 +148,6 @@ function labelsOf(reply: unknown): readonly string[] {
 function malformed(): AplSessionError {
   return new AplSessionError(
     'store.malformed_reply',
-    'The session store answered the load with no iterable of strings.',
+    'The session store must answer a load with an iterable of strings, and did not.',
   );
 }

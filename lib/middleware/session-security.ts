@@ -2,27 +2,28 @@ import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { VERSION } from '../contract/version.js';
+import { requestState } from '../node/request-state.js';
 import type { SessionRequest } from './session-request.js';
 
 /**
- * Copies of this package with the same number serve one request together. Raise it with every change of what guards and
- * mounts use of a `SessionRequest` and its `LabelSet`.
+ * Copies of this package with the same number can serve one request together. Raise it with every change of the members of
+ * `SessionRequest` and `LabelSet` that guards and mounts use.
  */
-const PROTOCOL = 1;
+const PROTOCOL = 2;
 
-/** Where copies of this package look for what one of them has put on a request. */
+/** The property of a request with its security object. All copies of this package use it. */
 const kSecurity = Symbol.for('express-apl-session.security');
-/** How they get from there to the request of a session. */
+/** The property of the security object that leads to the `SessionRequest`. */
 const kShared = Symbol.for('express-apl-session.shared');
 
-/** What a copy gives to others. */
+/** What one copy of this package shares with the others. */
 interface Shared {
   readonly protocol: number;
   readonly version: string;
   readonly request: SessionRequest;
 }
 
-/** `req.security`: what handlers may see and do of a request of a session. */
+/** `req.security`: the part of a `SessionRequest` that handlers may use. */
 class SessionSecurity implements RequestSecurity {
   readonly #request: SessionRequest;
 
@@ -70,41 +71,37 @@ function requestOfCopy(security: { readonly [kShared]?: Partial<Shared> }): Sess
   throw otherVersion(version);
 }
 
-/** The error for a request that a version of this package serves with which this one cannot work. */
+/** The error for a request that is served by an incompatible version of this package. */
 export function otherVersion(version = 'unknown'): AplSessionError {
   return new AplSessionError(
     'middleware.conflict',
-    `The request is served by another version of express-apl-session (${version}), with which this one (${VERSION}) cannot work. Have one version of it: 'npm ls express-apl-session' shows who brings which, 'npm dedupe' or 'overrides' make them one.`,
+    `The request is served by another version of express-apl-session (${version}), which is not compatible with this one (${VERSION}). Install one version only: 'npm ls express-apl-session' lists the packages that depend on each, and 'npm dedupe' or 'overrides' remove the others.`,
   );
 }
 
 type Holder = { [kSecurity]?: SessionSecurity };
 
-/**
- * Where a request keeps what the middleware has put on it. Express gives each request a prototype of its own kind, after
- * which every property of its own is dear to add and to read for all; the state of its stream is as good as itself.
- */
 function holderOf(req: Request): Holder {
-  return (req as { _readableState?: Holder })._readableState ?? (req as Holder);
+  return requestState(req);
 }
 
 /**
- * The request of a session behind a request, whatever was done to `req.security` since.
- * @throws AplSessionError `middleware.conflict` if a copy of this package serves it with which this one cannot work
+ * Returns the `SessionRequest` of a request, even if `req.security` was changed since.
+ * @throws AplSessionError `middleware.conflict` if an incompatible version of this package serves the request
  */
 export function sessionRequestOf(req: Request): SessionRequest | undefined {
   return SessionSecurity.requestOf(holderOf(req)[kSecurity]);
 }
 
-/** What the middleware has put on a request, in the same way. */
+/** Returns the security object of a request, even if `req.security` was changed since. */
 export function securityOf(req: Request): RequestSecurity | undefined {
   return holderOf(req)[kSecurity];
 }
 
 /**
- * Puts `req.security` on a request. An object that an earlier middleware has put there keeps its identity and its other
- * members; its labels count as new, and a violation that it has recorded stands.
- * @throws AplSessionError `label.invalid` if its labels are none; `middleware.conflict` if it cannot be extended
+ * Sets `req.security`. If earlier middleware has set an object there, that object stays and gets the members of
+ * `RequestSecurity`: its labels count as new labels, and its violation is kept.
+ * @throws AplSessionError `label.invalid` for invalid labels on that object; `middleware.conflict` if it cannot be extended
  */
 export function attachSecurity(req: Request, request: SessionRequest): void {
   const security = new SessionSecurity(request);
@@ -112,13 +109,13 @@ export function attachSecurity(req: Request, request: SessionRequest): void {
   if (!(earlier === undefined || earlier === null ? place(req, security) : adopt(req, earlier, request, security))) {
     throw new AplSessionError(
       'middleware.conflict',
-      'req.security is set already, and not to a plain object that can be extended. Use another name for it.',
+      'Other code has set req.security to a value that cannot be extended. Use another property name there.',
     );
   }
   holderOf(req)[kSecurity] = security;
 }
 
-/** Puts what another object of the same request has on this one, which was made of it without. */
+/** Sets `req.security` on an object that was created from the request and has lost it. */
 export function shareSecurity(req: Request): void {
   const security = holderOf(req)[kSecurity];
   if (req.security === undefined && security) place(req, security);
@@ -133,7 +130,10 @@ function adopt(req: Request, earlier: unknown, request: SessionRequest, security
   if (typeof earlier !== 'object' || earlier === null || !Object.isExtensible(earlier)) return false;
   const { labels = [], violation } = earlier as { labels?: unknown; violation?: Violation };
   if (typeof labels !== 'object' || labels === null || !(Symbol.iterator in labels)) {
-    throw new AplSessionError('label.invalid', 'req.security.labels is set already, and is no iterable of labels.');
+    throw new AplSessionError(
+      'label.invalid',
+      'Other code has set req.security.labels to a value that is not an iterable of labels.',
+    );
   }
   request.labels.adopt(labels as Iterable<string>);
   if (violation) request.record(violation);

@@ -1,55 +1,66 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { unshadowAll } from './method-interceptor.js';
+import { removeAllInterceptors } from './method-interceptor.js';
 
 /**
- * How connections end. What stands for a socket in a serverless runtime lacks some of a socket's methods, and an end
- * must never throw: these functions are called where a failure is being dealt with.
+ * How connections are ended. These functions never throw, as they are called while a failure is handled: a serverless
+ * runtime may use an object in place of a socket that lacks some methods of a socket.
  */
 type Ending = 'destroySoon' | 'end' | 'destroy';
 
 const ENDINGS: readonly Ending[] = ['destroySoon', 'end', 'destroy'];
 
-/** Ends a connection after its last response, as Node does, or in the nearest way that there is. */
+/** Ends a connection after its last response, as Node does, or with the nearest method that the connection has. */
 export function endConnection(socket: Socket): void {
   const ending = ENDINGS.find((method) => typeof socket[method] === 'function');
   if (ending !== undefined) attempt(() => socket[ending]());
 }
 
-/** Destroys a connection now, also if another response on it would put that off. */
+/** Destroys a connection at once, even if a held response would defer that. */
 export function destroyConnection(socket: Socket | null | undefined, error?: Error): void {
   if (!socket) return;
-  unshadowAll(socket);
+  removeAllInterceptors(socket);
   attempt(() => socket.destroy(error));
 }
 
 /**
- * Ends a connection in a way that cannot be taken for the end of a response: with a reset, where there is TCP below.
- * A TLS socket is reset below the encryption, as its own end would be a clean one for some clients.
+ * Ends a connection with a TCP reset where that is possible, so that no client takes it for the end of a response. The
+ * socket below a TLS socket is reset, because some clients accept the end of a TLS connection as the end of a response.
  */
 export function resetConnection(socket: Socket, error?: Error): void {
-  const { _parent } = socket as Socket & { _parent?: Socket };
-  unshadowAll(socket);
-  // Unix sockets and streams that only look like sockets have no reset
-  attempt(() => (_parent ?? socket).resetAndDestroy());
+  removeAllInterceptors(socket);
+  // Unix sockets and objects that only look like sockets cannot be reset
+  attempt(() => (socketBelow(socket) ?? socket).resetAndDestroy());
   destroyConnection(socket, error);
 }
 
-/** Takes a step of the dealing with a failure. One that cannot be made is none; what was held is not sent all the same. */
+/** The TCP socket that carries a TLS socket. */
+export function socketBelow(socket: Socket): Socket | undefined {
+  return (socket as Socket & { _parent?: Socket })._parent;
+}
+
+/** Whether the client has closed its half of a connection, and the server does not keep half-open connections. */
+export function hasClientLeft(socket: Socket): boolean {
+  const { server } = socket as Socket & { server?: Server & { httpAllowHalfOpen?: boolean } };
+  return socket.readableEnded && !server?.httpAllowHalfOpen;
+}
+
+/** Runs one step of handling a failure, and ignores its own failure: held output is not sent in either case. */
 export function attempt(step: () => unknown): void {
   try {
     step();
   } catch {
-    // there is nothing left to be done
+    // nothing else can be tried
   }
 }
 
-/** Codes of a connection that is broken, or on which something came that is not HTTP. */
+/** Codes of a broken connection, and of input that is not HTTP. */
 const BROKEN =
   /^(?:ECONN(?:RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTCONN|E(?:HOST|NET)(?:UNREACH|DOWN|RESET)|ERR_(?:SSL|TLS)_.*|HPE_.*)$/;
 
 /**
- * Whether an error says that the connection does not carry an answer any more. Any other error by which a connection is
- * destroyed is the app's own: without a hold its answer would have left before.
+ * Whether an error means that the connection cannot carry a response any more. An app may destroy a connection with any
+ * other error: without a hold, its response would have left before that.
  */
 export function isConnectionError(error: unknown): error is Error {
   return error instanceof Error && BROKEN.test(String((error as NodeJS.ErrnoException).code));

@@ -1,24 +1,24 @@
 import { ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
-import type { NodeResponse } from './server-response.js';
+import type { NodeResponse } from './node-response.js';
 
 /**
- * A response that is connected to nothing, for rendering another answer to the same request, with the same methods.
+ * Creates a response without a connection, for rendering another answer to the same request. It has the same methods.
  * @param keepAlive whether the connection may serve more requests after it
  */
 export function detachedResponse(res: NodeResponse, keepAlive: boolean): NodeResponse {
   const detached = new ServerResponse(res.req) as NodeResponse;
   Object.setPrototypeOf(detached, Object.getPrototypeOf(res));
   if ('locals' in res) Object.assign(detached, { locals: res.locals });
-  detached.shouldKeepAlive = res.shouldKeepAlive && keepAlive;
+  detached.shouldKeepAlive = res.shouldKeepAlive && !res._last && keepAlive;
   detached._keepAliveTimeout = res._keepAliveTimeout;
   detached.maxRequestsOnConnectionReached = res.maxRequestsOnConnectionReached;
   return detached;
 }
 
 /**
- * Watches a detached response, as nobody else tells of it: calls back when it has ended, or will not any more. Whoever
- * waits for its `drain` need not wait.
+ * Calls back when a detached response has ended, or can no longer end: it has no connection that would emit events. It
+ * emits `drain` itself.
  */
 export function watchDetached(detached: ServerResponse, onEnd: () => void, onFailure: (error: unknown) => void): void {
   const { write, end, destroy } = detached;
@@ -40,7 +40,7 @@ export function watchDetached(detached: ServerResponse, onEnd: () => void, onFai
   detached.on('error', onFailure);
 }
 
-/** Forgets what a detached response has sent, and tells those who wait for it, or still write, that it is over. */
+/** Drops the output of a detached response and emits `close`, so that pending writers stop. */
 export function closeDetached(detached: ServerResponse): void {
   const res = detached as NodeResponse;
   res.outputData = [];

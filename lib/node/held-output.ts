@@ -1,9 +1,20 @@
 import { nextTick } from '../util/clock.js';
-import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './server-response.js';
+import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './node-response.js';
+
+/** Decides about output of a response that Node has buffered. */
+export interface OutputListener {
+  readonly isHolding: boolean;
+  /** Node has buffered this many bytes more, and the output is to be held. */
+  onOutput(bytes: number): void;
+}
+
+/** The listener for a response's output. Other copies of this package find it by this symbol. */
+const kListener = Symbol.for('express-apl-session.gate');
+type ListenedResponse = NodeResponse & { _onPendingData: { [kListener]?: OutputListener } };
 
 /**
- * What a held response has sent. Node keeps it, as it does for a response that waits for its turn in a pipeline, and so
- * every flag that Node derives from it is right; it is taken over piece by piece, so that nobody else can flush it.
+ * The output of a held response. Node buffers it, as for a response that waits in a pipeline, so every flag that Node derives
+ * from its buffer is right. This object takes the buffered pieces over, so that no other code can flush them.
  */
 export class HeldOutput {
   readonly #res: NodeResponse;
@@ -11,14 +22,28 @@ export class HeldOutput {
   /** Never empty. */
   #pieces: PendingOutput[] | undefined;
   /**
-   * Bytes that the connection's account does not know of: on each change of it Node emits `drain` on the response whose
-   * turn it is, even in the middle of a write.
+   * Bytes that are not in the connection's count of pending bytes. Each change of that count could make Node emit `drain` in
+   * the middle of a write.
    */
-  #unaccounted = 0;
+  #uncounted = 0;
+  #isReplaced = false;
 
-  constructor(res: NodeResponse) {
+  /** @param listener called for each piece of output from now on */
+  constructor(response: object, listener: OutputListener) {
+    const res = response as ListenedResponse;
     this.#res = res;
     this.#account = res._onPendingData;
+    const onPendingData: ListenedResponse['_onPendingData'] = (delta) => {
+      if (delta >= 0 && listener.isHolding) listener.onOutput(delta);
+      else this.#onPendingData(delta);
+    };
+    onPendingData[kListener] = listener;
+    res._onPendingData = onPendingData;
+  }
+
+  /** The listener for the output of a response, which another copy of this package may have set. */
+  static listenerOf(response: object): OutputListener | undefined {
+    return (response as ListenedResponse)._onPendingData[kListener];
   }
 
   get any(): boolean {
@@ -29,82 +54,92 @@ export class HeldOutput {
     return this.#pieces?.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) ?? 0;
   }
 
-  /** Whether Node keeps something, and has not begun to hand it to the socket. */
-  get untouched(): boolean {
-    const [first] = this.#res.outputData;
-    return first !== undefined && first.data !== null;
+  /** Whether a denial has taken the place of the output. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
   }
 
-  /** Whether Node keeps nothing that it has not handed to the socket. */
+  /** Whether the header section was handed to the socket. Only right before the first output is held. */
+  get headOut(): boolean {
+    return this.#res._headerSent && !this.#isUnflushed;
+  }
+
+  /** Whether everything that Node has buffered was handed to the socket. */
   get allOut(): boolean {
     const last = this.#res.outputData.at(-1);
     return last === undefined || last.data === null;
   }
 
-  /** Whether Node is in the middle of handing to the socket what it keeps. */
+  /** Whether Node is in the middle of a flush. */
   get flushing(): boolean {
-    return this.#res.outputSize > 0 && !this.untouched;
+    return this.#res.outputSize > 0 && !this.#isUnflushed;
   }
 
-  /** Node sets its count to 0 at the end of a flush, whatever came during it, and takes all of it off the connection's account. */
+  get #isUnflushed(): boolean {
+    const [first] = this.#res.outputData;
+    return first !== undefined && first.data !== null;
+  }
+
+  /** At the end of a flush Node sets its count to 0, even if output was added meanwhile: this puts the count right. */
   recountAfterFlush(): void {
     if (!this.any) return;
     this.#res.outputSize = this.bytes;
-    this.#unaccounted = this.bytes;
+    this.#uncounted = this.bytes;
   }
 
-  /** Takes over what Node keeps. */
+  /** Takes over what Node has buffered. */
   take(): void {
     const res = this.#res;
     const { outputData } = res;
     if (outputData.length === 0) return;
     res.outputData = [];
-    const taken = outputData[0]?.data === null ? outOfFlush(outputData) : outputData;
+    const taken = outputData[0]?.data === null ? takeUnflushed(outputData) : outputData;
     // a caller may reuse its buffer once write() has returned
     for (const piece of taken) if (piece.data instanceof Uint8Array) piece.data = Buffer.from(piece.data);
     if (taken.length > 0) this.#pieces = joined(this.#pieces, taken);
   }
 
-  /** Puts something else in the place of everything, and gives out who waits for what was there. */
+  /** Replaces the held output by the bytes of a denial. Returns the pending callbacks of the output. */
   replace(data: Buffer, callback: WriteCallback): WriteCallback[] {
     const res = this.#res;
+    this.#isReplaced = true;
     this.take();
     const callbacks = this.#pieces?.map((piece) => piece.callback) ?? [];
-    const accounted = res.outputSize - this.#unaccounted;
+    const counted = res.outputSize - this.#uncounted;
     this.#pieces = [{ data, encoding: null, callback }];
     res.outputSize = data.length;
-    this.#unaccounted = data.length;
-    if (accounted !== 0) this.#account(-accounted);
+    this.#uncounted = data.length;
+    if (counted !== 0) this.#account(-counted);
     return callbacks;
   }
 
-  /** Calls back when everything that is kept was sent. */
+  /** Calls back when all held output is flushed. */
   callAfter(callback: NonNullable<WriteCallback>): void {
     const waiting = this.#pieces ?? this.#res.outputData;
     if (waiting.length > 0) waiting.push({ data: '', encoding: null, callback });
     else nextTick(callback);
   }
 
-  /** Node keeps more, which is to be taken. A response without a turn keeps at the expense of the connection, as always. */
-  onKept(bytes: number): void {
-    if (this.#res.socket) this.#unaccounted += bytes;
+  /** Node has buffered output that will be taken over. Without a turn, it counts for the connection as it always does. */
+  onOutput(bytes: number): void {
+    if (this.#res.socket) this.#uncounted += bytes;
     else this.#account(bytes);
   }
 
-  /** Node keeps more or less, as always, or flushes what was kept here. */
-  onPendingData(delta: number): void {
-    const accounted = delta < 0 ? delta + this.#unaccounted : delta;
-    if (delta < 0) this.#unaccounted = 0;
-    if (accounted !== 0) this.#account(accounted);
+  /** Output was buffered or flushed while nothing is held. */
+  #onPendingData(delta: number): void {
+    const counted = delta < 0 ? delta + this.#uncounted : delta;
+    if (delta < 0) this.#uncounted = 0;
+    if (counted !== 0) this.#account(counted);
   }
 
-  /** Node keeps more, which is to be forgotten. */
-  lose(bytes: number): void {
+  /** Drops output that Node has just buffered. */
+  discard(bytes: number): void {
     this.#res.outputData = [];
     this.#res.outputSize -= bytes;
   }
 
-  /** Hands everything to the socket, or leaves it with Node until it is this response's turn. */
+  /** Hands all held output to the socket, or leaves it with Node if the response waits for its turn. */
   release(): void {
     const res = this.#res;
     const { socket } = res;
@@ -119,37 +154,40 @@ export class HeldOutput {
     if (socket) flush(res, socket);
   }
 
-  /** Forgets everything and tells those who wait for it. `finish` must not fire: it was not sent. */
+  /** Drops all held output and fails its callbacks. Node's own `finish` callback must not run, as nothing was sent. */
   drop(): void {
     const res = this.#res;
     this.take();
-    const accounted = res.outputSize - this.#unaccounted;
+    const counted = res.outputSize - this.#uncounted;
     const pieces = this.#pieces ?? [];
     this.#pieces = undefined;
     res.outputSize = 0;
-    this.#unaccounted = 0;
-    if (accounted !== 0) this.#account(-accounted);
+    this.#uncounted = 0;
+    if (counted !== 0) this.#account(-counted);
     for (const piece of pieces) {
       if (piece.callback && !isFinish(piece, res._header)) nextTick(piece.callback, destroyedError());
     }
   }
 }
 
-/** What a flush has not come to. It goes on, and is left nothing to send. */
-function outOfFlush(pieces: readonly PendingOutput[]): PendingOutput[] {
+/** Takes the pieces that a flush has not reached. The flush goes on with empty copies of them. */
+function takeUnflushed(pieces: readonly PendingOutput[]): PendingOutput[] {
   const left = pieces.filter(({ data }) => data !== null);
   const taken = left.map((piece) => ({ ...piece }));
   for (const piece of left) Object.assign(piece, { data: '', callback: undefined });
   return taken;
 }
 
-/** Whether it is Node's own last piece of a response. Others may come after it: those that were corked. */
+/** The name of the callback with which Node emits `finish`. */
+export const FINISH_CALLBACK = 'bound onFinish';
+
+/** Whether this is Node's own last piece of a response. Corked pieces may come after it. */
 function isFinish({ data, callback }: PendingOutput, header: string | null): boolean {
-  if (callback?.name !== 'bound onFinish') return false;
+  if (callback?.name !== FINISH_CALLBACK) return false;
   return data === '' || data === header || (typeof data === 'string' && data.startsWith('0\r\n'));
 }
 
-/** A list that grows by itself reserves room for sixteen more, and most responses have no more than three pieces. */
+/** push() reserves memory for sixteen more elements, and most responses have at most three pieces. */
 const FEW = 8;
 
 function joined(first: PendingOutput[] | undefined, second: readonly PendingOutput[]): PendingOutput[] {
@@ -159,13 +197,13 @@ function joined(first: PendingOutput[] | undefined, second: readonly PendingOutp
   return first;
 }
 
-/** Whoever corked the socket during the hold did so after these bytes, which would have left before. */
+/** Uncorks first: corks of the hold came after this output, which would have left before them. */
 function flush(res: NodeResponse, socket: NonNullable<NodeResponse['socket']>): void {
   const corked = socket.writableCorked;
   const { finished } = res;
   for (let n = 0; n < corked; n++) socket.uncork();
   res._flush();
-  // an end on the way has taken back every cork
+  // the end of the response has removed every cork
   if (res.finished !== finished) return;
   for (let n = 0; n < corked; n++) socket.cork();
 }

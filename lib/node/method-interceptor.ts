@@ -2,74 +2,76 @@ type AnyFunction = (...args: never[]) => unknown;
 /** The names of `T`'s methods. */
 type MethodOf<T> = { [K in keyof T]-?: T[K] extends AnyFunction ? K : never }[keyof T];
 
-/** A call of a method that somebody stands in front of. */
+/** A call of an intercepted method. */
 export interface Call {
   readonly method: PropertyKey;
   readonly args: readonly unknown[];
-  /** Makes the call, now or later, and returns what it returns. */
+  /** Calls the next interceptor, or the method itself, now or later. Returns the result of that call. */
   proceed(): unknown;
 }
 
-/** Stands in front of methods. */
-export interface Front {
-  /** Returns what the caller gets. */
+export interface Interceptor {
+  /** Returns the result for the caller. */
   onCall(call: Call): unknown;
 }
 
-/** Who stands in front of an object's methods, the last of whom is called first, and the functions that make it so. */
-interface Fronted {
-  fronts: readonly Front[];
-  readonly shadows: Record<PropertyKey, unknown>;
+/** The interceptors of one object, the last of which is called first, and the wrappers that call them. */
+interface Interception {
+  interceptors: readonly Interceptor[];
+  readonly wrappers: Record<PropertyKey, unknown>;
 }
 
-const NONE: readonly Front[] = Object.freeze([]);
-const kFronted = Symbol('express-apl-session.fronted');
-type FrontedObject = { [kFronted]?: Fronted };
+const NO_INTERCEPTORS: readonly Interceptor[] = Object.freeze([]);
+const kInterception = Symbol('express-apl-session.interception');
+type InterceptedObject = { [kInterception]?: Interception };
 
 /**
- * Puts somebody in front of methods of one object: of these, and of those in front of which others stand. Fronts may go in any order. What stays on
- * the object are own methods that lead to those it had: taking a property off an object makes everything slow that is
- * done with it later, and this is done to connections, which live long.
+ * Intercepts methods of one object. Interceptors can be removed in any order. The wrappers stay on the object, because V8
+ * makes an object slow when a property is deleted, and connections live long.
  */
-export function shadowMethods<T extends object>(object: T, methods: ReadonlyArray<MethodOf<T>>, front: Front): void {
-  const holder = object as FrontedObject;
-  holder[kFronted] ??= { fronts: NONE, shadows: {} };
-  const fronted = holder[kFronted];
+export function interceptMethods<T extends object>(
+  object: T,
+  methods: ReadonlyArray<MethodOf<T>>,
+  interceptor: Interceptor,
+): void {
+  const holder = object as InterceptedObject;
+  holder[kInterception] ??= { interceptors: NO_INTERCEPTORS, wrappers: {} };
+  const interception = holder[kInterception];
   for (const method of methods) {
-    const shadow = fronted.shadows[method];
-    // what stands for a socket may lack one, and must not seem to have it
+    // an object that only looks like a socket may lack a method, and must not seem to have it
     if (typeof object[method] !== 'function') continue;
-    // somebody may have put back what they found before us
-    if (!shadow || (fronted.fronts.length === 0 && object[method] !== shadow)) shadowMethod(object, method, fronted);
+    const wrapper = interception.wrappers[method];
+    // other code may have put an earlier method back
+    const isReplaced = interception.interceptors.length === 0 && object[method] !== wrapper;
+    if (!wrapper || isReplaced) wrapMethod(object, method, interception);
   }
-  // unlike a spread, this reserves no room for more
-  fronted.fronts = fronted.fronts.concat(front);
+  // a spread would reserve memory for more elements
+  interception.interceptors = interception.interceptors.concat(interceptor);
 }
 
-/** Takes away again what `shadowMethods` has put there. */
-export function unshadowMethods(object: object, front: Front): void {
-  const fronted = (object as FrontedObject)[kFronted];
-  if (!fronted) return;
-  const left = fronted.fronts.filter((other) => other !== front);
-  fronted.fronts = left.length > 0 ? left : NONE;
+export function removeInterceptor(object: object, interceptor: Interceptor): void {
+  const interception = (object as InterceptedObject)[kInterception];
+  if (!interception) return;
+  const left = interception.interceptors.filter((other) => other !== interceptor);
+  interception.interceptors = left.length > 0 ? left : NO_INTERCEPTORS;
 }
 
-/** Takes away everybody who stands in front of an object's methods. */
-export function unshadowAll(object: object): void {
-  const fronted = (object as FrontedObject)[kFronted];
-  if (fronted) fronted.fronts = NONE;
+export function removeAllInterceptors(object: object): void {
+  const interception = (object as InterceptedObject)[kInterception];
+  if (interception) interception.interceptors = NO_INTERCEPTORS;
 }
 
-function shadowMethod<T extends object>(object: T, method: MethodOf<T>, fronted: Fronted): void {
-  const own = object[method] as (...args: readonly unknown[]) => unknown;
-  const shadow = (...args: readonly unknown[]): unknown => {
-    const call = fronted.fronts.reduce<() => unknown>(
-      // a call that proceeds later meets only those who still stand there
-      (proceed, front) => () => (fronted.fronts.includes(front) ? front.onCall({ method, args, proceed }) : proceed()),
-      () => Reflect.apply(own, object, args),
+function wrapMethod<T extends object>(object: T, method: MethodOf<T>, interception: Interception): void {
+  const original = object[method] as (...args: readonly unknown[]) => unknown;
+  const wrapper = (...args: readonly unknown[]): unknown => {
+    const call = interception.interceptors.reduce<() => unknown>(
+      // a call that proceeds later skips the interceptors that were removed meanwhile
+      (proceed, interceptor) => () =>
+        interception.interceptors.includes(interceptor) ? interceptor.onCall({ method, args, proceed }) : proceed(),
+      () => Reflect.apply(original, object, args),
     );
     return call();
   };
-  object[method] = shadow as T[MethodOf<T>];
-  fronted.shadows[method] = shadow;
+  object[method] = wrapper as T[MethodOf<T>];
+  interception.wrappers[method] = wrapper;
 }

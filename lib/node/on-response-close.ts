@@ -1,35 +1,35 @@
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
-/** Whether nothing that is sent from now on can reach the client. */
-export function isOver(res: ServerResponse): boolean {
+/** Whether output of this response can no longer reach the client. */
+export function isResponseClosed(res: ServerResponse): boolean {
   return res.closed || res.req.socket?.destroyed === true;
 }
 
-const kWaiting = Symbol('express-apl-session.waiting');
-type WaitedFor = Socket & { [kWaiting]?: Set<() => void> };
+const kCallbacks = Symbol('express-apl-session.close-callbacks');
+type WatchedSocket = Socket & { [kCallbacks]?: Set<() => void> };
 
-/** Calls back once or twice, at the latest as soon as a response that is not over is. */
-export function onceOver(res: ServerResponse, callback: () => void): void {
-  // `once` would wrap the callback twice, for each held response; an end comes once anyway
+/** Calls back when a response closes, once or twice. The response must not be closed yet. */
+export function onResponseClose(res: ServerResponse, callback: () => void): void {
+  // once() would create two more functions for each held response; the callback may run twice
   res.on('close', callback);
-  // a response whose socket is not Node's may never emit `close`
+  // a response whose socket is not a Socket of Node may never emit `close`
   if (!(res.req.socket instanceof Socket)) res.on('finish', callback);
   if (res.socket || !res.req.socket) return;
-  // Node 20 and 22 do not tell a response that waits in a pipeline of the end of its connection
-  const waiting = waitingOn(res.req.socket);
-  waiting.add(callback);
-  res.on('close', () => waiting.delete(callback));
+  // Node 20 and 22 do not notify a response that waits in a pipeline when its connection closes
+  const callbacks = closeCallbacks(res.req.socket);
+  callbacks.add(callback);
+  res.on('close', () => callbacks.delete(callback));
 }
 
-/** Who waits for the end of a connection: one listener for all, as a client may pipeline as many requests as it likes. */
-function waitingOn(socket: WaitedFor): Set<() => void> {
-  if (!socket[kWaiting]) {
-    const waiting = new Set<() => void>();
-    socket[kWaiting] = waiting;
+/** The callbacks for the close of a connection. They share one listener, as a client may pipeline many requests. */
+function closeCallbacks(socket: WatchedSocket): Set<() => void> {
+  if (!socket[kCallbacks]) {
+    const callbacks = new Set<() => void>();
+    socket[kCallbacks] = callbacks;
     socket.once('close', () => {
-      for (const callback of waiting) callback();
+      for (const callback of callbacks) callback();
     });
   }
-  return socket[kWaiting];
+  return socket[kCallbacks];
 }

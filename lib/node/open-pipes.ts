@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { nextTick } from '../util/clock.js';
-import type { NodeResponse } from './server-response.js';
+import type { NodeResponse } from './node-response.js';
 
 /** How many sources are piped into a response. Each of them listens for the end of its pipe. */
 export function sourcesOf(res: NodeResponse): number {
@@ -8,26 +8,26 @@ export function sourcesOf(res: NodeResponse): number {
 }
 
 /**
- * The sources that are piped into a refused response. They are read to their end, as the handler may wait for that; what
- * they give is dropped.
+ * The sources that are piped into a refused response. They are read to their end, because the handler may wait for that, and
+ * their data is dropped.
  */
 export class OpenPipes {
   readonly #res: NodeResponse;
-  /** Sources that have lost their pipe. */
-  readonly #loose = new Set<Readable>();
-  readonly #onChange: () => void;
+  /** Sources that have lost their pipe and have not ended yet. */
+  readonly #unpiped = new Set<Readable>();
+  readonly #onEnd: () => void;
 
-  /** @param onChange called when a source has ended */
-  constructor(res: NodeResponse, onChange: () => void) {
+  /** @param onEnd called when a source has ended */
+  constructor(res: NodeResponse, onEnd: () => void) {
     this.#res = res;
-    this.#onChange = onChange;
+    this.#onEnd = onEnd;
   }
 
   get any(): boolean {
-    return this.#loose.size > 0 || sourcesOf(this.#res) > 0;
+    return this.#unpiped.size > 0 || sourcesOf(this.#res) > 0;
   }
 
-  /** Emits `finish`, which makes every pipe leave its source alone. */
+  /** Emits `finish`, which unpipes every source, and reads the sources to their end. */
   survive(emitFinish: () => boolean): boolean {
     const res = this.#res;
     const drain = (source: Readable): void => this.#drain(source);
@@ -41,11 +41,11 @@ export class OpenPipes {
 
   #drain(source: Readable): void {
     if (source.readableEnded || source.destroyed) return;
-    this.#loose.add(source);
-    const over = (): void => {
-      if (this.#loose.delete(source)) nextTick(this.#onChange);
+    this.#unpiped.add(source);
+    const onEnd = (): void => {
+      if (this.#unpiped.delete(source)) nextTick(this.#onEnd);
     };
-    for (const event of ['end', 'error', 'close']) source.once(event, over);
+    for (const event of ['end', 'error', 'close']) source.once(event, onEnd);
     source.resume();
   }
 }

@@ -2,74 +2,36 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
 import { destroyConnection } from './connection.js';
-import type { NodeResponse } from './server-response.js';
+import type { NodeResponse } from './node-response.js';
 
-/** A socket as Node's HTTP server uses it: with the response whose turn it is, and the latest request that has come. */
-type ServerSocket = Socket & {
+/** A socket of Node's HTTP server, with the response whose turn it is and the parser of its requests. */
+export type ServerSocket = Socket & {
   _httpMessage?: NodeResponse | null;
   parser?: { readonly incoming?: IncomingMessage | null } | null;
 };
 
 /**
- * Is told and asked everything in the place of its response. That it is another object matters, and that who closes a
- * server by it finds a response that is held as it would find one that has not answered yet.
- */
-function standInOf(current: NodeResponse, isHeadOut: () => boolean): NodeResponse {
-  return new Proxy(current, {
-    get(res, name) {
-      // by this a server that closes tells idle connections, and one that others wait for is not
-      if (name === 'finished') return res.finished && !isFollowed(res);
-      if (name === 'headersSent') return res.headersSent && isHeadOut();
-      if (name === 'setHeader' && res.headersSent) return closeAfter.bind(undefined, res);
-      const value: unknown = Reflect.get(res, name);
-      const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
-      return typeof value === 'function' && !isFixed ? value.bind(res) : value;
-    },
-    set: (res, name, value) => Reflect.set(res, name, value),
-  });
-}
-
-/** The head is made, so a `Connection: close` is obeyed and not sent. HTTP allows that (RFC 9112, 9.6). */
-function closeAfter(res: NodeResponse, name: string, value: unknown): NodeResponse {
-  if (!/^connection$/i.test(name) || !/\bclose\b/i.test(String(value)))
-    return res.setHeader(name, String(value)) as NodeResponse;
-  res._last = true;
-  return res;
-}
-
-/** Whether a younger request has come on the same connection. */
-function isFollowed({ req }: NodeResponse): boolean {
-  const latest = (req.socket as ServerSocket | null)?.parser?.incoming;
-  return latest !== undefined && latest !== null && latest !== req;
-}
-
-/** Makes whatever comes on a connection wait for ever: its last response is over. */
-export function occupy(connection: Socket, last: NodeResponse): void {
-  const socket: ServerSocket = connection;
-  socket._httpMessage ??= standInOf(last, () => true);
-}
-
-/** Hears of the turn of a response that has waited in a pipeline. */
-export interface TurnListener {
-  /** Whether the head has left, while the response has no turn. */
-  readonly headOut: boolean;
-  onTurn(): void;
-}
-
-/**
- * A response's turn on its connection. A response that is not the socket's current one keeps what it sends: so Node
- * does it in a pipeline. This makes one wait though it is its turn, and everybody else on the connection wait for it.
+ * A response's turn on its connection. Node buffers the output of a response that is not the current response of its
+ * socket, as for pipelined requests. `suspend` makes the current response wait in the same way, and all later responses
+ * of the connection wait behind it.
  */
 export class ResponseTurn {
   readonly #res: NodeResponse;
-  readonly #listener: TurnListener;
+  readonly #isHeadOut: () => boolean;
+  readonly #onTurn: () => void;
   #suspended = false;
-  #standIn: NodeResponse | undefined;
+  /** The proxy that is the socket's current response while this one is suspended. */
+  #placeholder: NodeResponse | undefined;
   #awaitsSocket = false;
 
-  constructor(res: NodeResponse, listener: TurnListener) {
+  /**
+   * @param isHeadOut whether the header section of the response has left
+   * @param onTurn called when the response has waited in a pipeline, and gets its turn
+   */
+  constructor(res: NodeResponse, isHeadOut: () => boolean, onTurn: () => void) {
     this.#res = res;
-    this.#listener = listener;
+    this.#isHeadOut = isHeadOut;
+    this.#onTurn = onTurn;
   }
 
   suspend(): void {
@@ -81,10 +43,10 @@ export class ResponseTurn {
     }
     const current = socket._httpMessage;
     if (current === this.#res) {
-      this.#standIn = standInOf(current, () => this.#listener.headOut);
-      socket._httpMessage = this.#standIn;
+      this.#placeholder = placeholderOf(current, this.#isHeadOut);
+      socket._httpMessage = this.#placeholder;
     } else if (current) {
-      // whose turn it is, and who sends, is not to be known here
+      // fail closed: another response owns the socket, so nothing can hold this one
       destroyConnection(
         socket,
         new AplSessionError('runtime.unsupported', 'The connection is in use by another response.'),
@@ -95,8 +57,8 @@ export class ResponseTurn {
   resume(): void {
     this.#suspended = false;
     const socket: ServerSocket | null = this.#res.socket;
-    if (this.#standIn && socket?._httpMessage === this.#standIn) socket._httpMessage = this.#res;
-    this.#standIn = undefined;
+    if (this.#placeholder && socket?._httpMessage === this.#placeholder) socket._httpMessage = this.#res;
+    this.#placeholder = undefined;
   }
 
   #awaitSocket(): void {
@@ -106,10 +68,10 @@ export class ResponseTurn {
     const { assignSocket, _flush } = res;
     const onSocket = (): void => {
       if (this.#suspended) this.suspend();
-      this.#listener.onTurn();
+      this.#onTurn();
     };
     res.assignSocket = (socket: Socket) => {
-      // whoever listens to this event may write at once, so this must be the first to hear of it
+      // this listener must run first, as the others may write at once
       res.prependOnceListener('socket', onSocket);
       assignSocket.call(res, socket);
     };
@@ -117,4 +79,43 @@ export class ResponseTurn {
       if (!this.#suspended) _flush.call(res);
     };
   }
+}
+
+/** Keeps all later responses of a connection waiting, because its last response has ended. */
+export function blockPipeline(connection: Socket, last: NodeResponse): void {
+  const socket: ServerSocket = connection;
+  socket._httpMessage ??= placeholderOf(last, () => true);
+}
+
+/**
+ * A proxy for a response. It differs only in identity, so that Node buffers the output of the response, and in what a closing
+ * server asks of it: a held response must look like one that has not answered yet.
+ */
+function placeholderOf(current: NodeResponse, isHeadOut: () => boolean): NodeResponse {
+  return new Proxy(current, {
+    get(res, name) {
+      // a closing server takes a finished response for an idle connection, although a pipelined request may wait behind it
+      if (name === 'finished') return res.finished && !isFollowed(res);
+      if (name === 'headersSent') return res.headersSent && isHeadOut();
+      if (name === 'setHeader' && res.headersSent) return closeAfter.bind(undefined, res);
+      const value: unknown = Reflect.get(res, name);
+      const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
+      return typeof value === 'function' && !isFixed ? value.bind(res) : value;
+    },
+    set: (res, name, value) => Reflect.set(res, name, value),
+  });
+}
+
+/** Obeys a `Connection: close` that is set after the header section was rendered, without sending it (RFC 9112, 9.6). */
+function closeAfter(res: NodeResponse, name: string, value: unknown): NodeResponse {
+  if (!/^connection$/i.test(name) || !/\bclose\b/i.test(String(value)))
+    return res.setHeader(name, String(value)) as NodeResponse;
+  res._last = true;
+  return res;
+}
+
+/** Whether a later request has arrived on the same connection. */
+function isFollowed({ req }: NodeResponse): boolean {
+  const latest = (req.socket as ServerSocket | null)?.parser?.incoming;
+  return latest !== undefined && latest !== null && latest !== req;
 }

@@ -48,10 +48,9 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenSess
   const { store, ownsStore, alarms } = settings;
   const access = new StoreAccess(settings, alarms);
   access.sessions.onStoreAlarm(alarms.raise);
-  const member = new OpenSessionMember(access, settings.name);
+  const member = new OpenSessionMember(access, settings.name, settings.session.id);
   try {
-    const storedLabels = await keptAlive(() => member.load(settings.session.id));
-    return new LoadedSession(settings, member, member.labelsWith(storedLabels));
+    return new LoadedSession(settings, member, await keptAlive(() => member.load()));
   } catch (error) {
     member.leave();
     // what is wrong with the load says more than what is then wrong with the close

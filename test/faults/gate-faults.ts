@@ -7,15 +7,17 @@ export interface Fault {
 }
 
 const gate = 'lib/gate/response-gate.ts';
-const kept = 'lib/node/held-output.ts';
-const node = 'lib/node/server-response.ts';
+const output = 'lib/node/held-output.ts';
+const node = 'lib/node/node-response.ts';
 const destroy = 'lib/gate/deferred-end.ts';
 const end = 'lib/gate/close-delimited-end.ts';
 const turn = 'lib/node/response-turn.ts';
 const connection = 'lib/node/connection.ts';
 const dropped = 'lib/gate/dropped-calls.ts';
-const replaced = 'lib/gate/replaced-output.ts';
-const constructorEnd = 'res._onPendingData = onPendingData;';
+const refused = 'lib/gate/refused-response.ts';
+const held = 'lib/gate/held-connection.ts';
+const keeper = 'lib/middleware/response-keeper.ts';
+const constructorEnd = 'this.#refused = new RefusedResponse(res, this.#output);';
 const taken = 'for (const piece of taken) if';
 
 /** A fault that wraps a public method, as a gate that stands there would have to. */
@@ -30,19 +32,19 @@ const wrapping = (name: string, code: string): Fault => ({
 export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a dropped write callback',
-    file: kept,
+    file: output,
     from: taken,
     to: `for (const piece of taken) if (piece.data?.length) piece.callback = null;\n ${taken}`,
   },
   {
     name: 'a dropped end callback',
-    file: kept,
+    file: output,
     from: taken,
     to: `for (const piece of taken) if (/^(0|$)/.test(String(piece.data))) piece.callback = null;\n ${taken}`,
   },
   {
     name: 'a lost encoding',
-    file: kept,
+    file: output,
     from: taken,
     to: `for (const piece of taken) piece.encoding = null;\n ${taken}`,
   },
@@ -78,42 +80,42 @@ export const GATE_FAULTS: readonly Fault[] = [
   wrapping('a listener left behind on the socket', "res.socket?.on('drain', () => {});"),
   {
     name: 'a caller’s buffer that is not copied',
-    file: kept,
+    file: output,
     from: 'piece.data = Buffer.from(piece.data);',
     to: 'void piece;',
   },
   {
     name: 'pieces kept in the wrong order',
-    file: kept,
+    file: output,
     from: 'if (first.length < FEW) return first.concat(second);',
     to: 'if (first.length < FEW) return second.concat(first);',
   },
   {
     name: 'a response that keeps its turn',
     file: turn,
-    from: 'socket._httpMessage = this.#standIn;',
+    from: 'socket._httpMessage = this.#placeholder;',
     to: '',
   },
   {
     name: 'a turn that is not given back',
     file: turn,
-    from: 'if (this.#standIn && socket?._httpMessage === this.#standIn) socket._httpMessage = this.#res;',
+    from: 'if (this.#placeholder && socket?._httpMessage === this.#placeholder) socket._httpMessage = this.#res;',
     to: '',
   },
   {
-    name: 'a stand-in that listeners can tell from the response',
+    name: 'a placeholder that listeners can tell from the response',
     file: turn,
     from: "return typeof value === 'function' && !isFixed ? value.bind(res) : value;",
     to: 'return isFixed ? value : value;',
   },
   {
-    name: 'a stand-in that breaks on a method that cannot be configured',
+    name: 'a placeholder that breaks on a method that cannot be configured',
     file: turn,
     from: '&& !isFixed ?',
     to: '?',
   },
   {
-    name: 'a stand-in that keeps what it is told',
+    name: 'a placeholder that keeps assignments for itself',
     file: turn,
     from: 'set: (res, name, value) => Reflect.set(res, name, value),',
     to: 'set: () => true,',
@@ -133,73 +135,73 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'one settling for all labels',
     file: gate,
-    from: 'if (this.#keeper.mustHold()) this.#hold();',
-    to: 'if (!this.#res) this.#hold();',
+    from: 'if (!this.#keeper.mustHold()) {',
+    to: 'if (this.#res) {',
   },
   {
     name: 'a destroyed socket during the hold',
     file: gate,
-    from: 'this.#holding = true;\n    this.#deferEnd();\n    this.#keeper.settle(',
-    to: 'this.#holding = true;\n    this.#keeper.settle(',
+    from: '#hold(): void {\n    this.#connection.deferEnd();',
+    to: '#hold(): void {',
   },
   {
     name: 'a wait for the drain that never comes',
-    file: kept,
+    file: output,
     from: 'res._flush();',
     to: 'for (const { data, encoding, callback } of res.outputData.splice(0)) res._writeRaw(data, encoding, callback);',
   },
   {
     name: 'output after a refusal',
-    file: replaced,
-    from: 'res._writeRaw = (_data, encoding, callback) => {',
-    to: "const _own: NodeResponse['_writeRaw'] = (_data, encoding, callback) => {",
+    file: refused,
+    from: 'dropOutput(res, (callback) => this.#output.callAfter(callback));',
+    to: '',
   },
   {
     name: 'a clean end instead of a cut',
-    file: gate,
+    file: held,
     from: 'else destroyConnection(socket);',
     to: "else socket.end('0\\r\\n\\r\\n');",
   },
   {
     name: 'a clean end of a response that ends with its connection',
-    file: gate,
-    from: 'if (endsWithConnection(this.#res)) resetConnection(socket);',
-    to: 'if (endsWithConnection(this.#res)) socket.destroy();',
+    file: held,
+    from: 'if (isCloseDelimited(this.#res)) resetConnection(socket);',
+    to: 'if (isCloseDelimited(this.#res)) socket.destroy();',
   },
   {
     name: 'a connection that is closed after each refusal',
     file: gate,
-    from: 'detachedResponse(res, ends() && !res._last && !this.#ending?.requested)',
+    from: 'detachedResponse(res, this.#refused.ends && !this.#connection.isEndDeferred)',
     to: 'detachedResponse(res, false)',
   },
   {
     name: 'a release while the refusal is made',
     file: gate,
-    from: 'if (this.#rendering || !this.#closed) return;',
-    to: 'if (!this.#closed) return;',
+    from: "if (this.#state !== 'closed' && this.#state !== 'holding') return;",
+    to: "if (!this.isHolding) return;\n    if (this.#state === 'refusing') this.#state = 'holding';",
   },
   {
     name: 'a gate that stays open after the refusal',
     file: gate,
-    from: 'if (this.#closed || (res.finished && this.#kept.allOut)) return;',
-    to: 'if (this.#closed || this.#refused || (headOut && res.finished && this.#kept.allOut)) return;',
+    from: "if (this.#state !== 'open' || (this.#res.finished && this.#output.allOut)) return;",
+    to: "if (this.#state !== 'open' || this.#output.isReplaced || (this.#res.finished && this.#output.allOut)) return;",
   },
   {
     name: 'a gate that closes after the last byte',
     file: gate,
-    from: 'if (this.#closed || (res.finished && this.#kept.allOut)) return;',
-    to: 'if (this.#closed) return;',
+    from: "if (this.#state !== 'open' || (this.#res.finished && this.#output.allOut)) return;",
+    to: "if (this.#state !== 'open') return;",
   },
   {
     name: 'a count that is lost in a flush',
     file: gate,
-    from: 'microtask(() => this.#kept.recountAfterFlush());',
+    from: 'microtask(() => this.#output.recountAfterFlush());',
     to: '{}',
   },
   {
     name: 'a connection that serves others while its end waits',
     file: end,
-    from: 'occupy(socket, res);',
+    from: 'blockPipeline(socket, this.#res);',
     to: '',
   },
   {
@@ -210,13 +212,13 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'corks after an end',
-    file: kept,
+    file: output,
     from: 'if (res.finished !== finished) return;',
     to: '',
   },
   {
     name: 'a flush of nothing',
-    file: kept,
+    file: output,
     from: '} else if (!res.finished) return;',
     to: '}',
   },
@@ -229,55 +231,55 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a listener for each label after the head',
     file: gate,
-    from: 'if (this.#finishWatched) return;',
+    from: 'if (this.#onFinish) return;',
     to: '',
   },
   {
     name: 'a gate that stays closed when the labels are persisted',
     file: gate,
-    from: 'if (this.#closed && !this.#holding && !this.#keeper.mustHold()) this.#open();',
+    from: "if (this.#state === 'closed' && !this.#keeper.mustHold()) this.#open();",
     to: '',
   },
   {
     name: 'output after the destruction of the socket',
     file: gate,
-    from: 'if (this.#res.destroyed || this.#ending?.requested || this.#endGuard?.()) {',
+    from: 'if (this.#res.destroyed || this.#connection.isEnded) {',
     to: 'if (!this.#res) {',
   },
   {
     name: 'a drain for each kept piece',
-    file: kept,
-    from: 'if (this.#res.socket) this.#unaccounted += bytes;\n    else this.#account(bytes);',
+    file: output,
+    from: 'if (this.#res.socket) this.#uncounted += bytes;\n    else this.#account(bytes);',
     to: 'this.#account(bytes);',
   },
   {
     name: 'a flood that nobody accounts for',
-    file: kept,
-    from: 'if (this.#res.socket) this.#unaccounted += bytes;\n    else this.#account(bytes);',
-    to: 'this.#unaccounted += bytes;',
+    file: output,
+    from: 'if (this.#res.socket) this.#uncounted += bytes;\n    else this.#account(bytes);',
+    to: 'this.#uncounted += bytes;',
   },
   {
     name: 'bytes that stay on the connection’s account',
-    file: kept,
-    from: 'if (delta < 0) this.#unaccounted = 0;',
+    file: output,
+    from: 'if (delta < 0) this.#uncounted = 0;',
     to: '',
   },
   {
     name: 'a replacement after the head has left',
     file: gate,
-    from: 'if (this.#headOut || abandoned || !this.#closed) this.#cut();',
-    to: 'if (abandoned) this.#cut();',
+    from: "if (this.#headOut || isAbandoned || this.#state === 'open') this.#cut();",
+    to: 'if (isAbandoned) this.#cut();',
   },
   {
     name: 'callbacks that never settle after an abort',
-    file: kept,
+    file: output,
     from: 'if (piece.callback && !isFinish(piece, res._header)) nextTick(piece.callback, destroyedError());',
     to: 'void piece;',
   },
   {
     name: 'a finish that was not sent',
-    file: kept,
-    from: "if (callback?.name !== 'bound onFinish') return false;",
+    file: output,
+    from: 'if (callback?.name !== FINISH_CALLBACK) return false;',
     to: 'if (callback) return false;',
   },
   {
@@ -288,57 +290,57 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a callback that fires before the refusal is sent',
-    file: kept,
+    file: output,
     from: 'if (waiting.length > 0)',
     to: 'if (waiting.length < 0)',
   },
   {
     name: 'a socket that is read before the response has one',
-    file: replaced,
-    from: 'const callbacks = kept.replace(bytesOf(refusal), (error) => {',
-    to: 'const early = res.socket; const callbacks = kept.replace(bytesOf(refusal), (error) => { if (!early) return callbacks.forEach((callback) => callback?.(error));',
+    file: refused,
+    from: 'const callbacks = this.#output.replace(bytesOf(denial), (error) => {',
+    to: 'const early = res.socket; const callbacks = this.#output.replace(bytesOf(denial), (error) => { if (!early) return callbacks.forEach((callback) => callback?.(error));',
   },
   {
     name: 'an end of the connection that does not wait for the append',
     file: end,
-    from: 'if (!socket.writable || !keeper.mustHold()) return call.proceed();',
-    to: 'if (res) return call.proceed();',
+    from: 'if (!socket.writable || !this.#keeper.mustHold()) return call.proceed();',
+    to: 'if (socket) return call.proceed();',
   },
   {
     name: 'an end of the connection that is as clean after a failed append',
     file: end,
-    from: 'ending.reset();\n    return;',
+    from: 'deferredEnd.reset();\n      return;',
     to: '',
   },
   {
     name: 'an end of the connection that waits, but not for a server that closes',
     file: end,
-    from: 'const ending = new DeferredEnd(res, socket);',
-    to: 'const ending = { restore() {}, perform(_answered: boolean) {} };',
+    from: 'const deferredEnd = new DeferredEnd(this.#res, socket);',
+    to: 'const deferredEnd = { restore() {}, perform(_answered: boolean) {} };',
   },
   {
     name: 'a destroyed socket when the response’s turn comes during the hold',
-    file: gate,
-    from: 'if (this.#holding) this.#deferEnd();',
+    file: held,
+    from: 'if (this.#defersEnd) this.deferEnd();',
     to: '',
   },
   {
     name: 'a gate that serves the keeper of another request object',
     file: gate,
-    from: 'if (res._onPendingData[kGate]) {',
-    to: 'const other = res._onPendingData[kGate];\n    if (other) return other;\n    if (!res) {',
+    from: 'if (HeldOutput.listenerOf(response)) {',
+    to: 'if (!response) {',
   },
   {
     name: 'a reset of the encrypted side',
     file: connection,
-    from: '(_parent ?? socket).resetAndDestroy',
+    from: '(socketBelow(socket) ?? socket).resetAndDestroy',
     to: 'socket.resetAndDestroy',
   },
   {
     name: 'a reset where there is none',
     file: connection,
-    from: 'attempt(() => (_parent ?? socket).resetAndDestroy());',
-    to: '(_parent ?? socket).resetAndDestroy();',
+    from: 'attempt(() => (socketBelow(socket) ?? socket).resetAndDestroy());',
+    to: '(socketBelow(socket) ?? socket).resetAndDestroy();',
   },
   {
     name: 'a destruction that is put off for ever',
@@ -349,7 +351,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'an answer that may take for ever to get out',
     file: destroy,
-    from: 'setTimeout(() => destruction.proceed(), LIMIT_MS)',
+    from: 'setTimeout(() => destroy.proceed(), LIMIT_MS)',
     to: 'setTimeout(() => {}, LIMIT_MS)',
   },
   {
@@ -361,19 +363,19 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a listener on the connection for each pipelined request',
     file: 'lib/node/on-response-close.ts',
-    from: 'if (!socket[kWaiting]) {',
+    from: 'if (!socket[kCallbacks]) {',
     to: 'if (socket) {',
   },
   {
     name: 'a clean end for a client that closes its half',
     file: destroy,
-    from: 'if (hasLeft(socket)) return this.#lose(call);',
-    to: 'if (hasLeft(socket)) return call.proceed();',
+    from: 'if (hasClientLeft(socket)) return this.#endNow(call);',
+    to: 'if (hasClientLeft(socket)) return call.proceed();',
   },
   {
     name: 'a clean end by an error',
     file: destroy,
-    from: 'if (isConnectionError(error)) return this.#lose(call, error);',
+    from: 'if (isConnectionError(error)) return this.#endNow(call, error);',
     to: 'if (isConnectionError(error)) return call.proceed();',
   },
   {
@@ -390,38 +392,38 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a flush that sends what was taken out of it',
-    file: kept,
+    file: output,
     from: "for (const piece of left) Object.assign(piece, { data: '', callback: undefined });",
     to: '',
   },
   {
     name: 'the status that a response had when its hold began',
-    file: gate,
-    from: 'get status(): number | undefined {\n    return renderedStatus(this.#res);\n  }',
-    to: '#status: number | undefined | null = null;\n  get status(): number | undefined {\n    this.#status = this.#status === null ? renderedStatus(this.#res) : this.#status;\n    return this.#status;\n  }',
+    file: keeper,
+    from: 'onSettled(): void {\n    this.#noteAppDenial();',
+    to: 'onSettled(): void {',
   },
   {
     name: 'a replacement in the middle of a flush',
-    file: kept,
+    file: output,
     from: 'return first !== undefined && first.data !== null;',
     to: 'return first !== undefined;',
   },
   {
     name: 'a destruction under a label when all bytes are out',
     file: end,
-    from: "shadowMethods(socket, ['destroy', 'end'], front);",
-    to: "shadowMethods(socket, ['end'], front);",
+    from: "interceptMethods(socket, ['destroy', 'end'], this);",
+    to: "interceptMethods(socket, ['end'], this);",
   },
   {
-    name: 'an end that is given to a front that has gone',
+    name: 'an end that is given to a removed interceptor',
     file: 'lib/node/method-interceptor.ts',
-    from: 'fronted.fronts.includes(front) ?',
-    to: 'fronted ?',
+    from: 'interception.interceptors.includes(interceptor) ?',
+    to: 'interception ?',
   },
   {
     name: 'a put-off end whose throw nobody catches',
     file: end,
-    from: 'destroyConnection(socket, error as Error);',
+    from: 'destroyConnection(this.#socket, error as Error);',
     to: 'throw error;',
   },
   {
@@ -432,33 +434,33 @@ export const GATE_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a client that has closed its half where the server goes on with that',
-    file: destroy,
+    file: connection,
     from: '&& !server?.httpAllowHalfOpen;',
     to: '&& Boolean(socket);',
   },
   {
     name: 'a callback that is taken for Node’s by its name',
-    file: kept,
+    file: output,
     from: "return data === '' || data === header",
     to: 'return data !== null || data === header',
   },
   {
     name: 'an answer that is lost by an error of its app',
     file: destroy,
-    from: 'if (isConnectionError(error)) return this.#lose(call, error);',
-    to: 'if (error) return this.#lose(call, error as Error);',
+    from: 'if (isConnectionError(error)) return this.#endNow(call, error);',
+    to: 'if (error) return this.#endNow(call, error as Error);',
   },
   {
     name: 'an error of the app of which nobody hears',
     file: destroy,
-    from: "socket.once?.('finish', () => destruction.proceed());",
+    from: "socket.once?.('finish', () => destroy.proceed());",
     to: '{}',
   },
   {
     name: 'headers that throw after a denial',
     file: dropped,
-    from: 'for (const name of CHAINING) replace(',
-    to: 'for (const name of CHAINING.slice(9)) replace(',
+    from: 'for (const name of CHAINING_METHODS) replace(',
+    to: 'for (const name of CHAINING_METHODS.slice(9)) replace(',
   },
   {
     name: 'an end that throws after a denial',
@@ -493,7 +495,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a connection that is lost by way of a denied request',
     file: dropped,
-    from: "Reflect.set(req, 'socket', kept);",
+    from: "Reflect.set(req, 'socket', guarded);",
     to: '',
   },
   {
@@ -505,7 +507,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a denial that promises a connection which is about to end',
     file: gate,
-    from: ' && !this.#ending?.requested);',
+    from: ' && !this.#connection.isEndDeferred);',
     to: ');',
   },
 ];

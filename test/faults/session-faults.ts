@@ -18,20 +18,20 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'responses of other requests that are not held',
     file: request,
-    from: 'this.inContext(() => this.#hold());',
+    from: 'this.inContext(() => this.#kept.closeForSession());',
     to: '',
   },
   {
     name: 'a request that begins during an append and is not held',
     file: request,
-    from: 'if (session?.unacknowledged) this.#hold();',
+    from: 'if (this.#session?.unacknowledged) this.#kept.closeForSession();',
     to: '',
   },
   {
     name: 'responses that are released in the context of another request',
     file: request,
-    from: 'if (context) context.runInAsyncScope(callback);',
-    to: 'if (context) callback();',
+    from: 'if (this.#context) this.#context.runInAsyncScope(callback);',
+    to: 'if (this.#context) callback();',
   },
   {
     name: 'a label that is forgotten when its append fails',
@@ -54,7 +54,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'a label that the store has lost and nothing appends again',
     file: access,
-    from: 'const lost = this.#session.onLoaded(member, this.#acknowledgements, labels);',
+    from: 'const lost = this.#session.onLoaded(this.#member, this.#acknowledgements, labels);',
     to: 'const lost = false;',
   },
   {
@@ -96,14 +96,14 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'labels that a request has when it begins and the process may forget',
     file: request,
-    from: 'if (session?.knows) this.#makeLabels();',
+    from: 'if (this.#session?.knows) this.#makeLabels();',
     to: '',
   },
   {
     name: 'a label after the end of a response that waits for the client',
     file: request,
-    from: 'if (over || res.writableEnded) microtask',
-    to: 'if (over) microtask',
+    from: 'if (isClosed || res.writableEnded) microtask',
+    to: 'if (isClosed) microtask',
   },
   {
     name: 'labels that stay owed although the store takes labels again',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import tls from 'node:tls';
 import { expect } from 'chai';
-import { type Front, shadowMethods, unshadowMethods } from '../../lib/node/method-interceptor.js';
+import { type Interceptor, interceptMethods, removeInterceptor } from '../../lib/node/method-interceptor.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
@@ -260,22 +260,22 @@ describe('The connection below a held response', () => {
       'end',
     ]);
     let depth = 0;
-    const counting: Front = {
+    const counting: Interceptor = {
       onCall: ({ proceed }) => {
         depth += 1;
         return proceed();
       },
     };
-    shadowMethods(socket, ['destroy'], counting);
+    interceptMethods(socket, ['destroy'], counting);
     socket.destroy();
-    unshadowMethods(socket, counting);
+    removeInterceptor(socket, counting);
     expect({ depth, destroyed: socket.destroyed }).to.deep.equal({ depth: 1, destroyed: true });
   });
 
   it('G8: overlapping interceptors of one method do not pile up', () => {
     const called: string[] = [];
     const object = { end: (): unknown => called.push('own') };
-    const frontNumber = (n: number): Front => ({
+    const frontNumber = (n: number): Interceptor => ({
       onCall: ({ proceed }) => {
         called.push(`front ${n}`);
         return proceed();
@@ -284,12 +284,12 @@ describe('The connection below a held response', () => {
     let last = frontNumber(0);
     for (let n = 1; n < 50_000; n++) {
       const front = frontNumber(n);
-      shadowMethods(object, ['end'], front);
-      unshadowMethods(object, last);
+      interceptMethods(object, ['end'], front);
+      removeInterceptor(object, last);
       last = front;
     }
     object.end();
-    unshadowMethods(object, last);
+    removeInterceptor(object, last);
     object.end();
     expect(called).to.deep.equal(['front 49999', 'own', 'own']);
   });
@@ -298,11 +298,11 @@ describe('The connection below a held response', () => {
     const called: string[] = [];
     const own = (): unknown => called.push('own');
     const object = { end: own };
-    const front: Front = { onCall: () => called.push('front') };
-    shadowMethods(object, ['end'], front);
-    unshadowMethods(object, front);
+    const front: Interceptor = { onCall: () => called.push('front') };
+    interceptMethods(object, ['end'], front);
+    removeInterceptor(object, front);
     object.end = own;
-    shadowMethods(object, ['end'], front);
+    interceptMethods(object, ['end'], front);
     object.end();
     expect(called).to.deep.equal(['front']);
   });

@@ -2,9 +2,10 @@ import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
 import { DeferredEnd } from '../../lib/gate/deferred-end.js';
+import { assertGateable } from '../../lib/node/assert-gateable.js';
 import { destroyConnection, endConnection, resetConnection } from '../../lib/node/connection.js';
+import type { NodeResponse } from '../../lib/node/node-response.js';
 import { assertGateableRuntime } from '../../lib/node/runtime-check.js';
-import { assertGateable, type NodeResponse } from '../../lib/node/server-response.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
   try {

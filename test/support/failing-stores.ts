@@ -73,7 +73,7 @@ const FAILURES: readonly Failure[] = [
   },
 ];
 
-const MALFORMED = { error: /no iterable of strings/, code: 'store.malformed_reply' } as const;
+const MALFORMED = { error: /must answer a load with an iterable of strings/, code: 'store.malformed_reply' } as const;
 
 const MALFORMED_REPLIES: readonly Failure[] = [
   { name: 'loading undefined', behaviour: async () => undefined, ...MALFORMED },

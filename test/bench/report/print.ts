@@ -1,6 +1,6 @@
 import type { Results } from '../results.js';
 
-/** The run for the terminal. */
+/** Returns the results of a run as text for the terminal. */
 export function printResults({ saturation, latency, growth, memory, roundTrips, targets, noise }: Results): string {
   const lines: string[] = [];
   if (saturation.length > 0)

@@ -1,0 +1,126 @@
+import type { NextFunction, Request, Response } from 'express';
+import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
+import { type HeaderSnapshot, snapshotHeaders } from '../denial/entry-headers.js';
+import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from '../denial/violations.js';
+import type { LoadListener } from '../labels/store-access.js';
+import { assertGateable } from '../node/assert-gateable.js';
+import {
+  type MissingSession,
+  type ResolvedSession,
+  toMissingSession,
+  toResolvedSession,
+} from '../session/resolved-session.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
+import type { Exchange, Mount } from './exchange.js';
+import { SessionRequest } from './session-request.js';
+import { attachSecurity } from './session-security.js';
+
+/** A request on its way to the handlers: `enter`, `#load`, and then `#open` or `#refuse`. */
+export class Arrival implements Exchange, LoadListener {
+  readonly req: Request;
+  readonly res: Response;
+  readonly mount: Mount;
+  headersAtEntry: HeaderSnapshot = [];
+  readonly #next: NextFunction;
+  /** The request as an earlier mount has found it. */
+  readonly #mounted: SessionRequest | undefined;
+  #request: SessionRequest | undefined;
+
+  constructor(req: Request, res: Response, next: NextFunction, mount: Mount, mounted: SessionRequest | undefined) {
+    this.req = req;
+    this.res = res;
+    this.mount = mount;
+    this.#next = next;
+    this.#mounted = mounted;
+  }
+
+  /** Resolves the session, and goes on at once if the resolver is synchronous and the request has no session. */
+  enter(): void {
+    this.#proceed(() => {
+      assertGateable(this.res);
+      this.headersAtEntry = snapshotHeaders(this.res);
+      const answer = this.mount.session(this.req);
+      if (!isPromiseLike(answer)) return this.#load(answer);
+      Promise.resolve(answer).then((awaited) => this.#proceed(() => this.#load(awaited)), this.#next);
+      return false;
+    });
+  }
+
+  /** Runs a step, which returns whether the request goes on to the handlers now. An error goes to Express. */
+  #proceed(step: () => boolean): void {
+    try {
+      if (!step()) return;
+    } catch (error) {
+      this.#next(error);
+      return;
+    }
+    this.#next();
+  }
+
+  #load(answer: unknown): boolean {
+    const { req, mount } = this;
+    const session = toResolvedSession(answer);
+    if (this.#isServedByMounted(session)) return true;
+    if (!session) return this.#enterWithoutSession(toMissingSession(mount.session, req, answer));
+    mount.missingSessions.found(req);
+    this.#request = new SessionRequest(this, session);
+    this.#request.load(session.id, this);
+    return false;
+  }
+
+  /**
+   * Whether an earlier mount serves this one as well: it found the same session in the same store, or this one finds none. If
+   * the earlier mount found no session (it was mounted before the authentication, for example), this one takes over.
+   * @throws AplSessionError `middleware.conflict` for two sessions, or one session in two stores
+   */
+  #isServedByMounted(session: ResolvedSession | undefined): boolean {
+    const mounted = this.#mounted;
+    if (!mounted) return false;
+    const { sessionId } = mounted;
+    if (session === undefined) return sessionId !== undefined || this.mount.sessionless === 'allow';
+    if (sessionId === undefined) return false;
+    if (mounted.access.store === this.mount.access.store && sessionId === session.id) return true;
+    throw new AplSessionError(
+      'middleware.conflict',
+      'Two mounts of aplSessionMiddleware found different sessions, or keep the session in different stores. Mount one, or give both the same session and store.',
+    );
+  }
+
+  #enterWithoutSession(session: MissingSession): boolean {
+    const { res, mount } = this;
+    if (mount.sessionless === 'allow') return this.#open(new SessionRequest(this, session), []);
+    const request = this.#mounted ?? new SessionRequest(this, session);
+    request.reliesOnSession();
+    if (!res.headersSent) request.deny(SESSION_REQUIRED, mount.denial);
+    return false;
+  }
+
+  onLoaded(storedLabels: readonly string[]): void {
+    this.#proceed(() => this.#open(this.#request as SessionRequest, storedLabels));
+  }
+
+  onLoadFailed(cause: unknown): void {
+    const secrets = [this.#request?.sessionId ?? ''];
+    this.mount.access.alarms.storeFailure('load', cause, { at: this.req, secrets });
+    this.#refuse(LOAD_FAILED);
+  }
+
+  onOwedFailed(): void {
+    this.#refuse(PERSIST_FAILED);
+  }
+
+  #open(request: SessionRequest, storedLabels: readonly string[]): true {
+    request.begin(storedLabels);
+    attachSecurity(this.req, request);
+    return true;
+  }
+
+  #refuse(violation: Violation): void {
+    this.#proceed(() => {
+      // earlier middleware, a timeout for example, may have answered during the load
+      if (!this.res.headersSent) this.#request?.deny(violation);
+      return false;
+    });
+  }
+}

@@ -1,0 +1,23 @@
+import type { Request, Response } from 'express';
+import type { DenialRenderer } from '../denial/denial.js';
+import type { HeaderSnapshot } from '../denial/entry-headers.js';
+import type { StoreAccess } from '../labels/store-access.js';
+import type { SessionResolver } from '../session/resolved-session.js';
+import type { MissingSessions } from './missing-sessions.js';
+
+/** What all requests of one `aplSessionMiddleware()` share. */
+export interface Mount {
+  readonly access: StoreAccess;
+  readonly session: SessionResolver;
+  readonly sessionless: 'allow' | 'deny';
+  readonly missingSessions: MissingSessions;
+  readonly denial: DenialRenderer;
+}
+
+/** One request and its response, as the middleware received them. */
+export interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+  readonly mount: Mount;
+  readonly headersAtEntry: HeaderSnapshot;
+}

@@ -1,0 +1,184 @@
+import type { Violation } from '../contract/security.js';
+import { isAppDenial } from '../denial/app-denial.js';
+import type { DenialRenderer } from '../denial/denial.js';
+import { plainRefusal, renderRefusal } from '../denial/render-denial.js';
+import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
+import { ResponseGate } from '../gate/response-gate.js';
+import type { KnownSession } from '../labels/known-session.js';
+import { destroyConnection } from '../node/connection.js';
+import { type NodeResponse, renderedStatus } from '../node/node-response.js';
+import { isResponseClosed } from '../node/on-response-close.js';
+import { microtask } from '../util/clock.js';
+import type { Exchange } from './exchange.js';
+
+/** The request of a response, as far as the response depends on it. */
+export interface HeldRequest {
+  /** `undefined` for a request without a session. */
+  readonly session: KnownSession | undefined;
+  /** Has every label of the session tried, and calls `onSettled` later. */
+  settle(): void;
+  /** Texts that no alarm may show. */
+  secrets(): readonly string[];
+}
+
+/**
+ * - `answer`: the app's response. It is held while a label is not acknowledged, and refused if the label cannot be stored.
+ * - `app-denial`: the app's own denial (G3). It leaves as it is, whether labels could be stored or not.
+ * - `denial-due`: `deny()` was called, and the denial is still to be rendered.
+ * - `denial`: the denial is rendered, or the connection was cut.
+ */
+type ResponseState = 'answer' | 'app-denial' | 'denial-due' | 'denial';
+
+type OnVerdict = (verdict: Verdict) => void;
+const NO_CALLBACKS: readonly OnVerdict[] = Object.freeze([]);
+
+/** Decides whether the response of a request is held, released or refused. */
+export class ResponseKeeper implements GateKeeper {
+  readonly #exchange: Exchange;
+  readonly #request: HeldRequest;
+  #gate: ResponseGate | undefined;
+  #state: ResponseState = 'answer';
+  #violation: Violation | undefined;
+  /** The renderer of a guard; without one, that of the middleware is used. */
+  #denial: DenialRenderer | undefined;
+  /** The callbacks of holds without a verdict. */
+  #pending = NO_CALLBACKS;
+
+  constructor(exchange: Exchange, request: HeldRequest) {
+    this.#exchange = exchange;
+    this.#request = request;
+  }
+
+  get violation(): Violation | undefined {
+    return this.#violation;
+  }
+
+  /** Whether bytes of the response have left. */
+  get bytesSent(): boolean {
+    return this.#gate?.headOut ?? false;
+  }
+
+  /** Holds the response from now on, while a label of the session is not acknowledged. */
+  close(): void {
+    this.#gated().close();
+  }
+
+  /** The same because of a label that another request has added. A response that cannot be held must not go on. */
+  closeForSession(): void {
+    const { res } = this.#exchange;
+    if (isResponseClosed(res) || this.#isKeptForSession()) return;
+    try {
+      this.close();
+    } catch (error) {
+      destroyConnection(res.socket ?? res.req.socket, error as Error);
+    }
+  }
+
+  /** Whether another mount holds this response because of the same session. */
+  #isKeptForSession(): boolean {
+    const keeper = ResponseGate.keeperOf(this.#exchange.res);
+    return keeper instanceof ResponseKeeper && keeper !== this && keeper.#request.session === this.#request.session;
+  }
+
+  #gated(): ResponseGate {
+    this.#gate ??= new ResponseGate(this.#exchange.res, this);
+    return this.#gate;
+  }
+
+  /** Keeps the first violation. The response does not become a denial. */
+  record(violation: Violation): void {
+    const checked = toViolation(violation);
+    this.#violation ??= checked;
+  }
+
+  /** @param denial renders this denial; default: the renderer of the middleware */
+  deny(violation: Violation, denial?: DenialRenderer): void {
+    this.record(violation);
+    if (this.#state === 'denial-due' || this.#state === 'denial') return;
+    const gate = this.#gated();
+    const { res, headersAtEntry } = this.#exchange;
+    this.#denial = denial;
+    if (res.headersSent) {
+      this.#state = 'denial';
+      gate.refuse();
+      return;
+    }
+    // ends the response for its wrappers; the gate replaces their output, headers included, by the rendered denial
+    this.#state = 'denial-due';
+    gate.endBy(() => void plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
+  }
+
+  mustHold(): boolean {
+    return this.#state === 'denial-due' || this.#isUnsettled || (this.#isUnacknowledged && this.#state === 'answer');
+  }
+
+  get #isUnsettled(): boolean {
+    return this.#request.session?.unsettled ?? false;
+  }
+
+  get #isUnacknowledged(): boolean {
+    return this.#request.session?.unacknowledged ?? false;
+  }
+
+  settle(onVerdict: OnVerdict): void {
+    // a spread would reserve memory for more elements
+    this.#pending = this.#pending.concat(onVerdict);
+    this.#noteAppDenial();
+    if (this.#request.session) this.#request.settle();
+    else microtask(() => this.onSettled());
+  }
+
+  /** Every label of the session was tried: each is acknowledged, or its append has failed. */
+  onSettled(): void {
+    this.#noteAppDenial();
+    const pending = this.#pending;
+    this.#pending = NO_CALLBACKS;
+    for (const onVerdict of pending) {
+      // output that the callback before has released may have led to another label, which was not tried yet
+      if (this.#isUnsettled) this.settle(onVerdict);
+      else onVerdict(this.#verdict());
+    }
+    this.reconsider();
+  }
+
+  #verdict(): Verdict {
+    if (this.#state === 'denial-due') {
+      this.#state = 'denial';
+      return 'refuse';
+    }
+    if (!this.#isUnacknowledged || this.#state !== 'answer') return 'release';
+    this.record(PERSIST_FAILED);
+    this.#state = 'denial';
+    return 'refuse';
+  }
+
+  /** Releases a response of which nothing was sent, if nothing holds it any more. */
+  reconsider(): void {
+    this.#gate?.reconsider();
+  }
+
+  /** Whether the response is a denial, of this package or of the app. */
+  isDenial(): boolean {
+    this.#noteAppDenial();
+    return this.#state !== 'answer';
+  }
+
+  /** Only while output is held: before that, the app may still replace the header section. */
+  #noteAppDenial(): void {
+    if (this.#state !== 'answer' || this.#pending.length === 0) return;
+    if (isAppDenial(renderedStatus(this.#exchange.res), this.#violation)) this.#state = 'app-denial';
+  }
+
+  renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void {
+    const { req, headersAtEntry, mount } = this.#exchange;
+    const denial = {
+      violation: this.#violation ?? PERSIST_FAILED,
+      render: this.#denial ?? mount.denial,
+      headersAtEntry,
+      onFailure: (error: unknown) =>
+        mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),
+    };
+    renderRefusal(denial, create, done);
+  }
+}
