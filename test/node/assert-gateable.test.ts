@@ -16,7 +16,7 @@ const codeOf = (call: () => unknown): string | undefined => {
   }
 };
 
-describe('The runtime check', () => {
+describe('Checks of the runtime and of a response', () => {
   it('accepts this Node', () => {
     expect(codeOf(assertGateableRuntime)).to.equal(undefined);
   });
