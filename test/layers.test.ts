@@ -47,14 +47,14 @@ describe('layers of lib/', () => {
     for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
   });
 
-  it('no entry reaches a client of Valkey: the store speaks to it itself', () => {
+  it('no entry imports a client of Valkey', () => {
     for (const entry of ['index.ts', 'valkey.ts', 'context.ts']) {
       expect(packagesReachedFrom(lib, entry)).to.not.include.oneOf(['ioredis', 'iovalkey', 'redis']);
     }
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
   });
 
-  it('the main entry makes no AsyncLocalStorage, the context entry does', () => {
+  it('only the context entry creates an AsyncLocalStorage', () => {
     const makers = (entry: string) => filesReachedFrom(lib, entry).filter((path) => makesContext(source(lib, path)));
     expect(makers('index.ts')).to.deep.equal([]);
     expect(makers('context.ts')).to.deep.equal(['middleware/security-context.ts']);

@@ -1,2 +1,2 @@
-/** The version in package.json, for error messages; `test/copies.test.ts` compares the two. */
+/** The version in package.json, for error messages; `test/package/copies.test.ts` compares the two. */
 export const VERSION = '0.1.0';

@@ -1,7 +1,7 @@
 /**
  * Node's timers and clock, read when this package is loaded. Tests of an app may replace the globals by fakes: a request that
  * waits for a fake timer hangs, and a deadline on a fake clock fails at random. Use these names in lib/, never the globals;
- * `test/clock.test.ts` checks that.
+ * `test/util/clock.test.ts` checks that.
  */
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';

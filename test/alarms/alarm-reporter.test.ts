@@ -64,7 +64,7 @@ describe('AlarmReporter', () => {
     });
   }
 
-  it('calls the logger as its method, and needs no listener', () => {
+  it('calls the logger as a method, and works without a listener', () => {
     class CountingLogger {
       #count = 0;
       warn(): void {}

@@ -47,7 +47,7 @@ describe('errorText', () => {
     it(what, () => expect(errorText(error, secrets)).to.equal(text));
   }
 
-  it('a secret is removed before the text is cut, so that no half of it stays', () => {
+  it('removes a secret before it cuts the text, so no half of it stays', () => {
     expect(errorText(new Error(`${'x'.repeat(495)}secret-label`), ['secret-label'])).to.equal(`${'x'.repeat(495)}***`);
   });
 });

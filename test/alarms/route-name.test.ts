@@ -28,11 +28,11 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await nameOf(app, '/tenants/4711/files/a.txt')).to.equal('GET /tenants/:/files/:name');
     });
 
-    it('before a route has matched tells nothing of the path, which may hold anything', async () => {
+    it('before a route matches, shows nothing of the path', async () => {
       expect(await nameOf(express().use(answerName), '/users/alice/session-4711?token=hunter2')).to.equal('GET *');
     });
 
-    it('shows words of a mount path only, and never a secret', async () => {
+    it('shows only the fixed words of a mount path', async () => {
       const under = (path: string): Express => express().use(path, express.Router().get('/x', answerName));
       expect(await nameOf(under('/api/log_in'), '/api/log_in/x')).to.equal('GET /api/log_in/x');
       expect(await nameOf(under('/:user/v2'), '/alice@example.com/v2/x')).to.equal('GET /:/:/x');
@@ -48,7 +48,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await nameOf(app, '/list/42')).to.equal('GET /list/:id,/other');
     });
 
-    it('is a name for what Node gives without Express', () => {
+    it('is a placeholder for a request without Express', () => {
       const bare = { method: 'GET', url: '/x' } as unknown as Parameters<typeof routeName>[0];
       expect(routeName(bare, [])).to.equal('GET *');
     });

@@ -100,7 +100,7 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
       };
     }
 
-    it('a tainted session refuses a message, also one that was tainted after the upgrade, by HTTP', async () => {
+    it('a session tainted over HTTP after the upgrade refuses messages, too', async () => {
       const ask = await connected('alice', 'chat');
       expect(await ask('send mail')).to.equal('sent');
       const headers = { 'x-subject': 'alice', 'mcp-session-id': 'chat' };
@@ -109,19 +109,19 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
       expect(await (await connected('bob', 'chat'))('send mail')).to.equal('sent');
     });
 
-    it('G4: what one socket has read, another one of the session knows', async () => {
+    it('G4: a label from one socket is seen by another socket of the session', async () => {
       const [reading, sending] = [await connected('alice', 'chat'), await connected('alice', 'chat')];
       expect(await sending('send mail')).to.equal('sent');
       expect(await reading('read salaries')).to.equal('salaries');
       expect(await sending('send mail')).to.equal('refused');
     });
 
-    it('G6: without a subject there is no socket', async () => {
+    it('G6: a client without a subject gets no socket', async () => {
       const [error] = await once(connect('', 'chat'), 'error');
       expect((error as Error).message).to.include('401');
     });
 
-    it('G2: with Valkey gone nothing is answered, and there is an alarm', async () => {
+    it('G2: without Valkey no message is answered, and an alarm is raised', async () => {
       const client = connect('alice', 'chat');
       await once(client, 'open');
       await valkey().stop();
@@ -137,7 +137,7 @@ describeWithDedicatedValkey('sessions without a response, on a real Valkey', (va
     });
   });
 
-  it('jobs of a queue: what one job has touched decides about the next ones of its session', async () => {
+  it('jobs of a queue: what one job has touched decides about the next', async () => {
     const jobs = [
       { session: 'one', work: 'send mail' },
       { session: 'one', work: 'read salaries' },

@@ -7,8 +7,9 @@ import { createServer } from '../../examples/mcp/tools.js';
 import { currentSecurity } from '../../lib/context.js';
 import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
 import { ValkeySessionStore } from '../../lib/valkey.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { rejectionOf } from '../support/eventually.js';
-import { type Deferred, deferred, HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { serve } from '../support/raw-http.js';
 import { describeWithValkey } from '../support/valkey.js';
 
@@ -35,7 +36,7 @@ async function connect(origin: string, token: string): Promise<Agent> {
 const text = (content: string) => ({ content: [{ type: 'text' as const, text: content }] });
 
 describeWithValkey('MCP tools, labels in Valkey', (valkey) => {
-  it('a tool that taints has another one refused, in its session alone', async () => {
+  it('a tool that taints makes another tool denied, in its session only', async () => {
     await valkey().flush();
     const store = new ValkeySessionStore({ endpoint: valkey().url });
     cleanUp.push(() => store.close());
@@ -49,7 +50,7 @@ describeWithValkey('MCP tools, labels in Valkey', (valkey) => {
 });
 
 describe('MCP tools', () => {
-  it('G6: calls of many sessions at the same time each find their own', async () => {
+  it('G6: concurrent calls of many sessions each see their own session', async () => {
     const tools = (): McpServer => {
       const server = new McpServer({ name: 'test', version: '1.0.0' });
       server.registerTool('who', {}, async (extra) => {
@@ -67,7 +68,7 @@ describe('MCP tools', () => {
     expect(rounds).to.deep.equal([rounds[0], rounds[0], rounds[0]]);
   });
 
-  it('G2: when the store fails before the head is out, the client gets the denial', async () => {
+  it('G2: when the store fails before the head left, the client is denied', async () => {
     const store = new HeldStore();
     const origin = await start(
       createServerThat(async () => void (await tainted())),
@@ -75,8 +76,8 @@ describe('MCP tools', () => {
     );
     const agent = await connect(origin, 'alice-token');
     const answer = agent.call('work');
-    await store.appendCalled;
-    store.fail(new Error('down'));
+    await store.called();
+    store.failAll(new Error('down'));
     // what the tool answered, an error of its own, is held back by the same labels
     expect(String(await rejectionOf(answer))).to.include('session.persist_failed');
   });
@@ -100,19 +101,19 @@ describe('MCP tools', () => {
       stream = await EventStream.call(origin, await EventStream.initialize(origin));
       await stream.until('notifications/progress');
       headOut.resolve();
-      await store.appendCalled;
+      await store.called();
       await (await fetch(`${origin}/probe`)).text();
     });
 
-    it('G1: the result of a tool that taints with the head out waits for the store', async () => {
+    it('G1: a tool result waits for the store when the head has left before', async () => {
       expect(stream.received).to.include('notifications/progress').and.not.to.include('worked');
       store.release();
       await stream.until('worked');
       expect(await stream.ended).to.equal('end');
     });
 
-    it('G2: when the store fails then, the stream is cut, without the result', async () => {
-      store.fail(new Error('down'));
+    it('G2: when the store fails then, the stream is cut before the result', async () => {
+      store.failAll(new Error('down'));
       expect(await stream.ended).to.equal('cut');
       expect(stream.received).not.to.include('worked');
     });
@@ -129,7 +130,7 @@ describe('MCP tools', () => {
         const session = await EventStream.initialize(origin);
         const stream = await EventStream.listen(origin, session);
         const called = EventStream.call(origin, session);
-        await store.appendCalled;
+        await store.called();
         await (await fetch(`${origin}/probe`)).text();
         expect(stream.received).not.to.include('a secret');
         store.release();

@@ -17,14 +17,14 @@ interface Suite {
 }
 
 const SUITES: readonly Suite[] = [
-  { specs: ['test/response/*.test.ts', 'test/middleware/denials.test.ts'], faults: GATE_FAULTS },
+  { specs: ['test/gate/*.test.ts', 'test/node/*.test.ts', 'test/denial/denial.test.ts'], faults: GATE_FAULTS },
   {
     specs: [
       'test/labels/*.test.ts',
-      'test/middleware/kept-results.test.ts',
-      'test/middleware/session-limits.test.ts',
-      'test/middleware/known-session-faults.test.ts',
-      'test/middleware/guards.test.ts',
+      ...['guard', 'guard-options', 'predicate-guards', 'taint'].map((unit) => `test/guards/${unit}.test.ts`),
+      'test/middleware/deny.test.ts',
+      'test/middleware/write-ahead.test.ts',
+      'test/interop/mcp-results.test.ts',
     ],
     faults: SESSION_FAULTS,
   },

@@ -5,8 +5,8 @@ import { KnownSessions } from '../../lib/labels/known-sessions.js';
 import { LabelAppends } from '../../lib/labels/label-appends.js';
 import type { SessionMember } from '../../lib/labels/session-member.js';
 import { Deadlines, type TimedCall } from '../../lib/util/deadlines.js';
+import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
-import { type Deferred, deferred } from '../support/failing-stores.js';
 
 /** A store whose appends settle when the test says so. */
 class ScriptedAppends implements SessionStore {
@@ -95,7 +95,7 @@ describe('KnownSession', () => {
     return { session: sessions.join(id, member, LIMIT), member };
   }
 
-  it('members that join one session share an object, and those of other sessions or stores do not', () => {
+  it('members of one session share an object, others have their own', () => {
     const { session } = joined();
     expect(joined().session).to.equal(session);
     expect(joined('other').session).not.to.equal(session);
@@ -104,7 +104,7 @@ describe('KnownSession', () => {
     expect(elsewhere).not.to.equal(session);
   });
 
-  it('G1: what one member adds, the others have at once, and the session is unacknowledged until the store answers', async () => {
+  it('G1: all members have a new label at once, pending until it is stored', async () => {
     const { session, member } = joined();
     const other = joined().member;
     session.add('secret', member);
@@ -118,7 +118,7 @@ describe('KnownSession', () => {
     expect([...session.labels()]).to.deep.equal(['secret']);
   });
 
-  it('labels that come during an append are in the next one, together', async () => {
+  it('labels added during an append go together into the next one', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.settle(member);
@@ -132,7 +132,7 @@ describe('KnownSession', () => {
     expect(member.settled).to.equal(1);
   });
 
-  it('a label that is added is not compared with each one before it', () => {
+  it('adding a label takes constant time', () => {
     const { session, member } = joined();
     const { labels } = LabelAppends.prototype;
     let compared = 0;
@@ -166,7 +166,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.deep.equal([['a']]);
   });
 
-  it('G7: a label whose append failed is owed, with one report, and the next append takes it again', async () => {
+  it('G7: a label whose append failed is reported and tried again later', async () => {
     const { session, member } = joined();
     const other = joined().member;
     session.add('a', member);
@@ -181,7 +181,7 @@ describe('KnownSession', () => {
     expect(session.unacknowledged).to.equal(false);
   });
 
-  it('G7: what is owed survives the last member', async () => {
+  it('G7: owed labels survive the last member', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.leave(member);
@@ -196,7 +196,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.have.length(2);
   });
 
-  it('a load that owes is refused if the append fails again', async () => {
+  it('a load with owed labels is refused if the append fails again', async () => {
     const { session, member } = joined();
     session.add('a', member);
     session.settle(member);
@@ -208,7 +208,7 @@ describe('KnownSession', () => {
     expect(session.owes).to.equal(true);
   });
 
-  it('persist() resolves when nothing is unacknowledged, and rejects once an append has failed', async () => {
+  it('persist() resolves when nothing is pending, and rejects on failure', async () => {
     const { session, member } = joined();
     await session.persist(member);
     expect(store.appends).to.deep.equal([]);
@@ -224,7 +224,7 @@ describe('KnownSession', () => {
     expect(store.appends).to.deep.equal([['a'], ['a'], ['b']]);
   });
 
-  it('G7: a member that leaves before anything was held has its labels appended', async () => {
+  it('G7: labels of a member that leaves before a hold are appended', async () => {
     const { session, member } = joined();
     session.add('a', member);
     expect(store.appends).to.deep.equal([]);
@@ -233,7 +233,7 @@ describe('KnownSession', () => {
     await store.succeed();
   });
 
-  it('G7: a label that is added after the session has ended finds the object that is in use now', async () => {
+  it('G7: a label added after the session has ended goes to the current one', async () => {
     const { session, member } = joined();
     session.leave(member);
     const { session: current, member: other } = joined();
@@ -253,7 +253,7 @@ describe('KnownSession', () => {
     await store.succeed();
   });
 
-  it('an append beyond the limit of labels does not reach the store, and is owed', async () => {
+  it('an append beyond the limit is not sent, and the labels stay owed', async () => {
     const { session, member } = joined();
     member.room = false;
     session.add('a', member);
@@ -278,7 +278,7 @@ describe('KnownSession', () => {
       return session;
     }
 
-    it('G5: a label that the store has lost is in the session at once, and appended before the load is over', async () => {
+    it('G5: a label lost by the store is in the session, and appended again', async () => {
       const session = await acknowledged('a');
       const { session: again, member } = joined();
       expect(again).to.equal(session);
@@ -291,14 +291,14 @@ describe('KnownSession', () => {
       expect(store.appends).to.deep.equal([['a'], ['a']]);
     });
 
-    it('a label that the load returns costs nothing more', async () => {
+    it('a label that the load returns is not appended again', async () => {
       await acknowledged('a');
       const { session, member } = joined();
       expect(session.onLoaded(member, loadOf(session, member), ['a'])).to.equal(false);
       expect(session.unacknowledged).to.equal(false);
     });
 
-    it('a load that began before the acknowledgement need not return the label', async () => {
+    it('a load that began before the append need not return the label', async () => {
       const { session, member } = joined();
       const { member: loading } = joined();
       const began = loadOf(session, loading);
@@ -309,7 +309,7 @@ describe('KnownSession', () => {
       expect([...session.labels()]).to.deep.equal(['a']);
     });
 
-    it('G5: after the TTL of the store nothing is remembered: labels may have expired there', async () => {
+    it('G5: after the TTL of the store no label is remembered', async () => {
       store = new ScriptedAppends(0.02);
       sessions = KnownSessions.of(store);
       await acknowledged('a');
@@ -321,7 +321,7 @@ describe('KnownSession', () => {
     });
   });
 
-  describe('what is owed, without a request of its session', () => {
+  describe('owed labels, without a request of their session', () => {
     async function owing(id: string): Promise<KnownSession> {
       const { session, member } = joined(id);
       session.add(`of ${id}`, member);
@@ -337,7 +337,7 @@ describe('KnownSession', () => {
       await store.succeed();
     }
 
-    it('G7: is appended once the store has taken a label of another session', async () => {
+    it('G7: are appended after a successful append of another session', async () => {
       const session = await owing('a');
       await acknowledged('x');
       expect(store.appends.at(-1)).to.deep.equal(['of a']);
@@ -345,7 +345,7 @@ describe('KnownSession', () => {
       expect(session.owes).to.equal(false);
     });
 
-    it('is left alone for a while if it fails again, however many labels of others are stored', async () => {
+    it('waits for a while after it has failed again', async () => {
       await owing('a');
       await acknowledged('x');
       await store.fail();
@@ -354,7 +354,7 @@ describe('KnownSession', () => {
       expect(store.appends.slice(before)).to.deep.equal([['y'], ['z']]);
     });
 
-    it('does not stand in the way of what others owe', async () => {
+    it('do not block the owed labels of other sessions', async () => {
       await owing('a');
       await acknowledged('x');
       await store.fail();
@@ -368,7 +368,7 @@ describe('KnownSession', () => {
   });
 
   describe('bounded memory', () => {
-    it('a session beyond the limit is refused, and none in use or owed is forgotten for it', async () => {
+    it('a session beyond the limit is refused, and no other one is forgotten', async () => {
       const { session: owing, member } = joined('owing');
       owing.add('a', member);
       owing.leave(member);
@@ -379,7 +379,7 @@ describe('KnownSession', () => {
       expect(joined('owing').session).to.equal(owing);
     });
 
-    it('a session that is over makes room', () => {
+    it('a session that has ended makes room', () => {
       const all = Array.from({ length: LIMIT }, (_, n) => joined(`s${n}`));
       for (const { session, member } of all) session.leave(member);
       for (let n = 0; n < LIMIT; n++) joined(`t${n}`);

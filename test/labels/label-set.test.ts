@@ -10,7 +10,7 @@ function setOf(...present: readonly string[]): { labels: LabelSet; told: string[
 }
 
 describe('LabelSet', () => {
-  it('is a real Set, with all that a Set can do', () => {
+  it('is a Set with all methods of a Set', () => {
     const { labels } = setOf('a', 'b');
     expect(labels).to.be.instanceOf(Set);
     expect(Object.prototype.toString.call(labels)).to.equal('[object Set]');
@@ -26,7 +26,7 @@ describe('LabelSet', () => {
     expect(structuredClone(labels)).to.deep.equal(new Set(['a', 'b']));
   });
 
-  it('starts with what was stored, and that is not new', () => {
+  it('starts with the stored labels, which are not new', () => {
     const { labels, told } = setOf('a', 'b');
     expect([...labels]).to.deep.equal(['a', 'b']);
     expect(told).to.deep.equal([]);
@@ -40,14 +40,14 @@ describe('LabelSet', () => {
     expect(labels.add(strange)).to.equal(labels);
   });
 
-  it('a label that is added is there, is new, and is announced once', () => {
+  it('an added label is in the set, is new, and is announced once', () => {
     const { labels, told } = setOf('a');
     expect(labels.add('b').add('b').add('c')).to.equal(labels);
     expect([...labels]).to.deep.equal(['a', 'b', 'c']);
     expect(told).to.deep.equal(['b', 'c']);
   });
 
-  it('a label that the store had is not new when it is added again', () => {
+  it('a stored label that is added again is not new', () => {
     const { labels, told } = setOf('a');
     labels.add('a');
     expect(told).to.deep.equal([]);
@@ -70,7 +70,7 @@ describe('LabelSet', () => {
     expect(seen).to.deep.equal(['a']);
   });
 
-  it('G5: only grows: delete and clear throw label.immutable and change nothing', () => {
+  it('G5: delete and clear throw label.immutable and change nothing', () => {
     const { labels } = setOf('a');
     labels.add('b');
     for (const remove of [() => labels.delete('a'), () => labels.delete('b'), () => labels.clear()]) {
@@ -79,7 +79,7 @@ describe('LabelSet', () => {
     expect([...labels]).to.deep.equal(['a', 'b']);
   });
 
-  it('what is no label throws label.invalid and changes nothing', () => {
+  it('an invalid label throws label.invalid and changes nothing', () => {
     const { labels, told } = setOf('a');
     for (const value of ['', 'x'.repeat(257), 'a\nb', 5 as unknown as string, undefined as unknown as string]) {
       expect(thrownBy(() => labels.add(value))).to.have.property('code', 'label.invalid');
@@ -89,7 +89,7 @@ describe('LabelSet', () => {
   });
 
   describe('for this message only', () => {
-    it('is in the set like any other, and never unsaved', () => {
+    it('is in the set, and is never appended', () => {
       const { labels, told } = setOf('a');
       expect(labels.addForMessage('m').addForMessage('m')).to.equal(labels);
       expect([...labels]).to.deep.equal(['a', 'm']);
@@ -97,7 +97,7 @@ describe('LabelSet', () => {
       expect(told).to.deep.equal([]);
     });
 
-    it('G7: once it is added to the session too, it is unsaved, once', () => {
+    it('G7: is appended once it is added to the session too', () => {
       const { labels, told } = setOf();
       labels.addForMessage('m').addForMessage('n');
       labels.add('m').add('m').addForMessage('m');
@@ -105,7 +105,7 @@ describe('LabelSet', () => {
       expect(told).to.deep.equal(['m']);
     });
 
-    it('G7: what the session has, stored or new, stays the session’s', () => {
+    it('G7: a label of the session stays a label of the session', () => {
       const { labels, told } = setOf('stored');
       labels.add('new');
       labels.addForMessage('new').addForMessage('stored');
@@ -114,7 +114,7 @@ describe('LabelSet', () => {
       expect(told).to.deep.equal(['new']);
     });
 
-    it('G5: is not removed either, and what is no label is refused', () => {
+    it('G5: cannot be removed, and an invalid label is refused', () => {
       const { labels } = setOf();
       labels.addForMessage('m');
       expect(thrownBy(() => labels.delete('m'))).to.have.property('code', 'label.immutable');
@@ -122,7 +122,7 @@ describe('LabelSet', () => {
       expect([...labels]).to.deep.equal(['m']);
     });
 
-    it('another set takes labels over in their scope', () => {
+    it('another set takes over labels with their scope', () => {
       const earlier = setOf('stored').labels.addForMessage('m').addForMessage('both').add('new');
       const { labels, told } = setOf('stored');
       labels.add('both').adopt(earlier);
@@ -131,7 +131,7 @@ describe('LabelSet', () => {
     });
   });
 
-  it('G7: what is added to a set that was adopted is added to its heir too, with its scope', () => {
+  it('G7: a label added to an adopted set goes to the adopting set, too', () => {
     const { labels: earlier, told: toldOfEarlier } = setOf();
     const { labels, told } = setOf('stored');
     labels.adopt(earlier);
@@ -141,7 +141,7 @@ describe('LabelSet', () => {
     expect(toldOfEarlier).to.deep.equal([]);
   });
 
-  it('a label of another request is there, is the session’s, and is not told', () => {
+  it('a label of another request belongs to the session, unannounced', () => {
     const { labels, told } = setOf();
     labels.addForMessage('both');
     labels.receive('both');
@@ -151,7 +151,7 @@ describe('LabelSet', () => {
     expect(told).to.deep.equal([]);
   });
 
-  it('G5: a label that comes during an iteration is met by it', () => {
+  it('G5: an iteration reaches a label that is added during it', () => {
     const { labels } = setOf('a');
     const met: string[] = [];
     for (const label of labels) {
@@ -160,7 +160,7 @@ describe('LabelSet', () => {
     expect(met).to.deep.equal(['a', 'b']);
   });
 
-  it('the array that it was made of is copied', () => {
+  it('copies the array of stored labels', () => {
     const stored = ['a'];
     const labels = new LabelSet(stored, { onNewLabel() {} });
     stored.push('b');

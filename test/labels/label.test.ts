@@ -49,7 +49,7 @@ describe('label validation', () => {
     });
   }
 
-  it('the message tells the limit and never repeats the value', () => {
+  it('the message names the limit and does not repeat the value', () => {
     const error = thrownBy(() => assertLabel(`salary\n${'x'.repeat(300)}`)) as AplSessionError;
     expect(error.message).to.include(String(MAX_LABEL_BYTES)).and.not.include('salary');
     expect(JSON.stringify(error)).to.not.include('salary');

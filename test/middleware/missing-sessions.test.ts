@@ -79,7 +79,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     for (const [what, handler] of relying) {
-      it(`G7: ${what} tells of it, once a route, without anything of the client`, async () => {
+      it(`G7: ${what} raises one alarm for a route, with no data of the client`, async () => {
         const app = appOf(handler);
         for (const path of ['/a/alice', '/a/bob', '/b/alice', '/b/bob']) await ask(app, path).expect(200, 'ok');
         expect(alarms).to.deep.equal([missing('GET /a/:id'), missing('GET /b/:id')]);
@@ -87,7 +87,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(store.appends).to.deep.equal([]);
       });
 
-      it(`${what}: again after a request on that route had a session, and not for one on another`, async () => {
+      it(`${what}: again after a request with a session on that route only`, async () => {
         const app = appOf(handler);
         await ask(app, '/a/1').expect(200);
         await ask(app, '/b/1', 'alice').expect(200);
@@ -100,18 +100,18 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
 
     for (const [what, handler] of indifferent) {
-      it(`${what} tells nothing, as nothing is lost`, async () => {
+      it(`${what} raises no alarm, as no label is lost`, async () => {
         await ask(appOf(handler), '/a/1').expect(200, 'ok');
         expect(alarms).to.deep.equal([]);
       });
     }
 
-    it('a guard that denies it tells nothing, as nothing has passed', async () => {
+    it('a guard that denies it raises no alarm', async () => {
       await ask(appOf(denyIf(() => true, VIOLATION)), '/a/1').expect(403);
       expect(alarms).to.deep.equal([]);
     });
 
-    it('two mounts of one app do not share what was told', async () => {
+    it('two mounts of one app raise an alarm each', async () => {
       for (const app of [appOf(taint('secret')), appOf(taint('secret'))]) await ask(app, '/a/1').expect(200);
       expect(alarms).to.have.length(2);
     });
@@ -141,7 +141,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('another reason on the same route is told', async () => {
+    it('another reason on the same route raises an alarm', async () => {
       let reason = 'no api key';
       const app = appOf(taint('secret'), mount({ session: () => ({ reason }) }));
       await ask(app, '/a/1').expect(200);
@@ -150,7 +150,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.deep.equal([missing('GET /a/:id', 'no api key'), missing('GET /a/:id', reason)]);
     });
 
-    it('a route or reason that holds a label of the request is shown without it', async () => {
+    it('a label of the request is removed from the route and the reason', async () => {
       const app = express()
         .use(mount({ session: () => ({ reason: 'nobody is top-secret' }) }))
         .get('/top-secret', taint('top-secret'), answer);
@@ -158,7 +158,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.deep.equal([missing('GET /***', 'nobody is ***')]);
     });
 
-    it('clients that take turns with and without a session bring 60 alarms a minute about, and not more', async () => {
+    it('clients with and without a session raise about 60 alarms a minute', async () => {
       const app = appOf(taint('secret'));
       for (let n = 0; n < 70; n++) {
         await ask(app, '/a/1').expect(200);
@@ -177,7 +177,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe("with sessionless: 'deny'", () => {
-      it('G6: 403 session.required before any handler, alarmed once; one with a session is served', async () => {
+      it('G6: 403 session.required before any handler, and one alarm', async () => {
         const app = appOf(taint('secret'), mount({ sessionless: 'deny' }));
         for (let n = 0; n < 2; n++) {
           const { body } = await ask(app, '/a/1').expect(403).expect('cache-control', 'no-store');
@@ -191,20 +191,20 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([missing('GET *'), missing('GET *')]);
       });
 
-      it('also for a promised answer, and with the denial of the mount', async () => {
+      it('also for an async resolver, with the denial of the mount', async () => {
         const denial = { status: 401, body: 'log in' };
         const session = async (): Promise<undefined> => undefined;
         await ask(appOf(answer, mount({ session, sessionless: 'deny', denial })), '/a/1').expect(401, 'log in');
         expect(served).to.equal(0);
       });
 
-      it('also behind a mount that allows, and with the denial of the one that denies', async () => {
+      it('also behind a mount that allows, with the denial of the later mount', async () => {
         const denying = mount({ sessionless: 'deny', denial: { body: 'second' } });
         await ask(appOf(answer, mount({ denial: { body: 'first' } }), denying), '/a/1').expect(403, 'second');
         expect(served).to.equal(0);
       });
 
-      it('a session that an earlier mount has found is one', async () => {
+      it('a session that an earlier mount has found counts', async () => {
         const denying = mount({ session: () => undefined, sessionless: 'deny' });
         await ask(appOf(answer, mount(), denying), '/a/1', 'alice').expect(200, 'ok');
       });

@@ -7,11 +7,17 @@ import { expect } from 'chai';
 import type { Express, RequestHandler } from 'express';
 import request from 'supertest';
 import { currentSecurity, securityContext } from '../../lib/context.js';
-import { AplSessionError, aplSessionMiddleware, MemorySessionStore, type RequestSecurity } from '../../lib/index.js';
-import { deferred } from '../neighbours/neighbour.js';
+import {
+  AplSessionError,
+  aplSessionMiddleware,
+  MemorySessionStore,
+  type RequestSecurity,
+  type SessionStore,
+} from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
-import { HeldStore } from '../support/failing-stores.js';
+import { HeldStore } from '../support/held-store.js';
 import { type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const silent = { warn() {}, error() {} };
@@ -29,13 +35,13 @@ function codeThrown(call: () => unknown): string | undefined {
 }
 
 describe('currentSecurity', () => {
-  it('throws context.missing where no request is known, and says what to do', () => {
+  it('throws context.missing outside a request, and says what to do', () => {
     const error = thrownBy(currentSecurity);
     expect(error).to.be.instanceOf(AplSessionError).with.property('code', 'context.missing');
     expect((error as Error).message).to.match(/securityContext\(\).*AsyncResource\.bind/);
   });
 
-  it('securityContext takes no arguments, so it cannot be mounted without being called', () => {
+  it('securityContext rejects arguments, so it must be called to be mounted', () => {
     expect(codeThrown(() => securityContext(...([{}] as unknown as [])))).to.equal('config.invalid');
   });
 });
@@ -48,7 +54,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       running = undefined;
     });
 
-    const session = (store = new MemorySessionStore()): RequestHandler =>
+    const session = (store: SessionStore = new MemorySessionStore()): RequestHandler =>
       aplSessionMiddleware({ session: (req) => req.get('x-session'), store, logger: silent });
     const start = async (app: Express): Promise<number> => {
       app.set('env', 'test');
@@ -75,7 +81,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.deep.equal([true, true, true, true]);
     });
 
-    it('G6: of requests whose appends time out together, each is denied and ends with its own security', async () => {
+    it('G6: requests whose appends time out together keep their own security', async () => {
       const appended: string[][] = [];
       const denied: unknown[] = [];
       const store = {
@@ -126,7 +132,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
       const wire = new Wire(await start(app));
       wire.send('GET / HTTP/1.1\r\nHost: test\r\nx-session: one\r\nConnection: close\r\n\r\n');
-      await store.appendCalled;
+      await store.called();
       await turn();
       expect(wire.received).to.equal('');
       store.release();
@@ -147,7 +153,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await eventually(async () => expect([...(await store.loadLabels('one'))]).to.deep.equal(['late']));
     });
 
-    it('what a handler puts in the place of req.security does not matter', async () => {
+    it('stays the same when a handler replaces req.security', async () => {
       const app = express().use(session(), securityContext());
       app.get('/', (req, res, next) => {
         req.security = { ...req.security, sessionId: 'forged' };
@@ -156,7 +162,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.equal('one');
     });
 
-    it('is of the session that a later mount of the middleware has found', async () => {
+    it('has the session that a later mount of the middleware has found', async () => {
       const store = new MemorySessionStore();
       await store.appendLabels('one', ['secret']);
       const app = express();
@@ -172,7 +178,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.deep.equal(['one', 'secret', 'PII']);
     });
 
-    it('a request that aplSessionMiddleware has not seen goes to error handling with middleware.missing', async () => {
+    it('without aplSessionMiddleware: middleware.missing in error handling', async () => {
       const app = express().use(securityContext(), answerId);
       const answer = await ask(app);
       expect(answer.status).to.equal(500);
@@ -185,7 +191,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await ask(app)).body).to.equal('context.missing');
     });
 
-    it('is not known to what has called the app, once that returns', async () => {
+    it('is not set in the caller of the app', async () => {
       const outcomes: unknown[] = [];
       const app = express();
       app.use(session(), (req, res, next) => {
@@ -204,7 +210,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(outcomes).to.deep.equal(['context.missing', undefined, 'context.missing']);
     });
 
-    it('another copy of the package finds what this one has entered', async () => {
+    it('another copy of the package has the context of this one', async () => {
       const copy = '../../lib/middleware/security-context.js?another';
       const other = (await import(copy)) as { currentSecurity: typeof currentSecurity };
       expect(other.currentSecurity).not.to.equal(currentSecurity);
@@ -286,7 +292,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(answer.body).to.equal('one');
       });
 
-      it('a parser that goes on from stream events does, which throws; before the mount it does not', async () => {
+      it('a parser that goes on from stream events does, unless mounted before', async () => {
         const behind = express().use(session(), securityContext(), streamParser, answerOutcome);
         expect((await upload(behind)).body).to.equal('context.missing');
         const before = express().use(streamParser, session(), securityContext(), answerOutcome);
@@ -311,7 +317,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect((await upload(app)).body).to.equal('one');
       });
 
-      it('callbacks of a shared connection run for whoever has opened it, unless they are bound or made promises', async () => {
+      it('callbacks of a shared connection have the context of its opener', async () => {
         const echo = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
         await once(echo, 'listening');
         const pool = new CallbackPool((echo.address() as AddressInfo).port);

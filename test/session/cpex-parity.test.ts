@@ -136,7 +136,7 @@ describe('subjectSession resolves what CPEX resolves', () => {
     [{ b: 1, a: [null, 'é"'] }, '{"a":[null,"é\\""],"b":1}'],
     [{}, '{}'],
   ] as const) {
-    it(`a claim that is no string is its JSON: ${text}`, () => {
+    it(`a claim that is not a string is its JSON: ${text}`, () => {
       expect(sessionFor({ subject: 'alice', claim })).to.deep.equal(sessionFor({ subject: 'alice', claim: text }));
     });
   }

@@ -30,7 +30,7 @@ const colonless = text.filter((value) => !value.includes(':'));
 
 describe('Isolation of subjects (G6)', () => {
   describe('strict keying', () => {
-    it('two requests have one session only if tier, subject and parts are the same', () => {
+    it('one session needs the same tier, subject and parts', () => {
       fc.assert(
         fc.property(anyGiven, anyGiven, (one, other) => {
           const same = JSON.stringify(madeOf(one)) === JSON.stringify(madeOf(other));
@@ -40,7 +40,7 @@ describe('Isolation of subjects (G6)', () => {
       );
     });
 
-    it('moving text between neighbouring parts makes another session', () => {
+    it('moving text from one part to the next makes another session', () => {
       fc.assert(
         fc.property(fc.array(awkward, { minLength: 3, maxLength: 3 }), (parts) => {
           const [a = '', b = '', c = ''] = parts;
@@ -74,7 +74,7 @@ describe('Isolation of subjects (G6)', () => {
       );
     });
 
-    it('the ids are those that docs/identity.md tells others to make', () => {
+    it('the ids are those that docs/identity.md describes', () => {
       expect(sessionFor({ subject: 'zoë', sessionId: 'chat-1' }, 'strict')?.id).to.equal(
         'c6bd5e1a9df5b107535807cafa5d56fa8c0055f65ddb64030e1c8c996ee80024', // of "5:agent4:zoë6:chat-1"
       );
@@ -84,7 +84,7 @@ describe('Isolation of subjects (G6)', () => {
     });
   });
 
-  describe('cpex keying, for the sake of shared keys', () => {
+  describe('cpex keying, which shares keys', () => {
     it('subjects without a colon never share a session', () => {
       fc.assert(
         fc.property(anyGiven, anyGiven, colonless, colonless, (one, other, alice, bob) => {
@@ -95,7 +95,7 @@ describe('Isolation of subjects (G6)', () => {
       );
     });
 
-    it('known weakness: a colon in a subject collides, in every tier; not with strict keying', () => {
+    it('known weakness: a colon in a subject collides, without strict keying', () => {
       const pairs: (readonly [Given, Given])[] = [
         [
           { subject: 'alice:foo', sessionId: 'bar' },
@@ -113,7 +113,7 @@ describe('Isolation of subjects (G6)', () => {
       }
     });
 
-    it('known weakness: a chosen session id can name another session of the same subject; not with strict keying', () => {
+    it('known weakness: a chosen id names another session, without strict keying', () => {
       const identity = { subject: 'alice' };
       const chosen = { subject: 'alice', sessionId: '-:-' };
       expect(sessionFor(chosen)?.id).to.equal(sessionFor(identity)?.id);
@@ -122,7 +122,7 @@ describe('Isolation of subjects (G6)', () => {
   });
 
   for (const keying of KEYING_NAMES) {
-    it(`${keying}: a client-chosen header never addresses another subject's session, whatever bob sends`, () => {
+    it(`${keying}: no client-chosen header names a session of another subject`, () => {
       const ofAlice: readonly Given[] = [
         { subject: 'alice', sessionId: 'chat-1' },
         { subject: 'alice', claim: 'claimed' },
@@ -183,7 +183,7 @@ describe('Isolation of subjects (G6)', () => {
             });
 
         for (const [tier, headers] of tiers) {
-          it(`tier ${tier}: what alice's session has touched holds for her, and for nobody else (${Object.keys(headers)})`, async () => {
+          it(`tier ${tier}: labels of alice hold for alice only (${Object.keys(headers)})`, async () => {
             const app = appWith(new MemorySessionStore());
             const ask = (path: string, subject: string, extra: Readonly<Record<string, string>>) =>
               request(app).get(path).set('x-subject', subject).set(extra);
@@ -199,7 +199,7 @@ describe('Isolation of subjects (G6)', () => {
           });
         }
 
-        it('nobody authenticated: no session, whatever is sent, and the store is not touched', async () => {
+        it('not authenticated: no session, whatever is sent, and no store call', async () => {
           const store = new MemorySessionStore();
           await request(appWith(store))
             .get('/secret')
@@ -208,7 +208,7 @@ describe('Isolation of subjects (G6)', () => {
           expect(store.size).to.equal(0);
         });
 
-        it('an accessor that throws or rejects goes to Express’s error handling: no handler runs', async () => {
+        it('an accessor that throws or rejects: error handling, and no handler', async () => {
           for (const sessionId of [
             () => {
               throw new Error('session lookup failed');

@@ -21,12 +21,12 @@ describe('what a session resolver may return', () => {
     expect(toResolvedSession('s1')).to.deep.equal({ id: 's1', source: 'custom' });
   });
 
-  it('an object is taken over, without other members', () => {
+  it('an object is copied, without other members', () => {
     expect(toResolvedSession({ id: 's1', source: 'jwt', secret: 1 })).to.deep.equal({ id: 's1', source: 'jwt' });
     expect(toResolvedSession({ id: 's1' })).to.deep.equal({ id: 's1', source: 'custom' });
   });
 
-  it('ids beyond ASCII are taken as they are', () => {
+  it('ids beyond ASCII are accepted', () => {
     expect(toResolvedSession('séance-🔒')).to.deep.equal({ id: 'séance-🔒', source: 'custom' });
   });
 

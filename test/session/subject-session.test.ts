@@ -21,7 +21,7 @@ function reaching(name: (typeof NAMES)[number], value: unknown): Given {
 }
 
 describe('subjectSession', () => {
-  it('the accessors are given the request', async () => {
+  it('calls the accessors with the request', async () => {
     const request = { auth: 'alice', header: 'sess-upstream' } as unknown as Request;
     const read =
       (name: string): SessionAccessor =>
@@ -44,7 +44,7 @@ describe('subjectSession', () => {
       expect(await subjectSession({ subject: async () => nothing, ...rest })(req)).to.equal(undefined);
     });
 
-    it(`${shown} as subject: the first accessor that can explain it does, and none is read`, () => {
+    it(`${shown} as subject: only the first accessor with a reason explains it`, () => {
       const silent = Object.assign(() => expect.fail('must not be read'), { explain: () => undefined });
       const telling = Object.assign(() => expect.fail('must not be read'), { explain: () => 'no cookie' });
       const resolverOf = (sessionId: SessionAccessor) =>
@@ -53,7 +53,7 @@ describe('subjectSession', () => {
       expect(resolverOf(telling).explain(req)).to.equal('no cookie');
     });
 
-    it(`G6: ${shown} as subject, where what another accessor reads from is not mounted, is that error`, async () => {
+    it(`G6: ${shown} as subject, with a missing middleware, is that error`, async () => {
       const explain = (): never => {
         throw new AplSessionError('session.invalid', 'not mounted');
       };
@@ -72,7 +72,7 @@ describe('subjectSession', () => {
       }
     });
 
-    it(`${shown} as caller or gateway is none`, async () => {
+    it(`${shown} as caller or gateway counts as missing`, async () => {
       for (const value of [nothing, Promise.resolve(nothing)]) {
         expect(await resolve({ subject: 'alice', caller: value, gateway: value })).to.deep.equal(
           sessionFor({ subject: 'alice' }),
@@ -81,7 +81,7 @@ describe('subjectSession', () => {
     });
   }
 
-  it('a tier that wins reads nothing of those after it', () => {
+  it('a tier that matches reads nothing of the later tiers', () => {
     const forbidden = (): never => {
       throw new Error('must not be read');
     };
@@ -102,12 +102,12 @@ describe('subjectSession', () => {
   });
 
   for (const { name, given, id, source } of PARITY_VECTORS) {
-    it(`answers at once where every accessor does: ${name}`, () => {
+    it(`is synchronous where every accessor is: ${name}`, () => {
       expect(answerFor(given)).to.deep.equal({ id, source });
     });
 
     for (const promised of Object.keys(given)) {
-      it(`a promise of ${promised} is waited for: ${name}`, async () => {
+      it(`awaits a promise of ${promised}: ${name}`, async () => {
         const value = Promise.resolve(given[promised as keyof typeof given]);
         const answer = answerFor({ ...given, [promised]: value });
         expect(answer).to.be.instanceOf(Promise);
@@ -121,7 +121,7 @@ describe('subjectSession', () => {
     expect(await resolve(given)).to.deep.equal(sessionFor({ subject: 'subject', sessionId: 'sessionId' }));
   });
 
-  describe('what an accessor throws goes to the caller', () => {
+  describe('errors of an accessor go to the caller', () => {
     const failure = new Error('token expired');
     const throwing: SessionAccessor = () => {
       throw failure;
@@ -142,7 +142,7 @@ describe('subjectSession', () => {
       }
     }
 
-    it('both fail, one of them late: nothing is left unhandled', async function () {
+    it('both fail, one of them late: no unhandled rejection', async function () {
       this.timeout(20_000);
       const { code, stderr, stdout } = await runModule(`
         import { subjectSession } from './lib/index.ts';
@@ -197,7 +197,7 @@ describe('subjectSession', () => {
     });
   }
 
-  it('equal claims give one session, in whatever order their members come', () => {
+  it('equal claims give one session, in any order of their members', () => {
     expect(sessionFor(reaching('claim', { a: 1, b: { c: 2, d: 3 } }))).to.deep.equal(
       sessionFor(reaching('claim', { b: { d: 3, c: 2 }, a: 1 })),
     );

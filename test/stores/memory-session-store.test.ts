@@ -28,7 +28,7 @@ describe('MemorySessionStore', () => {
   describe('maxLabelsPerSession', () => {
     const TOO_MANY = 'store.too_many_labels';
 
-    it('G2, G5: an append beyond it is rejected and adds nothing; what the session has does not count twice', async () => {
+    it('G2, G5: an append beyond it is rejected whole, known labels are free', async () => {
       const store = new MemorySessionStore({ maxLabelsPerSession: 3 });
       await store.appendLabels('s', ['a', 'b', 'b']);
       expect(await rejectionOf(store.appendLabels('s', ['c', 'd']))).to.have.property('code', TOO_MANY);
@@ -45,7 +45,7 @@ describe('MemorySessionStore', () => {
       expect(store.size).to.equal(0);
     });
 
-    it('is 1,000 by default, and can be read from the store, as ttlSeconds can', () => {
+    it('is 1,000 by default, and a member of the store, like ttlSeconds', () => {
       expect(new MemorySessionStore()).to.include({ maxLabelsPerSession: 1_000, ttlSeconds: undefined });
       const options = { maxLabelsPerSession: 5, ttlSeconds: 7 };
       const store = new MemorySessionStore(options);
@@ -55,7 +55,7 @@ describe('MemorySessionStore', () => {
   });
 
   describe('maxSessions', () => {
-    it('a new session beyond it is rejected, and none is evicted', async () => {
+    it('a new session beyond it is rejected, and no session is evicted', async () => {
       const store = new MemorySessionStore({ maxSessions: 2 });
       await store.appendLabels('one', ['a']);
       await store.appendLabels('two', ['b']);
@@ -66,7 +66,7 @@ describe('MemorySessionStore', () => {
       expect(store.size).to.equal(2);
     });
 
-    it('sessions that are there still grow in a full store', async () => {
+    it('known sessions still grow in a full store', async () => {
       const store = new MemorySessionStore({ maxSessions: 1 });
       await store.appendLabels('one', ['a']);
       await store.appendLabels('one', ['b']);
@@ -80,7 +80,7 @@ describe('MemorySessionStore', () => {
       expect(store.size).to.equal(0);
     });
 
-    it('expired sessions make room before anybody is rejected', async () => {
+    it('expired sessions make room before a session is rejected', async () => {
       const store = new MemorySessionStore({ maxSessions: 1, ttlSeconds: 1 });
       await store.appendLabels('one', ['a']);
       expect(await rejectionOf(store.appendLabels('two', ['b']))).to.have.property('code', 'store.full');
@@ -91,7 +91,7 @@ describe('MemorySessionStore', () => {
   });
 
   describe('ttlSeconds', () => {
-    it('is sliding: loads and appends keep a session alive, others expire meanwhile', async () => {
+    it('is sliding: loads and appends keep a session alive', async () => {
       const store = new MemorySessionStore({ ttlSeconds: 1 });
       await store.appendLabels('idle', ['a']);
       await store.appendLabels('loaded', ['a']);
@@ -119,7 +119,7 @@ describe('MemorySessionStore', () => {
       await store.close();
     });
 
-    it('expired sessions are freed without being asked for', async () => {
+    it('expired sessions are freed without a call', async () => {
       const store = new MemorySessionStore({ ttlSeconds: 1 });
       for (let index = 0; index < 100; index += 1) await store.appendLabels(`s${index}`, ['a']);
       expect(store.size).to.equal(100);
@@ -134,7 +134,7 @@ describe('MemorySessionStore', () => {
       expect(store.size).to.equal(1);
     });
 
-    it('the sweep does not keep a process alive', async function () {
+    it('the sweep timer does not keep a process alive', async function () {
       this.timeout(20_000);
       const { code, signal, stderr } = await runModule(`
         import { MemorySessionStore } from './lib/index.ts';
@@ -179,7 +179,7 @@ describe('MemorySessionStore', () => {
       });
     }
 
-    it('the object of the caller is neither kept nor changed', async () => {
+    it('the options object is neither kept nor changed', async () => {
       const options = { maxSessions: 1 };
       const store = new MemorySessionStore(options);
       options.maxSessions = 5;

@@ -32,11 +32,11 @@ export function describeSessionStoreContract(title: string, open: () => Contract
     });
     afterEach(() => Promise.all(nodes.map((store) => store.close())));
 
-    it('a session that was never written is empty, and not an error', async () => {
+    it('an unknown session is empty, and not an error', async () => {
       expect(await load(node(), 'unknown')).to.deep.equal([]);
     });
 
-    it('what was appended is loaded', async () => {
+    it('a load returns what was appended', async () => {
       const store = node();
       await store.appendLabels('s', ['PII', 'secret']);
       expect(await load(store, 's')).to.deep.equal(['PII', 'secret']);
@@ -50,7 +50,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a', 'b', 'c']);
     });
 
-    it('G5: an append is idempotent and the store de-duplicates, also within one list', async () => {
+    it('G5: an append is idempotent, and duplicates are removed', async () => {
       const store = node();
       await store.appendLabels('s', ['a', 'a', 'b']);
       await store.appendLabels('s', ['a', 'b']);
@@ -71,7 +71,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a']);
     });
 
-    it('G6: sessions do not see each other, even where one id is the beginning of another', async () => {
+    it('G6: sessions are isolated, also if one id begins with another', async () => {
       const store = node();
       await store.appendLabels('s', ['a']);
       await store.appendLabels('s:1', ['b']);
@@ -89,7 +89,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 'constructor')).to.deep.equal(['__proto__', 'toString']);
     });
 
-    it('labels are copied in: a list that is changed after the call, or during it, changes nothing', async () => {
+    it('labels are copied: a list that changes later changes nothing', async () => {
       const store = node();
       const labels = ['a', 'b'];
       const appended = store.appendLabels('s', labels);
@@ -100,7 +100,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a', 'b']);
     });
 
-    it('labels are copied out: a result that is changed changes nothing', async () => {
+    it('labels are copied out: changing a result changes nothing', async () => {
       const store = node();
       await store.appendLabels('s', ['a']);
       const loaded = (await store.loadLabels('s')) as string[];
@@ -108,7 +108,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(store, 's')).to.deep.equal(['a']);
     });
 
-    it('a result is a picture of its time: later appends do not show in it', async () => {
+    it('later appends do not change an earlier result', async () => {
       const store = node();
       await store.appendLabels('s', ['a']);
       const loaded = await store.loadLabels('s');
@@ -116,7 +116,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect([...loaded]).to.deep.equal(['a']);
     });
 
-    it('G4: what one node appended, a load that starts after that sees on every node', async () => {
+    it('G4: a load that starts after an append sees it on every node', async () => {
       const [one, two] = [node(), node()];
       await one.appendLabels('s', ['a']);
       expect(await load(two, 's')).to.deep.equal(['a']);
@@ -124,7 +124,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(one, 's')).to.deep.equal(['a', 'b']);
     });
 
-    it('G5: concurrent appends from two nodes are united, none is lost', async () => {
+    it('G5: concurrent appends from two nodes are united', async () => {
       const [one, two] = [node(), node()];
       const expected = Array.from({ length: 100 }, (_, index) => `label-${index}`);
       await Promise.all(
@@ -134,21 +134,21 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       expect(await load(two, 's')).to.have.length(101);
     });
 
-    it('labels beyond ASCII come back as they were', async () => {
+    it('labels beyond ASCII are returned unchanged', async () => {
       const store = node();
       const labels = ['séance-✓', '機密', '🔒', 'a b', 'q"uo\'te', '*', 'e\u0301', '\u00e9'];
       await store.appendLabels('zoë:séance-✓', labels);
       expect(await load(store, 'zoë:séance-✓')).to.deep.equal([...labels].sort());
     });
 
-    it('a label of 256 bytes comes back whole', async () => {
+    it('a label of 256 bytes is returned whole', async () => {
       const store = node();
       const labels = ['x'.repeat(256), 'é'.repeat(128)];
       await store.appendLabels('s', labels);
       expect(await load(store, 's')).to.deep.equal([...labels].sort());
     });
 
-    it('1,000 labels in one append come back', async () => {
+    it('1,000 labels in one append are returned', async () => {
       const store = node();
       const labels = Array.from({ length: 1_000 }, (_, index) => `label-${index}`);
       await store.appendLabels('s', labels);
@@ -164,7 +164,7 @@ export function describeSessionStoreContract(title: string, open: () => Contract
       await store.close();
     });
 
-    it('a store that is closed before its first call rejects as well', async () => {
+    it('a store that is closed before its first call rejects too', async () => {
       const store = node();
       await store.close();
       expect(await rejectionOf(store.loadLabels('s'))).to.have.property('code', 'store.closed');

@@ -20,7 +20,7 @@ describe('session store registry', () => {
     expect(buildSessionStore({ kind: 'memory', maxSessions: 5 }, [])).to.be.instanceOf(MemorySessionStore);
   });
 
-  it('the kind selects the factory, which gets a frozen copy of the whole block', () => {
+  it('the kind selects the factory, which gets a frozen copy of the block', () => {
     const block = { kind: 'custom', option: 1 };
     let given: unknown;
     const built = buildSessionStore(block, [
@@ -48,7 +48,7 @@ describe('session store registry', () => {
     { what: 'an array', block: [{ kind: 'memory' }] },
     { what: 'a function', block: () => store },
   ]) {
-    it(`a block that is ${what} is config.invalid and the message shows a block`, () => {
+    it(`a block that is ${what} is config.invalid, with an example`, () => {
       const { code, message } = failure(block);
       expect(code).to.equal('config.invalid');
       expect(message).to.include("{ kind: 'memory' }");
@@ -60,20 +60,20 @@ describe('session store registry', () => {
     { what: 'an empty kind', block: { kind: '' } },
     { what: 'a kind that is no string', block: { kind: 5 } },
   ]) {
-    it(`a block with ${what} is config.store_kind_missing and the message names two kinds`, () => {
+    it(`a block with ${what} is config.store_kind_missing, and names two kinds`, () => {
       const { code, message } = failure(block);
       expect(code).to.equal('config.store_kind_missing');
       expect(message).to.include("kind: 'memory'").and.to.include("kind: 'valkey'");
     });
   }
 
-  it('an unknown kind is config.store_kind_unknown and the message names the kind, storeFactories and the import', () => {
+  it('an unknown kind is config.store_kind_unknown, and says what to do', () => {
     const { code, message } = failure({ kind: 'valky' }, [valkeySessionStoreFactory]);
     expect(code).to.equal('config.store_kind_unknown');
     expect(message).to.include("'valky'").and.include('storeFactories').and.include('express-apl-session/valkey');
   });
 
-  it("'valkey' without its factory is config.store_kind_unknown and the message says what to pass", () => {
+  it("'valkey' without its factory is config.store_kind_unknown with the fix", () => {
     const { code, message } = failure({ kind: 'valkey', endpoint: 'localhost:6379' });
     expect(code).to.equal('config.store_kind_unknown');
     expect(message).to.include('valkeySessionStoreFactory');
@@ -85,7 +85,7 @@ describe('session store registry', () => {
     });
   }
 
-  it('a factory that throws is config.store_build_failed with the error as cause, not in the message', () => {
+  it('a factory that throws is config.store_build_failed with the cause', () => {
     const cause = new Error('password=hunter2');
     const { code, message } = failure({ kind: 'custom' }, [
       factory(() => {
@@ -113,14 +113,14 @@ describe('session store registry', () => {
     { what: 'a store whose loadLabels is no function', value: { loadLabels: [], appendLabels: async () => {} } },
     { what: 'a promise of a store', value: Promise.resolve(store) },
   ]) {
-    it(`a factory that returns ${what} is config.store_build_failed and the message names what is required`, () => {
+    it(`a factory that returns ${what} is config.store_build_failed`, () => {
       const { code, message } = failure({ kind: 'custom' }, [factory(() => value as unknown as SessionStore)]);
       expect(code).to.equal('config.store_build_failed');
       expect(message).to.include('loadLabels').and.include('appendLabels');
     });
   }
 
-  it('isSessionStore tells stores from blocks and from nothing', () => {
+  it('isSessionStore() distinguishes stores from blocks and undefined', () => {
     expect(isSessionStore(store)).to.equal(true);
     expect(isSessionStore(new MemorySessionStore())).to.equal(true);
     for (const value of [undefined, null, 'memory', { kind: 'memory' }, { loadLabels: async () => [] }]) {

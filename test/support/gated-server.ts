@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { expect } from 'chai';
 import type { Request, Response } from 'express';
 import {
   type Alarm,
@@ -7,43 +8,8 @@ import {
   aplSessionMiddleware,
   type RequestSecurity,
 } from '../../lib/index.js';
+import { HeldStore } from './held-store.js';
 import { get, type RunningServer, serve, Wire } from './raw-http.js';
-
-/** A store whose appends wait until the test settles them. Loads are empty. */
-export class HeldStore {
-  readonly appended: string[][] = [];
-  readonly #waiting: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
-  #onAppend: (() => void) | undefined;
-
-  async loadLabels(): Promise<string[]> {
-    return [];
-  }
-
-  appendLabels(_sessionId: string, labels: readonly string[]): Promise<void> {
-    this.appended.push([...labels]);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#onAppend?.();
-    });
-  }
-
-  /** Waits until an append is under way. */
-  async called(): Promise<void> {
-    if (this.#waiting.length > 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onAppend = resolve;
-    });
-    this.#onAppend = undefined;
-  }
-
-  succeed(): void {
-    this.#waiting.shift()?.resolve();
-  }
-
-  fail(): void {
-    this.#waiting.shift()?.reject(new Error('append failed'));
-  }
-}
 
 export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req: IncomingMessage) => unknown;
 
@@ -119,4 +85,12 @@ export class GatedServer {
     for (const wire of this.#wires) wire.destroy();
     await this.#running?.close();
   }
+}
+
+/** Requests that follow on the same connection are read and served. */
+export async function expectLaterAnswers(wire: Wire): Promise<void> {
+  wire.send(get('/later'));
+  await wire.until(/later answered/);
+  wire.send(get('/later', { Connection: 'close' }));
+  expect((await wire.closed()).match(/later answered/g)).to.have.length(2);
 }

@@ -53,7 +53,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
     { ttl: 'with a TTL', options: { ttlSeconds: 60 } },
   ]) {
     describe(ttl, () => {
-      it('a key of the wrong type rejects loads and appends, and stays as it is', async () => {
+      it('a key of the wrong type rejects loads and appends, and is unchanged', async () => {
         await server().admin.set(KEY, 'a string');
         const store = storeWith(options);
         await expectFailure(store.loadLabels(SESSION), 'store.command_failed');
@@ -61,7 +61,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         expect(await server().admin.get(KEY)).to.equal('a string');
       });
 
-      it('a member that is not UTF-8 rejects the load, whatever else is in the set', async () => {
+      it('a member that is not UTF-8 rejects the load', async () => {
         await server().admin.sadd(KEY, 'PII', Buffer.from([0x70, 0xff, 0x70]));
         await expectFailure(storeWith(options).loadLabels(SESSION), 'store.malformed_reply');
       });
@@ -78,25 +78,25 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         };
         afterEach(() => server().admin.call('ACL', 'DELUSER', 'user-of-test'));
 
-        it('a user who may not read rejects the load', async () => {
+        it('a user without the right to read rejects the load', async () => {
           const store = await login('~*', '+@all', '-smembers');
           await expectFailure(store.loadLabels(SESSION), 'store.not_permitted');
         });
 
-        it('a user who may not write rejects the append', async () => {
+        it('a user without the right to write rejects the append', async () => {
           const store = await login('~*', '+@all', '-sadd');
           expect(await store.loadLabels(SESSION)).to.deep.equal([]);
           await expectFailure(store.appendLabels(SESSION, [LABEL]), 'store.not_permitted');
           expect(await server().admin.exists(KEY)).to.equal(0);
         });
 
-        it('a user who may not touch the key rejects both', async () => {
+        it('a user without the right to the key rejects both', async () => {
           const store = await login('~other:*', '+@all');
           await expectFailure(store.loadLabels(SESSION), 'store.not_permitted');
           await expectFailure(store.appendLabels(SESSION, [LABEL]), 'store.not_permitted');
         });
 
-        it('a user with the documented rights can do everything', async () => {
+        it('a user with the documented rights can make all calls', async () => {
           const store = await login('~taint:v1:*', '-@all', '+smembers', '+sadd', '+expire', '+multi', '+exec');
           await store.appendLabels(SESSION, [LABEL]);
           expect(await store.loadLabels(SESSION)).to.deep.equal([LABEL]);
@@ -110,7 +110,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         });
       });
 
-      it('a server without memory (noeviction) rejects the append; loads still work', async () => {
+      it('a server out of memory (noeviction) rejects appends, loads work', async () => {
         const store = storeWith(options);
         await store.appendLabels(SESSION, ['before']);
         await server().admin.config('SET', 'maxmemory-policy', 'noeviction');
@@ -135,7 +135,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         }
       });
 
-      it('a server that hangs rejects within the deadlines, and is used again when it goes on', async () => {
+      it('a server that hangs rejects in time, and is used again later', async () => {
         const store = storeWith({ connectTimeoutMs: 300, commandTimeoutMs: 200, ...options });
         await store.appendLabels(SESSION, ['before']);
         await server().stop();
@@ -153,7 +153,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         expect(await store.loadLabels(SESSION)).to.include.members(['before', 'after']);
       });
 
-      it('a server that is killed rejects, and is used again after its restart', async () => {
+      it('a server that is killed rejects, and is used after its restart', async () => {
         const store = storeWith(options);
         await store.appendLabels(SESSION, ['before']);
         await server().kill();
@@ -170,14 +170,14 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
   }
 
   describe('unreachable', () => {
-    it('a port that nothing listens on rejects within the connect deadline', async () => {
+    it('a closed port rejects within the connect deadline', async () => {
       const store = storeWith({ endpoint: `127.0.0.1:${await freePort()}` });
       for (const call of [() => store.loadLabels(SESSION), () => store.appendLabels(SESSION, [LABEL])]) {
         expect(await timed(() => expectFailure(call(), 'store.unavailable'))).to.be.below(1_500);
       }
     });
 
-    it('a server that is started after the store is found', async () => {
+    it('a server that starts after the store is used', async () => {
       await server().kill();
       const store = storeWith();
       await expectFailure(store.loadLabels(SESSION), 'store.unavailable');
@@ -185,7 +185,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       expect(await eventually(() => store.loadLabels(SESSION))).to.deep.equal([]);
     });
 
-    it('a machine that vanished without a word is given up, and its successor is used', async () => {
+    it('a machine that vanished silently is given up for its successor', async () => {
       const proxy = await CountingProxy.start(server());
       try {
         const store = storeWith({ endpoint: proxy.url, connectTimeoutMs: 500, commandTimeoutMs: 200 });
@@ -200,7 +200,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       }
     });
 
-    it('a machine that vanishes while the connection is being made is given up as well', async () => {
+    it('a machine that vanishes during the connect is given up as well', async () => {
       const proxy = await CountingProxy.start(server());
       try {
         const store = storeWith({ endpoint: proxy.url, connectTimeoutMs: 500, commandTimeoutMs: 200 });
@@ -214,7 +214,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       }
     });
 
-    it('connections that are lost again and again leave no listeners behind', async function () {
+    it('repeated connection losses leave no listeners behind', async function () {
       this.timeout(20_000);
       const { code, stdout, stderr } = await runModule(
         `
@@ -280,7 +280,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
         for (const secret of SECRETS) expect(inspect(alarms, { depth: 10 })).to.not.include(secret);
       });
 
-    it('a user who may not EXPIRE', async () => {
+    it('a user without the right to EXPIRE', async () => {
       await server().admin.sadd(KEY, LABEL);
       await server().admin.call('ACL', 'SETUSER', 'user-of-test', 'reset', 'on', '>hunter2', '~*', '+@all', '-expire');
       const store = storeWith({ endpoint: server().urlFor('user-of-test', 'hunter2'), ttlSeconds: 60 });
@@ -336,7 +336,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
       });
     });
 
-    it('a listener that throws changes nothing, and the others still hear of it', async () => {
+    it('a listener that throws does not stop the other listeners', async () => {
       await server().admin.call('ACL', 'SETUSER', 'user-of-test', 'reset', 'on', '>hunter2', '~*', '+@all', '-expire');
       await server().admin.sadd(KEY, LABEL);
       const store = storeWith({ endpoint: server().urlFor('user-of-test', 'hunter2'), ttlSeconds: 60 });
@@ -350,7 +350,7 @@ describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
     });
   });
 
-  it('an append that timed out may have been applied, which is safe: it is in the set, or it is not', async () => {
+  it('an append that timed out may be applied or not, both are safe', async () => {
     const store = storeWith({ connectTimeoutMs: 1_000, commandTimeoutMs: 100 });
     await store.loadLabels(SESSION);
     await server().stop();

@@ -38,7 +38,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
   }
 
   for (const ttlSeconds of [undefined, 60]) {
-    it(`an append of more labels than a call can take ${ttlSeconds ? 'with' : 'without'} a TTL rejects, and hurts no other session`, async () => {
+    it(`an append of too many labels rejects only itself, ${ttlSeconds ? 'with' : 'without'} a TTL`, async () => {
       const store = storeWith({ maxLabelsPerSession: 1_000_000, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) });
       await store.appendLabels('other', ['a']);
       const appending = rejectionOf(
@@ -78,7 +78,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
       });
     }
 
-    it('G5: what CPEX and a store append at the same time is united', async () => {
+    it('G5: concurrent appends of CPEX and a store are united', async () => {
       const { id, key } = PARITY_VECTORS[0] ?? expect.fail('there are vectors');
       const store = storeWith();
       await Promise.all([
@@ -97,7 +97,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
       ]);
     });
 
-    it('two prefixes do not see each other', async () => {
+    it('two prefixes are isolated', async () => {
       await storeWith({ keyPrefix: 'one' }).appendLabels('s', ['a']);
       expect(await storeWith({ keyPrefix: 'two' }).loadLabels('s')).to.deep.equal([]);
     });
@@ -124,7 +124,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
       expect(await server().admin.ttl(KEY)).to.be.within(99, 100);
     });
 
-    it('is refreshed by an append, also by one that adds nothing new', async () => {
+    it('is refreshed by an append, also of known labels', async () => {
       const store = storeWith({ ttlSeconds: 100 });
       await store.appendLabels('sess-ttl', ['a']);
       await server().admin.expire(KEY, 10);
@@ -140,7 +140,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
       await eventually(async () => expect(await server().admin.ttl(KEY)).to.be.within(99, 100));
     });
 
-    it('a load of an unknown session creates nothing and alarms nobody', async () => {
+    it('a load of an unknown session creates nothing and raises no alarm', async () => {
       const store = storeWith({ ttlSeconds: 100 });
       const alarms = alarmsOf(store);
       await store.loadLabels('sess-ttl');
@@ -216,7 +216,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
       }
     }
 
-    it('nothing dials at construction, nor for an empty append', async () => {
+    it('neither construction nor an empty append opens a connection', async () => {
       const store = storeWith({ endpoint: proxy.url, ttlSeconds: 60 });
       await store.appendLabels('s', []);
       expect(proxy.connections).to.equal(0);
@@ -224,14 +224,14 @@ describeWithValkey('ValkeySessionStore', (server) => {
       expect(proxy.connections).to.equal(1);
     });
 
-    it('calls at the same time share one connection', async () => {
+    it('concurrent calls share one connection', async () => {
       const store = storeWith({ endpoint: proxy.url });
       await Promise.all(Array.from({ length: 50 }, (_, index) => store.appendLabels(`s${index}`, ['a'])));
       expect(proxy.connections).to.equal(1);
     });
   });
 
-  describe('lets the process end', () => {
+  describe('does not keep the process alive', () => {
     const script = (body: string): string => `
       import { ValkeySessionStore } from './lib/valkey.ts';
       const store = new ValkeySessionStore({ endpoint: process.env.ENDPOINT, ttlSeconds: 60 });
@@ -261,7 +261,7 @@ describeWithValkey('ValkeySessionStore', (server) => {
     });
   });
 
-  it('a call that close() interrupts rejects', async () => {
+  it('a call interrupted by close() rejects', async () => {
     const store = storeWith();
     const call = rejectionOf(store.loadLabels('s'));
     await store.close();

@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import { ValkeySessionStore } from '../../lib/valkey.js';
+import { compilerFaults } from '../support/compiler.js';
+import { all, only, read, snippetsOf } from '../support/documents.js';
+import { eventually, rejectionOf } from '../support/eventually.js';
+import { describeWithValkeyGroup, type ValkeyNode } from '../support/valkey-group.js';
+
+const DOCUMENT = 'docs/operations.md';
+const SESSION = '68755f41a98324d6';
+const PASSWORD = "the first, with ' and $(";
+const NEXT_PASSWORD = 'the next';
+
+interface Block {
+  readonly heading: string;
+  readonly script: string;
+  /** What the document says that it prints. */
+  readonly output: string | undefined;
+}
+
+/** Development is what the pipeline does with docker-compose.yml. */
+const blocks = blocksOf(read(DOCUMENT));
+const onValkey = blocks.filter(({ heading }) => heading !== 'Development');
+
+describeWithValkeyGroup(`${DOCUMENT}, run from top to bottom`, 1, (group) => {
+  let server: ValkeyNode;
+  let store: ValkeySessionStore;
+  let password = PASSWORD;
+  /** What has to be done, or must hold, before and after a block. */
+  const around: Readonly<Record<string, { before?: () => Promise<unknown>; after?: () => Promise<unknown> }>> = {
+    Rights: {
+      after: async () => {
+        await store.appendLabels(SESSION, ['secret']);
+        expect(await store.loadLabels(SESSION)).to.deep.equal(['secret']);
+        expect(await server.admin.call('ACL', 'LOG')).to.deep.equal([]);
+      },
+    },
+    Persistence: {
+      after: async () => {
+        const findings = await store.check();
+        expect(findings.filter(({ status }) => status === 'warning')).to.deep.equal([]);
+      },
+    },
+    'Replication, failover, clusters': {
+      after: async () => {
+        const error = await rejectionOf(store.appendLabels(SESSION, ['lost']));
+        expect(error).to.have.property('code', 'store.command_failed');
+        expect(error).to.have.property('message').that.includes('NOREPLICAS');
+        expect(await store.loadLabels(SESSION)).to.deep.equal(['secret']);
+        await server.admin.config('SET', 'min-replicas-to-write', '0');
+      },
+    },
+    'Rotating the password': {
+      before: async () => void (await store.appendLabels(SESSION, ['before'])),
+      after: async () => {
+        password = NEXT_PASSWORD;
+        await store.appendLabels(SESSION, ['after']);
+        expect(await store.loadLabels(SESSION)).to.have.members(['secret', 'before', 'after']);
+      },
+    },
+  };
+
+  before(async () => {
+    server = await group().start('--save', '');
+    store = new ValkeySessionStore({
+      endpoint: new URL(server.url).host,
+      username: 'labels',
+      password: () => password,
+      ttlSeconds: 86_400,
+      connectTimeoutMs: 2_000,
+      commandTimeoutMs: 2_000,
+    });
+  });
+  after(() => store?.close());
+
+  for (const [index, { heading, script, output }] of onValkey.entries()) {
+    it(`${heading}, ${script.trim().split('\n').at(-1)}`, async () => {
+      const steps = around[heading] ?? {};
+      await steps.before?.();
+      const printed = await group().shell(server, script, { PASSWORD, NEXT_PASSWORD });
+      expect(printed.replaceAll('\r', '').trim()).to.equal(output?.trim(), `block ${index}`);
+      await steps.after?.();
+    });
+  }
+
+  it('settings survive a restart, the old password fails, all labels stay', async () => {
+    await server.kill();
+    await server.restart();
+    const labels = await eventually(() => store.loadLabels(SESSION));
+    expect(labels).to.have.members(['secret', 'before', 'after']);
+    const old = new ValkeySessionStore({
+      endpoint: new URL(server.url).host,
+      username: 'labels',
+      password: PASSWORD,
+    });
+    expect(await rejectionOf(old.loadLabels(SESSION))).to.have.property('code', 'store.login_failed');
+    await old.close();
+  });
+});
+
+describe(DOCUMENT, () => {
+  it('its TypeScript compiles', () => {
+    expect(
+      compilerFaults(
+        snippetsOf(DOCUMENT)
+          .map(({ code }) => code)
+          .join('\n'),
+      ),
+    ).to.equal('');
+  });
+
+  it('commands on docker-compose.yml are those of the pipeline', () => {
+    const workflow = read('.github/workflows/ci.yml');
+    const commands = blocks.filter(({ heading }) => heading === 'Development').map(({ script }) => script.trim());
+    expect(commands).to.have.length(1);
+    for (const command of commands) expect(workflow).to.include(command);
+  });
+
+  it('every alarm has a row with what to do and a link to its description', () => {
+    const alarms = all(/readonly alarm: '([^']+)'/g, read('lib/contract/alarms.ts')).map(([, alarm]) => alarm);
+    const rows = all(/^\| \[`(\w+)`\]\(errors\.md#(\w+)\) \|/gm, read(DOCUMENT));
+    expect(rows.map(([, alarm]) => alarm)).to.have.members(alarms);
+    for (const [, alarm, anchor] of rows) expect(anchor).to.equal(alarm);
+  });
+
+  it('the rights are those that docs/errors.md names', () => {
+    const section = only(/^### `store\.not_permitted`\n(.*?)^###/ms, read('docs/errors.md'));
+    const named = all(/\+[\w|]+/g, section).map(([right]) => right);
+    const granted = all(/\+[\w|]+/g, only(/ACL SETUSER labels reset (.*)$/m, read(DOCUMENT))).map(([right]) => right);
+    expect([...granted, '+select']).to.have.members([...new Set(named)]);
+  });
+
+  it('links lead to headings', () => {
+    for (const [, file = '', anchor = ''] of all(/\]\(([\w.]+\.md)#([\w-]+)\)/g, read(DOCUMENT))) {
+      const anchors = all(/^#+ (.+)$/gm, read(`docs/${file}`)).map(([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\w -]/g, '')
+          .replaceAll(' ', '-'),
+      );
+      expect(anchors, `${file}#${anchor}`).to.include(anchor);
+    }
+  });
+});
+
+function blocksOf(document: string): Block[] {
+  const found: Block[] = [];
+  let heading = '';
+  for (const [, script, output, title] of all(
+    /^```sh\n(.*?)^```\n(?:```text\n(.*?)^```$)?|^#+ ([^\n]+)$/gms,
+    document,
+  )) {
+    if (title !== undefined) heading = title;
+    else found.push({ heading, script: script ?? '', output });
+  }
+  return found;
+}

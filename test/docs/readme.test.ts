@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { compilerFaults } from '../support/compiler.js';
+import { all, only, ROOT, read, snippetsOf } from '../support/documents.js';
+
+const readme = read('README.md');
+
+/** Documents whose snippets, but for those that are regions of the examples, make one program. */
+const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: readonly string[] }> = [
+  {
+    document: 'docs/policies.md',
+    examples: ['examples/policies/cedar.ts', 'examples/policies/cel.ts', 'examples/policies/app.ts'],
+  },
+  { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
+];
+
+describe('documents', () => {
+  it('the snippets of the README are the code of the example', () => {
+    const snippets = codeOf('README.md');
+    expect(snippets).to.have.length(2).and.to.deep.equal(regionsOf('examples/compensation/app.ts'));
+  });
+
+  for (const { document, examples } of PROGRAMS) {
+    it(`${document}: snippets are the code of its examples, or compile`, () => {
+      const snippets = codeOf(document);
+      const regions = examples.flatMap(regionsOf);
+      expect(snippets).to.include.members(regions);
+      const faults = compilerFaults(snippets.filter((snippet) => !regions.includes(snippet)).join('\n'));
+      expect(faults).to.equal('');
+    });
+  }
+
+  for (const example of ['compensation', 'policies', 'mcp']) {
+    it(`the example ${example} plays its scenario to the end`, () => {
+      const args = ['--import', 'tsx', `examples/${example}/main.ts`];
+      const env = { ...process.env, VALKEY_URL: '' };
+      const { status, stdout } = spawnSync(process.execPath, args, { cwd: fileURLToPath(ROOT), env, encoding: 'utf8' });
+      expect(stdout).to.include('Every answer was the expected one.');
+      expect(status).to.equal(0);
+    });
+  }
+
+  it('the README names the two commands, and package.json has their scripts', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    expect(readme).to.include('\nnpm ci && npm run example\n').and.to.include('\nnpm ci && npm test\n');
+    expect(scripts).to.include.keys('example', 'test');
+  });
+
+  const tables = [
+    ['README.md', 'aplSessionMiddleware', 'AplSessionOptions', 'lib/middleware/middleware-options.ts'],
+    ['README.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
+    ['README.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
+    ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
+  ] as const;
+  for (const [document, heading, type, file] of tables) {
+    it(`${document}: exactly one row with the default for each option of ${heading}`, () => {
+      const section = only(new RegExp(`^### ${heading}\\n(.*?)(?=^##)`, 'ms'), read(document));
+      const rows = new Map(all(/^\| `(\w+)` \| (.*?) \|/gm, section).map(([, name, value]) => [name, value]));
+      const declared = only(new RegExp(`^export interface ${type} \\{\\n(.*?)^\\}`, 'ms'), read(file));
+      const names = all(/^ {2}readonly (\w+)\??:/gm, declared).map(([, name]) => name);
+      const own = only(/^const schema = .*?\(\{\n(.*?)^\}\);/ms, read(file));
+      const schema = own.includes('...sharedOptions') ? own + sharedOptions() : own;
+      const validated = all(/^ {2}(\w+): Joi/gm, schema).map(([, name]) => name);
+      expect([...rows.keys()]).to.have.members(names);
+      expect(validated).to.have.members(names);
+      for (const [, name, value] of all(/^ {2}(\w+): Joi.*\.default\(['"]?([^'")]+)['"]?\)/gm, schema)) {
+        expect(rows.get(name)?.replaceAll('`', ''), name).to.equal(value?.replaceAll('_', ''));
+      }
+    });
+  }
+
+  it('docs/errors.md has exactly one heading for each error code and alarm', () => {
+    const type = only(/^export type AplSessionErrorCode =\n(.*?);/ms, read('lib/contract/errors.ts'));
+    const codes = all(/\| '([^']+)'/g, type).map(([, code]) => code);
+    const alarms = all(/readonly alarm: '([^']+)'/g, read('lib/contract/alarms.ts')).map(([, alarm]) => alarm);
+    const headings = all(/^### `(.+)`$/gm, read('docs/errors.md')).map(([, heading]) => heading);
+    expect(codes).to.not.be.empty;
+    expect(alarms).to.not.be.empty;
+    expect(headings).to.have.members([...codes, ...alarms]);
+  });
+
+  it('links between documents lead to files', () => {
+    const documents = readdirSync(new URL('docs/', ROOT)).filter((name) => name.endsWith('.md'));
+    for (const document of ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...documents.map((name) => `docs/${name}`)]) {
+      for (const [, target = ''] of all(/\]\((?!https:)([^)#]+)/g, read(document))) {
+        expect(existsSync(new URL(target, new URL(document, ROOT))), `${document}: ${target}`).to.equal(true);
+      }
+    }
+  });
+});
+
+function sharedOptions(): string {
+  return only(/^export const sharedOptions = \{\n(.*?)^\};/ms, read('lib/middleware/middleware-options.ts'));
+}
+
+function codeOf(document: string): string[] {
+  return snippetsOf(document).map(({ code }) => code);
+}
+
+/** The parts of an example that a document shows, with the imports of a consumer. */
+function regionsOf(example: string): string[] {
+  return all(/\/\/ #region .*?\n(.*?)\/\/ #endregion/gs, read(example)).map(([, region = '']) =>
+    region.replace(/'\.\.\/\.\.\/lib\/(\w+)\.js'/g, (_, entry) =>
+      entry === 'index' ? "'express-apl-session'" : `'express-apl-session/${entry}'`,
+    ),
+  );
+}

@@ -1,0 +1,87 @@
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
+import { type Alarm, aplSessionMiddleware, type SessionStore, type Violation } from '../../lib/index.js';
+import type { ExpressModule } from './express-versions.js';
+import { ScriptedStore } from './failing-stores.js';
+import { HeldStore } from './held-store.js';
+import { type RunningServer, serve } from './raw-http.js';
+
+export const SESSION = 'session-of-alice';
+export const LABEL = 'secret-label';
+export const VIOLATION: Violation = { code: 'session_tainted', reason: 'session touched secret data' };
+export const DENIAL_BODY =
+  '{"type":"about:blank","title":"Forbidden","status":403,"detail":"session touched secret data","code":"session_tainted"}';
+
+export const INVALID_VIOLATIONS: ReadonlyArray<readonly [what: string, violation: unknown]> = [
+  ['no violation', undefined],
+  ['null', null],
+  ['a string', 'denied'],
+  ['a violation without a code', { reason: 'r' }],
+  ['an empty code', { code: '', reason: 'r' }],
+  ['a code that is no string', { code: 403, reason: 'r' }],
+  ['a violation without a reason', { code: 'c' }],
+  ['an empty reason', { code: 'c', reason: '' }],
+];
+
+export function storeWith(...labels: string[]): ScriptedStore {
+  return new ScriptedStore({ load: async () => labels });
+}
+
+export const failingStore = (): ScriptedStore => new ScriptedStore({ append: () => Promise.reject(new Error('down')) });
+
+export interface GuardFixture {
+  /** The alarms of the current test. */
+  readonly alarms: Alarm[];
+  /** Answers with "handled", and counts. */
+  readonly handler: RequestHandler;
+  handled(): number;
+  /** Answers with the code of the error. */
+  readonly onError: ErrorRequestHandler;
+  /** An app with the handlers at `/`; `/probe` has no session. */
+  appOf(store: SessionStore, ...handlers: RequestHandler[]): Express;
+  /** Starts the app and returns its port. */
+  listen(app: Express): Promise<number>;
+}
+
+/** What tests of guards need. Call it in a `describe`: it registers hooks that start and stop with each test. */
+export function guardFixture(express: ExpressModule): GuardFixture {
+  const servers: RunningServer[] = [];
+  const alarms: Alarm[] = [];
+  let handled = 0;
+  const onError: ErrorRequestHandler = (error, _req, res, _next) => void res.status(500).send(String(error.code));
+
+  beforeEach(() => {
+    alarms.length = 0;
+    handled = 0;
+  });
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+
+  return {
+    alarms,
+    onError,
+    handled: () => handled,
+    handler(_req, res) {
+      handled++;
+      res.send('handled');
+    },
+    appOf(store, ...handlers) {
+      const middleware = aplSessionMiddleware({
+        session: (req) => (req.path === '/probe' ? undefined : SESSION),
+        store,
+        storeTimeoutMs: store instanceof HeldStore ? 60_000 : 10,
+        logger: { warn() {}, error() {} },
+        onAlarm: (alarm) => void alarms.push(alarm),
+      });
+      const app = express().set('env', 'test').use(middleware);
+      app.get('/probe', (_req, res) => void res.send('probed'));
+      if (handlers.length > 0) app.get('/', ...handlers);
+      return app.use(onError);
+    },
+    async listen(app) {
+      const server = await serve(app);
+      servers.push(server);
+      return server.port;
+    },
+  };
+}
