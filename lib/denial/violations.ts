@@ -21,6 +21,11 @@ export const POLICY_ERROR: Violation = Object.freeze({
   reason: 'the policy could not be evaluated',
 });
 
+/** Whether the request is denied because of its store, and not because of a policy. */
+export function isStoreFailure({ code }: Violation): boolean {
+  return code === LOAD_FAILED.code || code === PERSIST_FAILED.code;
+}
+
 /**
  * Checks and copies a violation.
  * @throws AplSessionError `violation.invalid`

@@ -24,7 +24,8 @@ export interface AplSessionMiddleware extends RequestHandler {
  * labels that the request adds before any byte of the response leaves.
  *
  * If the load fails, the answer is 403 `session.load_failed`, and no handler runs. If persisting fails, every response that
- * is not a denial becomes 403 `session.persist_failed`; if bytes have left already, the connection is cut.
+ * is not a denial becomes 403 `session.persist_failed`; if bytes have left already, the connection is cut. The option
+ * `unavailable` replaces these two answers, for example by a 503.
  *
  * @throws AplSessionError `config.*` for invalid options; `runtime.unsupported` on a version of Node whose responses cannot be
  * held back
@@ -37,12 +38,13 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, store, ownsStore, denial, alarms } = settings;
+  const { session, sessionless, store, ownsStore, denial, unavailable, alarms } = settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
 
-  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
+  const missingSessions = new MissingSessions(alarms);
+  const mount: Mount = { access, session, sessionless, missingSessions, denial, unavailable };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);

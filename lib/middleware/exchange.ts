@@ -12,6 +12,8 @@ export interface Mount {
   readonly sessionless: 'allow' | 'deny';
   readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
+  /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
+  readonly unavailable: DenialRenderer | undefined;
 }
 
 /** One request and its response, as the middleware received them. */

@@ -57,6 +57,18 @@ export interface AplSessionOptions {
   readonly denial?: DenialOption;
 
   /**
+   * How requests are answered that are denied because of the store: with `session.load_failed` (also beyond
+   * `maxKnownSessions`) or `session.persist_failed`. Has the form of `denial`, and takes precedence over the `denial` of the
+   * middleware and of guards.
+   *
+   * The status stays 403 unless you set another one. An agent or a proxy may repeat a request by itself after a 503, also one
+   * whose handler has run.
+   * @default the `denial` option
+   * @example { status: 503, headers: { 'Retry-After': '1' } }
+   */
+  readonly unavailable?: DenialOption;
+
+  /**
    * Receives alarms.
    * @default winston, JSON lines on standard error
    */
@@ -70,6 +82,7 @@ export interface Settings extends StoreSettings {
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
   readonly denial: DenialRenderer;
+  readonly unavailable: DenialRenderer | undefined;
   readonly alarms: AlarmReporter;
 }
 
@@ -88,6 +101,7 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   denial: Joi.any(),
+  unavailable: Joi.any(),
   ...sharedOptions,
 });
 
@@ -95,13 +109,15 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
-  const { session, denial, logger } = options;
+  const { session, denial, unavailable, logger } = options;
   const { sessionless, onAlarm } = parsed;
   return {
     session,
     sessionless,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
+    unavailable:
+      unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
     alarms: new AlarmReporter(logger, onAlarm),
   };
 }

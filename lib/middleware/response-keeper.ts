@@ -2,7 +2,7 @@ import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import { defaultDenial, renderDenial } from '../denial/render-denial.js';
-import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
 import type { KnownSession } from '../labels/known-session.js';
@@ -40,7 +40,7 @@ export class ResponseKeeper implements GateKeeper {
   #gate: ResponseGate | undefined;
   #state: ResponseState = 'answer';
   #violation: Violation | undefined;
-  /** The renderer of a guard; without one, that of the middleware is used. */
+  /** The renderer of a guard. */
   #denial: DenialRenderer | undefined;
   /** The callbacks of holds without a verdict. */
   #pending = NO_CALLBACKS;
@@ -172,9 +172,10 @@ export class ResponseKeeper implements GateKeeper {
 
   renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void {
     const { req, headersAtEntry, mount } = this.#exchange;
+    const violation = this.#violation ?? PERSIST_FAILED;
     const denial = {
-      violation: this.#violation ?? PERSIST_FAILED,
-      render: this.#denial ?? mount.denial,
+      violation,
+      render: (isStoreFailure(violation) && mount.unavailable) || (this.#denial ?? mount.denial),
       headersAtEntry,
       onFailure: (error: unknown) =>
         mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),
