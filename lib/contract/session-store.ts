@@ -25,6 +25,13 @@ export interface SessionStore {
   /** Adds labels to the session. Must not call the backend for an empty list. */
   appendLabels(sessionId: string, labels: readonly string[]): Promise<void>;
 
+  /**
+   * Connects to the backend, and makes one cheap call there, so that the first load need not wait for a connection. Rejects
+   * with the error that a load would have. May be called again, also after it has failed. Leave it out if the store needs no
+   * connection. The middleware calls it in its own `ready()`, with the deadline of a load.
+   */
+  ready?(): Promise<void>;
+
   /** Stops the timers and connections that the store has started. Later calls reject with `store.closed`. */
   close?(): Promise<void>;
 

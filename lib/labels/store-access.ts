@@ -69,6 +69,12 @@ export class StoreAccess {
     return this.#loads.run(new LoadCall(this, session, member, listener));
   }
 
+  /** Connects the store, with the deadline of a load. Resolves at once for a store that needs no connection. */
+  async ready(): Promise<void> {
+    const { store } = this;
+    if (store.ready) await this.#loads.promise('ready() call', async () => store.ready?.());
+  }
+
   /** @throws AplSessionError `store.too_many_labels` */
   assertRoom(labels: number): void {
     assertLabelCount(labels, this.limits.maxLabelsPerSession);

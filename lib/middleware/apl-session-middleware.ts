@@ -10,11 +10,31 @@ import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-opt
 import { MissingSessions } from './missing-sessions.js';
 import { sessionRequestOf, shareSecurity } from './session-security.js';
 
-/** The middleware, with a method that ends its work. */
+/** The middleware, with methods to start and stop it. */
 export interface AplSessionMiddleware extends RequestHandler {
   /**
+   * Connects to the store, and makes one call there. Await it before `listen()`; otherwise the first requests wait for the
+   * connection, and get 403 if that takes too long. You may call it again. If it rejects, you may start the app nevertheless:
+   * requests with a session are denied until the store can be reached.
+   *
+   * @throws the error of the store, for example an AplSessionError `store.unavailable`, `store.login_failed` or
+   * `store.certificate_untrusted`; AplSessionError `store.timeout` after `storeTimeoutMs`
+   *
+   * @example
+   * await aplSession.ready();
+   * app.listen(3000);
+   */
+  ready(): Promise<void>;
+
+  /**
    * Waits for the appends in flight, retries labels whose append has failed, and then closes the store if the middleware has
-   * built it from a block. Call it after `server.close()`.
+   * built it: from a block, or by default. Does not close a store that you have made. Call it when the server has closed.
+   *
+   * @example
+   * server.close(async () => {
+   *   await aplSession.close();
+   *   await store.close(); // only a store that you have made
+   * });
    */
   close(): Promise<void>;
 }
@@ -55,10 +75,13 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
   return Object.assign(middleware, {
+    ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {
         await access.idle();
         await persistOwed(access);
+        // labels that were added in the meantime
+        await access.idle();
         if (ownsStore) await store.close?.();
       });
     },

@@ -5,18 +5,21 @@ import { compilerFaults } from '../support/compiler.js';
 
 /** What examples use without an import of their own: the main entry, Express, and parts of an app. */
 const PRELUDE = `
+import type { Server } from 'node:http';
 import type { Express, Request, RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
 import { auth } from 'express-oauth2-jwt-bearer';
 import session from 'express-session';
 import passport from 'passport';
 import {
-  aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
+  type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
   type SessionStore, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
 
 declare const app: Express;
+declare const server: Server;
+declare const aplSession: AplSessionMiddleware;
 declare function subjectOf(req: Request): string | undefined;
 declare function readNotes(): Promise<ReadonlyArray<{ readonly pii: boolean }>>;
 // the types of the MCP SDK and of express-oauth2-jwt-bearer both declare req.auth, and contradict each other

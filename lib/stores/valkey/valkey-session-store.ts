@@ -87,6 +87,19 @@ export class ValkeySessionStore implements SessionStore {
     await this.#caller.call({ name: 'append', key, command: (wire) => this.#append(wire, key, copy) });
   }
 
+  /**
+   * Connects, logs in, and loads a key that does not exist, so that the first request finds a connection. Rejects like a load,
+   * within `deadlineMs`. May be called again.
+   */
+  ready(): Promise<void> {
+    const key = this.#keyOf('');
+    const command = async (wire: ValkeyAsker): Promise<void> => {
+      const [reply] = await wire.ask(loadRequest(key));
+      resultOf(reply);
+    };
+    return this.#caller.call({ name: 'load', key, command });
+  }
+
   async close(): Promise<void> {
     this.#link.close();
   }
