@@ -14,7 +14,8 @@ import {
 } from './config/valkey-config.js';
 import type { ValkeyLink } from './connection/valkey-link.js';
 import { linkTo } from './link-to.js';
-import { countsIn, resultOf, toStoreError } from './protocol/valkey-errors.js';
+import { assertExecuted, resultOf } from './protocol/reply-error.js';
+import { toStoreError } from './protocol/store-error.js';
 import { appendRequest, expireRequest, loadRequest } from './protocol/valkey-request.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
 
@@ -133,7 +134,7 @@ export class ValkeySessionStore implements SessionStore {
     const { ttlSeconds } = this.#config;
     const replies = await wire.ask(appendRequest(key, labels, ttlSeconds));
     if (ttlSeconds === undefined) resultOf(replies[0]);
-    else countsIn(replies);
+    else assertExecuted(replies);
   }
 
   /** A connection stays quiet about what the one before it, or another server of a cluster, has found too. */

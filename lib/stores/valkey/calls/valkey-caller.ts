@@ -5,7 +5,8 @@ import { withDeadline } from '../../../util/deadline.js';
 import { Deadlines, type TimedCall } from '../../../util/deadlines.js';
 import type { ValkeyConfig } from '../config/valkey-config.js';
 import type { ValkeyLink } from '../connection/valkey-link.js';
-import { isDemotion, isPassing, toStoreError } from '../protocol/valkey-errors.js';
+import { isDemotion } from '../protocol/reply-error.js';
+import { isTransient, toStoreError } from '../protocol/store-error.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
 
@@ -108,7 +109,7 @@ export class ValkeyCaller {
     const countsFromMs = now() - startedMs > this.deadlineMs ? now() : startedMs;
     for (let turn = 0; ; turn += 1) {
       const detour = this.#link.detour?.(error, call.key);
-      if (!detour && (retried || !isPassing(error))) throw failure;
+      if (!detour && (retried || !isTransient(error))) throw failure;
       if (!detour) retried = true;
       const isQuick = detour?.isQuick && turn < QUICK_DETOURS;
       const pauseMs = isQuick ? 0 : MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);

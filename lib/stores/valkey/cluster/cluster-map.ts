@@ -1,6 +1,6 @@
-import { type ConnectionFailure, connectionFailureOf } from '../protocol/connection-failure.js';
+import { ReplyError } from '../protocol/reply-error.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
-import { replyError } from '../protocol/valkey-errors.js';
+import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { type ClusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
 
 const SLOTS = 16_384;
@@ -56,6 +56,6 @@ function addressOf(node: Reply, asked: NodeAddress): NodeAddress[] {
 
 /** Why a node told no map of the slots. */
 export function refusalIn(reply: Reply | undefined): ConnectionFailure {
-  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? replyError(reply.text) : undefined);
+  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? new ReplyError(reply.text) : undefined);
   return code === 'store.unavailable' ? { code, reason: 'no node told the slots of the cluster' } : { code, reason };
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { AplSessionError } from '../../../contract/errors.js';
 import { PatientTimer } from '../../../util/patient-timer.js';
-import { type ConnectionFailure, connectionFailureOf } from '../protocol/connection-failure.js';
+import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { ValkeyWire } from '../protocol/valkey-wire.js';
 import { greet, type ValkeyLogin } from './valkey-greeting.js';
 import type { ValkeySource } from './valkey-source.js';

@@ -1,6 +1,6 @@
 import { AplSessionError } from '../../../contract/errors.js';
 import { clearTimeout, now, setTimeout } from '../../../util/clock.js';
-import { type ConnectionFailure, noConnection } from '../protocol/connection-failure.js';
+import { type ConnectionFailure, noConnection } from '../protocol/store-error.js';
 import type { ValkeyWire } from '../protocol/valkey-wire.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import { openWire } from './open-wire.js';

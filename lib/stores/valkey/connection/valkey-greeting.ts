@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { resultOf } from '../protocol/reply-error.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
-import { replyError } from '../protocol/valkey-errors.js';
+import { roleIn, type ValkeyRole } from '../protocol/role-check.js';
 import { requestOf } from '../protocol/valkey-request.js';
-import { roleIn, type ValkeyRole } from '../protocol/valkey-role.js';
 import type { ValkeyWire } from '../protocol/valkey-wire.js';
 
 /** As whom to log in, and which database to use. */
@@ -37,9 +37,7 @@ export async function greet(wire: ValkeyWire, login: ValkeyLogin): Promise<Greet
   const isUnknown = hello.first instanceof ErrorReply && NO_HELLO.test(hello.first.text);
   // a proxy between us and the server may not know the command
   const answers = isUnknown ? await introduce(wire, login, authWords(login)) : hello;
-  for (const reply of [answers.first, answers.select]) {
-    if (reply instanceof ErrorReply) throw replyError(reply.text);
-  }
+  for (const reply of [answers.first, answers.select]) resultOf(reply);
   return {
     role: isUnknown ? 'unknown' : roleIn(answers.first),
     refusesReadsOnceDemoted: !(answers.capability instanceof ErrorReply),
