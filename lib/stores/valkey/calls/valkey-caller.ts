@@ -1,8 +1,7 @@
 import type { SessionStoreCircuitChanged } from '../../../contract/alarms.js';
 import { AplSessionError } from '../../../contract/errors.js';
 import { now, setTimeout } from '../../../util/clock.js';
-import { withDeadline } from '../../../util/deadline.js';
-import { Deadlines, type TimedCall } from '../../../util/deadlines.js';
+import { Deadlines, type TimedCall, withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyConfig } from '../config/valkey-config.js';
 import type { ValkeyLink } from '../connection/valkey-link.js';
 import { isDemotion } from '../protocol/reply-error.js';

@@ -1,6 +1,6 @@
 import type { AplSessionError } from '../../../contract/errors.js';
 import { clearInterval, clearTimeout, now, setInterval, setTimeout } from '../../../util/clock.js';
-import { withDeadline } from '../../../util/deadline.js';
+import { withDeadline } from '../../../util/deadlines.js';
 import type { ClusterClient } from '../config/valkey-client.js';
 import { ConnectionWaiters } from '../connection/connection-waiters.js';
 import { closed, ValkeyConnection } from '../connection/valkey-connection.js';

@@ -1,4 +1,4 @@
-import { withDeadline } from '../../../util/deadline.js';
+import { withDeadline } from '../../../util/deadlines.js';
 
 interface Waiter {
   readonly resolve: () => void;

@@ -1,7 +1,7 @@
 import { createConnection, isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { AplSessionError } from '../../../contract/errors.js';
-import { withDeadline } from '../../../util/deadline.js';
+import { withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyEndpoint, ValkeyPassword } from '../config/valkey-endpoint.js';
 import type { ValkeyTls } from '../config/valkey-tls.js';
 import type { ValkeySource } from './valkey-source.js';
