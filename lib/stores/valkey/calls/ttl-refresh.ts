@@ -1,20 +1,24 @@
 import type { TimedCall } from '../../../util/deadlines.js';
-import { countOf } from './valkey-replies.js';
+import { keyWasMissing } from './ttl-command.js';
 
-/** Hears of a refresh that failed although the labels were read. */
+/** Called if the refresh failed although the labels were read. */
 export interface RefreshListener {
   onRefreshFailed(error: unknown): void;
-  /** The key was gone when its TTL was to be refreshed, and labels had just been read from it. */
+  /** Labels were read from the key, but the key was missing when its TTL was refreshed. */
   onKeyGone(): void;
 }
 
-/** The refresh of a TTL beside a read. What was read counts; that it may expire too early is worth an alarm. */
+/**
+ * The refresh of a TTL beside a read. A failure does not change the result of the read, but the labels may expire too
+ * early, so the listener is called. If the read fails, the refresh reports nothing.
+ */
 export class TtlRefresh implements TimedCall<unknown> {
   readonly #reply: Promise<unknown>;
   readonly #listener: RefreshListener;
-  /** Whether labels were found; `undefined` until the read has succeeded. */
+  /** Whether the read found labels; `undefined` until it has succeeded. */
   #found: boolean | undefined;
-  #report: (() => void) | undefined;
+  /** A report that waits for the result of the read. */
+  #pendingReport: (() => void) | undefined;
 
   constructor(reply: Promise<unknown>, listener: RefreshListener) {
     this.#reply = reply;
@@ -29,26 +33,21 @@ export class TtlRefresh implements TimedCall<unknown> {
     return this.#reply;
   }
 
-  /** The read has succeeded; one that has not tells of the fault itself. */
   onRead(labels: readonly string[]): void {
     this.#found = labels.length > 0;
-    this.#report?.();
+    this.#pendingReport?.();
   }
 
   onValue(reply: unknown): void {
-    try {
-      if (countOf('EXPIRE', reply) === 0) this.#tell(() => this.#found && this.#listener.onKeyGone());
-    } catch (error) {
-      this.onError(error);
-    }
+    if (keyWasMissing(reply)) this.#afterRead(() => this.#found && this.#listener.onKeyGone());
   }
 
   onError(error: unknown): void {
-    this.#tell(() => this.#listener.onRefreshFailed(error));
+    this.#afterRead(() => this.#listener.onRefreshFailed(error));
   }
 
-  #tell(report: () => void): void {
-    if (this.#found === undefined) this.#report = report;
+  #afterRead(report: () => void): void {
+    if (this.#found === undefined) this.#pendingReport = report;
     else report();
   }
 }

@@ -1,4 +1,4 @@
-import { ErrorReply, type Reply, StatusReply } from './resp-parser.js';
+import { ErrorReply, type Reply } from './resp-parser.js';
 
 /** The server answered a call with an error. */
 export class ReplyError extends Error {
@@ -40,18 +40,6 @@ export function redirectIn(error: unknown): Redirect | undefined {
 export function resultOf(reply: Reply | undefined): unknown {
   if (reply instanceof ErrorReply) throw new ReplyError(reply.text);
   return reply;
-}
-
-/** Throws unless the transaction was executed as a whole and each of its commands succeeded. */
-export function assertExecuted(replies: readonly Reply[]): void {
-  const executed = replies.at(-1);
-  const queued = replies.slice(0, -1);
-  const errors = queued.flatMap((reply) => (reply instanceof ErrorReply ? [reply.text] : []));
-  if (executed instanceof ErrorReply) throw new ReplyError(executed.text, errors);
-  // a user without the right to MULTI gets counts here: the commands were executed, but not as one transaction
-  const isWhole = queued.every((reply) => reply instanceof StatusReply);
-  if (!isWhole || !Array.isArray(executed)) throw new ReplyError(errors[0] ?? 'ERR The transaction was discarded.');
-  for (const reply of executed) resultOf(reply);
 }
 
 function repliesIn(error: unknown): readonly string[] {
