@@ -157,5 +157,5 @@ export class RespParser {
 }
 
 function malformed(): Error {
-  return new Error('The reply of the server was not RESP2.');
+  return new Error('The server did not answer in RESP2.');
 }
