@@ -6,7 +6,7 @@ import { sha256Hex } from '../../session/digest.js';
 import { checkServer, type SelfCheckAlarm } from './calls/check-server.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
 import { ttlCommand } from './calls/ttl-command.js';
-import { type RefreshListener, TtlRefresh } from './calls/ttl-refresh.js';
+import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
 import {
   parseValkeyConfig,
@@ -17,7 +17,6 @@ import {
 import type { ValkeyLink } from './connection/valkey-link.js';
 import { linkTo } from './link-to.js';
 import { resultOf } from './protocol/reply-error.js';
-import { toStoreError } from './protocol/store-error.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
@@ -55,14 +54,8 @@ export class ValkeySessionStore implements SessionStore {
   /** The texts of the warnings from the last check of each server. */
   readonly #warnings = new Map<string, readonly string[]>();
   readonly #alarmListeners = new Set<AlarmListener>();
-  readonly #refreshes: RefreshListener = {
-    onKeyGone: () =>
-      this.#raiseRefreshFailure(
-        'The key was missing when its TTL was refreshed, although labels had just been read from it.',
-      ),
-    onRefreshFailed: (error) => {
-      this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
-    },
+  readonly #onRefreshFailed = (error: string): void => {
+    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
   };
 
   constructor(options: ValkeySessionStoreOptions) {
@@ -134,7 +127,7 @@ export class ValkeySessionStore implements SessionStore {
 
   #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
     const reply = wire.askUnproven(ttlCommand(key, ttlSeconds)).then(([count]) => resultOf(count));
-    const refresh = new TtlRefresh(reply, this.#refreshes);
+    const refresh = new TtlRefresh(reply, this.#onRefreshFailed);
     this.#caller.watch(refresh, wire);
     return refresh;
   }
@@ -151,14 +144,8 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
-    this.#warnings.set(
-      server,
-      alarms.map(({ error }) => error),
-    );
-  }
-
-  #raiseRefreshFailure(error: string): void {
-    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
+    const texts = alarms.map(({ error }) => error);
+    this.#warnings.set(server, texts);
   }
 
   #raise(alarm: Alarm): void {

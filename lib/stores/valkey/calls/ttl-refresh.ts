@@ -1,28 +1,22 @@
 import type { TimedCall } from '../../../util/deadlines.js';
+import { toStoreError } from '../protocol/store-error.js';
 import { keyWasMissing } from './ttl-command.js';
-
-/** Called if the refresh failed although the labels were read. */
-export interface RefreshListener {
-  onRefreshFailed(error: unknown): void;
-  /** Labels were read from the key, but the key was missing when its TTL was refreshed. */
-  onKeyGone(): void;
-}
 
 /**
  * The refresh of a TTL beside a read. A failure does not change the result of the read, but the labels may expire too
- * early, so the listener is called. If the read fails, the refresh reports nothing.
+ * early, so the failure is reported. After a failed read, `onFailed` is not called.
  */
 export class TtlRefresh implements TimedCall<unknown> {
   readonly #reply: Promise<unknown>;
-  readonly #listener: RefreshListener;
+  readonly #onFailed: (reason: string) => void;
   /** Whether the read found labels; `undefined` until it has succeeded. */
   #found: boolean | undefined;
   /** A report that waits for the result of the read. */
   #pendingReport: (() => void) | undefined;
 
-  constructor(reply: Promise<unknown>, listener: RefreshListener) {
+  constructor(reply: Promise<unknown>, onFailed: (reason: string) => void) {
     this.#reply = reply;
-    this.#listener = listener;
+    this.#onFailed = onFailed;
   }
 
   get name(): string {
@@ -39,11 +33,15 @@ export class TtlRefresh implements TimedCall<unknown> {
   }
 
   onValue(reply: unknown): void {
-    if (keyWasMissing(reply)) this.#afterRead(() => this.#found && this.#listener.onKeyGone());
+    if (!keyWasMissing(reply)) return;
+    this.#afterRead(() => {
+      if (this.#found)
+        this.#onFailed('The key was missing when its TTL was refreshed, although it had labels just before.');
+    });
   }
 
   onError(error: unknown): void {
-    this.#afterRead(() => this.#listener.onRefreshFailed(error));
+    this.#afterRead(() => this.#onFailed(toStoreError(this.name, error).message));
   }
 
   #afterRead(report: () => void): void {

@@ -1,14 +1,12 @@
 import { withDeadline } from '../../../util/deadlines.js';
+import type { ValkeyConfig } from '../config/valkey-config.js';
 import { type ConnectionListener, ValkeyConnection } from '../connection/valkey-connection.js';
 import type { ValkeySource } from '../connection/valkey-source.js';
 import type { Reply } from '../protocol/resp-parser.js';
 import type { ValkeyRequest } from '../protocol/valkey-request.js';
 import { type NodeAddress, nameOf } from './cluster-settings.js';
 
-export interface ClusterTimeouts {
-  readonly connectTimeoutMs: number;
-  readonly commandTimeoutMs: number;
-}
+export type ClusterTimeouts = Pick<ValkeyConfig, 'connectTimeoutMs' | 'commandTimeoutMs'>;
 
 /** One node of a cluster with its own connection, so that a node that hangs affects only its own slots. */
 export class ClusterNode {

@@ -49,8 +49,7 @@ export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions =
   }
   const db = url.pathname.replace(/^\//, '');
   if (url.port === '0') throw invalid(endpoint, 'has port 0: give the port of the server');
-  if (!/^\d{0,9}$/.test(db))
-    throw invalid(endpoint, 'has a path that is not a database number: give for example /0, or remove the path');
+  if (!/^\d{0,9}$/.test(db)) throw invalid(endpoint, 'has a path that is not a database number');
   return {
     host,
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
@@ -89,11 +88,10 @@ function loginFor(endpoint: string, url: URL, { username, password }: EndpointOp
         'is a URL, so the credentials must be in the URL: remove username and password, or the scheme',
       );
     }
-    if (password === undefined) throw invalid(endpoint, 'has a username without a password: give both');
+    if (password === undefined) throw invalid(endpoint, 'has a username without a password');
     return { ...(username !== undefined && { username }), password };
   }
-  if (url.username !== '' && url.password === '')
-    throw invalid(endpoint, 'has a username without a password: give both');
+  if (url.username !== '' && url.password === '') throw invalid(endpoint, 'has a username without a password');
   return {
     ...(url.username !== '' && { username: decode(endpoint, url.username) }),
     ...(url.password !== '' && { password: decode(endpoint, url.password) }),

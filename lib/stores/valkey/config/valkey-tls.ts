@@ -15,8 +15,10 @@ export interface ValkeyTlsOptions {
   /** The private key of `cert`, without a passphrase. */
   readonly key?: string | Buffer;
 
-  /** The name that the server's certificate must have.
-   * @default the host of the endpoint */
+  /**
+   * The name that the server's certificate must have.
+   * @default the host of the endpoint
+   */
   readonly servername?: string;
 }
 
@@ -28,6 +30,7 @@ export interface ValkeyTls {
   readonly servername?: string;
 }
 
+const STORE = 'ValkeySessionStore';
 const pem = Joi.alternatives(Joi.string().min(1), Joi.binary());
 
 const SHAPES = '{{#label}} must be a boolean, or an object with ca, cert, key, servername';
@@ -46,11 +49,11 @@ export function parseValkeyTls(options: ValkeyTlsOptions): ValkeyTls {
   const { servername } = options;
   if (ca !== undefined) readCertificates('tls.ca', ca);
   if ((cert === undefined) !== (key === undefined))
-    throw invalidConfig('ValkeySessionStore', "give 'tls.cert' and 'tls.key' together");
+    throw invalidConfig(STORE, "give 'tls.cert' and 'tls.key' together");
   if (cert !== undefined && key !== undefined) assertPair(cert, key);
   if (servername !== undefined && isIP(servername)) {
     throw invalidConfig(
-      'ValkeySessionStore',
+      STORE,
       "'tls.servername' is an IP address; give a host name, or put the address in the endpoint",
     );
   }
@@ -60,17 +63,11 @@ export function parseValkeyTls(options: ValkeyTlsOptions): ValkeyTls {
 function assertPair(cert: string, key: string): void {
   const [own] = readCertificates('tls.cert', cert);
   if (!own?.checkPrivateKey(readKey(key)))
-    throw invalidConfig(
-      'ValkeySessionStore',
-      "'tls.key' does not belong to 'tls.cert'; give the key of that certificate",
-    );
+    throw invalidConfig(STORE, "'tls.key' does not belong to 'tls.cert'; give the key of that certificate");
   try {
     createSecureContext({ cert, key });
   } catch {
-    throw invalidConfig(
-      'ValkeySessionStore',
-      "OpenSSL does not accept 'tls.cert' and 'tls.key'; check their algorithm and key size",
-    );
+    throw invalidConfig(STORE, "OpenSSL does not accept 'tls.cert' and 'tls.key'; check their algorithm and key size");
   }
 }
 
@@ -82,16 +79,13 @@ function readCertificates(name: string, text: string): X509Certificate[] {
   } catch {
     // the error below is about a broken certificate, too
   }
-  throw invalidConfig('ValkeySessionStore', `'${name}' is not a valid PEM certificate; give the text, not a path`);
+  throw invalidConfig(STORE, `'${name}' is not a valid PEM certificate; give the text, not a path`);
 }
 
 function readKey(key: string): KeyObject {
   try {
     return createPrivateKey(key);
   } catch {
-    throw invalidConfig(
-      'ValkeySessionStore',
-      "'tls.key' is not a PEM private key without a passphrase; give the text, not a path",
-    );
+    throw invalidConfig(STORE, "'tls.key' is not a PEM private key without a passphrase; give the text, not a path");
   }
 }

@@ -3,15 +3,10 @@ import { now } from '../../../util/clock.js';
 import { withDeadline } from '../../../util/deadlines.js';
 import { type ConnectionFailure, noConnection } from '../protocol/store-error.js';
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Calls that wait for a connection. A call that times out is removed, so an outage cannot fill the memory. */
 export class ConnectionWaiters {
   readonly #timeoutMs: number;
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiting = new Set<() => void>();
   #closed = false;
 
   /** @param timeoutMs how long a call waits at most */
@@ -28,43 +23,29 @@ export class ConnectionWaiters {
     const timedOut = (): AplSessionError => noConnection(this.#timeoutMs, failure());
     const deadline = now() + this.#timeoutMs;
     for (;;) {
-      if (this.#closed) throw closed();
+      if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
       const found = find();
       if (found) return found;
       // checked after the search: a pause of this process may have used up the time, but the connection may be ready
       const leftMs = deadline - now();
       if (leftMs <= 0) throw timedOut();
-      await this.#notified(leftMs, timedOut);
+      let notify = (): void => {};
+      const notified = new Promise<void>((resolve) => {
+        notify = resolve;
+      });
+      this.#waiting.add(notify);
+      await withDeadline(() => notified, leftMs, timedOut).finally(() => this.#waiting.delete(notify));
     }
   }
 
   notifyAll(): void {
-    for (const { resolve } of this.#waiting) resolve();
+    for (const notify of this.#waiting) notify();
     this.#waiting.clear();
   }
 
   /** Rejects pending and later calls with `store.closed`. */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.#waiting) reject(closed());
-    this.#waiting.clear();
+    this.notifyAll();
   }
-
-  async #notified(timeoutMs: number, onTimeout: () => Error): Promise<void> {
-    let waiter: Waiter | undefined;
-    const notified = (): Promise<void> =>
-      new Promise((resolve, reject) => {
-        waiter = { resolve, reject };
-        this.#waiting.add(waiter);
-      });
-    try {
-      await withDeadline(notified, timeoutMs, onTimeout);
-    } finally {
-      if (waiter) this.#waiting.delete(waiter);
-    }
-  }
-}
-
-function closed(): AplSessionError {
-  return new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
 }
