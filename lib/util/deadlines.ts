@@ -14,28 +14,15 @@ export interface TimedCall<T> {
   onError(error: unknown): void;
 }
 
-/** An entry of a circular list of the calls in flight, oldest first. */
-interface Link {
-  before: Link;
-  /** `undefined` once the call is settled. */
-  after: Link | undefined;
-}
-
 /** A call in flight. An AsyncResource, because another request may have started the timer that ends the call. */
-class Running extends AsyncResource implements Link {
+class Running extends AsyncResource {
   readonly call: Pick<TimedCall<unknown>, 'name' | 'onError'>;
   readonly expiresAtMs: number;
-  before: Link;
-  after: Link | undefined;
 
-  constructor(call: Running['call'], expiresAtMs: number, ends: Link) {
+  constructor(call: Running['call'], expiresAtMs: number) {
     super('express-apl-session.call');
     this.call = call;
     this.expiresAtMs = expiresAtMs;
-    this.before = ends.before;
-    this.after = ends;
-    ends.before.after = this;
-    ends.before = this;
   }
 }
 
@@ -49,8 +36,8 @@ const TIMER_RESOLUTION_MS = 1;
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #errorOf: (name: string) => Error;
-  /** The head of the circular list. */
-  readonly #ends: Link & { after: Link };
+  /** The calls in flight, oldest first: a Set iterates in the order of insertion. */
+  readonly #running = new Set<Running>();
   /** Runs until the timeout of the last call has passed, even if that call has settled. The timer never keeps the process alive. */
   readonly #timer: PatientTimer;
   /** Callbacks for the moment when no call is in flight. */
@@ -60,9 +47,6 @@ export class Deadlines {
   constructor(timeoutMs: number, errorOf: (name: string) => Error) {
     this.#timeoutMs = timeoutMs;
     this.#errorOf = errorOf;
-    const ends = {} as Link;
-    ends.before = ends;
-    this.#ends = Object.assign(ends, { after: ends });
     this.#timer = new PatientTimer((atMs) => this.#expire(atMs), timeoutMs);
   }
 
@@ -73,7 +57,8 @@ export class Deadlines {
    */
   run<T>(call: TimedCall<T>): AsyncResource {
     // V8 stores a fraction as an object, an integer not
-    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs, this.#ends);
+    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs);
+    this.#running.add(running);
     if (!this.#timer.running) this.#timer.start(this.#timeoutMs);
     const fail = (error: unknown): void => {
       if (this.#end(running)) call.onError(error);
@@ -98,7 +83,7 @@ export class Deadlines {
 
   /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
-    while (this.#first) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Ends the calls whose deadline has passed. The call that started the timer may have settled already. */
@@ -106,33 +91,24 @@ export class Deadlines {
     try {
       // Do not read the clock again in this loop: what the callbacks take must not count against the other calls.
       const nowMs = atMs + TIMER_RESOLUTION_MS;
-      for (let first = this.#first; first && first.expiresAtMs <= nowMs; first = this.#first) {
-        const { call } = first;
-        this.#end(first);
-        first.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
+      for (const running of this.#running) {
+        if (running.expiresAtMs > nowMs) break;
+        const { call } = running;
+        this.#end(running);
+        running.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
       }
     } finally {
       // the other calls need their deadline even if a callback has thrown
-      const next = this.#first;
+      const [next] = this.#running;
       if (next) this.#timer.start(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
       else this.#timer.stop();
     }
   }
 
-  /** The call that expires next. */
-  get #first(): Running | undefined {
-    const { after } = this.#ends;
-    return after instanceof Running ? after : undefined;
-  }
-
-  /** Removes a call from the list. Returns false if the call had been removed before. */
+  /** Removes a call. Returns false if it was removed before. */
   #end(running: Running): boolean {
-    const { before, after } = running;
-    if (!after) return false;
-    before.after = after;
-    after.before = before;
-    running.after = undefined;
-    if (before === after) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (!this.#running.delete(running)) return false;
+    if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     return true;
   }
 }
