@@ -51,7 +51,7 @@ export class Deadlines {
   readonly #errorOf: (name: string) => Error;
   /** The head of the circular list. */
   readonly #ends: Link & { after: Link };
-  /** Runs until the timeout of the last call has passed, even if that call has settled. The timer never keeps the process alive. */
+  /** Runs until the last call would time out, even if it has settled. Never keeps the process alive. */
   readonly #timer: PatientTimer;
   /** Callbacks for the moment when no call is in flight. */
   #onIdle: Array<() => void> = [];
@@ -67,8 +67,8 @@ export class Deadlines {
   }
 
   /**
-   * Starts the call, and calls back when it has settled or its deadline has passed. A synchronous throw is a failure, and
-   * so is a return value that is not a promise. A result after the deadline is ignored.
+   * Starts the call, and calls back when it has settled or its deadline has passed. A synchronous throw is a failure,
+   * and so is a return value that is not a promise. A result after the deadline is ignored.
    * @returns the asynchronous context of the call
    */
   run<T>(call: TimedCall<T>): AsyncResource {
@@ -104,7 +104,7 @@ export class Deadlines {
   /** Ends the calls whose deadline has passed. The call that started the timer may have settled already. */
   #expire(atMs: number): void {
     try {
-      // Do not read the clock again in this loop: what the callbacks take must not count against the other calls.
+      // Do not read the clock again in this loop: the time that callbacks take must not count against the other calls.
       const nowMs = atMs + TIMER_RESOLUTION_MS;
       for (let first = this.#first; first && first.expiresAtMs <= nowMs; first = this.#first) {
         const { call } = first;
@@ -137,7 +137,7 @@ export class Deadlines {
   }
 }
 
-/** A deadline for one call, as {@link Deadlines} has it for many. */
+/** Like {@link Deadlines}, for one call. */
 export function withDeadline<T>(start: () => PromiseLike<T>, timeoutMs: number, onTimeout: () => Error): Promise<T> {
   return new Deadlines(timeoutMs, onTimeout).promise('call', start);
 }
