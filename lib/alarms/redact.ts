@@ -12,8 +12,8 @@ const SHOWN_ADDRESS = new RegExp(String.raw`^${ADDRESS}(?::\d{1,5})?(?:[/?#]|\W*
 const REDIS_SCHEME = /\b(?:redis|valkey)s?:\/\//i;
 
 /**
- * Removes the part before an `@`, the query of a URL, the path of a Redis URL, and the values of names such as `password`.
- * Works word by word, with patterns that do not backtrack, because a client may have sent the text.
+ * Removes the part before an `@`, the query of a URL, the path of a Redis URL, and the values of names such as
+ * `password`. Works word by word, with patterns that do not backtrack, because a client may have sent the text.
  */
 function withoutCredentials(text: string): string {
   return text.replace(/\S+/g, (word) => withoutPath(withoutQuery(withoutLogin(word))).replace(NAMED_SECRET, '$1=***'));

@@ -24,7 +24,8 @@ export function isSessionStore(value: unknown): value is SessionStore {
 /**
  * Builds the store that a block describes.
  * @throws AplSessionError `config.invalid`, `config.store_kind_missing`, `config.store_kind_unknown`,
- * or `config.store_build_failed` with the factory's error as `cause`. An `AplSessionError` of the factory passes through.
+ * or `config.store_build_failed` with the factory's error as `cause`. An `AplSessionError` of the factory passes
+ * through.
  */
 export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {

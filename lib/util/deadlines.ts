@@ -51,8 +51,8 @@ export class Deadlines {
   }
 
   /**
-   * Starts the call, and calls back when it has settled or its deadline has passed. A synchronous throw is a failure, and
-   * so is a return value that is not a promise. A result after the deadline is ignored.
+   * Starts the call, and calls back when it has settled or its deadline has passed. A synchronous throw is a failure,
+   * and so is a return value that is not a promise. A result after the deadline is ignored.
    * @returns the asynchronous context of the call
    */
   run<T>(call: TimedCall<T>): AsyncResource {
@@ -89,7 +89,7 @@ export class Deadlines {
   /** Ends the calls whose deadline has passed. The call that started the timer may have settled already. */
   #expire(atMs: number): void {
     try {
-      // Do not read the clock again in this loop: what the callbacks take must not count against the other calls.
+      // Do not read the clock again in this loop: the time that callbacks take must not count against the other calls.
       const nowMs = atMs + TIMER_RESOLUTION_MS;
       for (const running of this.#running) {
         if (running.expiresAtMs > nowMs) break;
@@ -113,7 +113,7 @@ export class Deadlines {
   }
 }
 
-/** A deadline for one call, as {@link Deadlines} has it for many. */
+/** Like {@link Deadlines}, for one call. */
 export function withDeadline<T>(start: () => PromiseLike<T>, timeoutMs: number, onTimeout: () => Error): Promise<T> {
   return new Deadlines(timeoutMs, onTimeout).promise('call', start);
 }

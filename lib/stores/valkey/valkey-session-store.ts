@@ -26,17 +26,18 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
 };
 
 /**
- * Keeps labels in Valkey, in the layout of CPEX: the key is `<keyPrefix>:<sha256 hex of the session id>`, the value a SET of
- * labels. Opens its own connections at the first call. A load is one round trip. An append is one atomic union in one
- * round trip. A probe behind each request proves that the replies belong to it.
+ * Keeps labels in Valkey, in the layout of CPEX: the key is `<keyPrefix>:<sha256 hex of the session id>`, the value a
+ * SET of labels. Opens its own connections at the first call. A load is one round trip. An append is one atomic union
+ * in one round trip. A probe behind each request proves that the replies belong to it.
  *
  * On each new connection the store checks whether the server is suitable, and raises the new warnings as alarms; see
  * {@link ValkeySessionStore.check}.
  *
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
- * `store.tls_failed`, `store.certificate_*` (no connection, with the reason), `store.not_permitted` (ACL), `store.timeout`
- * (no reply in time), `store.command_failed` (an error reply), `store.malformed_reply`, `store.too_many_labels`,
- * `store.circuit_open`, `store.closed`. A call takes at most `deadlineMs`, including its retry.
+ * `store.tls_failed`, `store.certificate_*` (no connection, with the reason), `store.not_permitted` (ACL),
+ * `store.timeout` (no reply in time), `store.command_failed` (an error reply), `store.malformed_reply`,
+ * `store.too_many_labels`, `store.circuit_open`, `store.closed`. A call takes at most `deadlineMs`, including its
+ * retry.
  *
  * @throws AplSessionError `config.invalid` at construction
  *
@@ -96,8 +97,8 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   /**
-   * Checks whether Valkey is suitable: eviction, durability, role, version. Every warning is also an alarm. Rejects with
-   * `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
+   * Checks whether Valkey is suitable: eviction, durability, role, version. Every warning is also an alarm. Rejects
+   * with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
    */
   async check(): Promise<readonly StoreFinding[]> {
     const { findings, alarms } = await this.#caller.call({ name: 'check', command: checkServer });

@@ -27,7 +27,7 @@ export class ValkeyCircuitBreaker {
     return this.#failures > 0;
   }
 
-  /** Counts the failure of a call outside `run`. A success outside `run` needs no report, because it does not change the state. */
+  /** Counts the failure of a call outside `run`. A success outside `run` does not change the state. */
   report(error: unknown): void {
     if (isOutage(error) && this.#state === 'closed') this.#count();
   }
@@ -55,7 +55,7 @@ export class ValkeyCircuitBreaker {
     this.#become('open');
   }
 
-  /** The server has answered. The answer to a call from before the circuit opened does not close it; only a probe does. */
+  /** The server has answered. Only the answer to a probe closes an open circuit, not an answer to an older call. */
   #settle(isProbe: boolean, failures = 0): void {
     if (!isProbe && this.#state !== 'closed') return;
     this.#failures = isProbe ? 0 : failures;

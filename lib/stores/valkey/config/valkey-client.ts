@@ -53,7 +53,7 @@ interface RelevantOptions {
   readonly redisOptions?: RelevantOptions;
 }
 
-/** @throws AplSessionError `config.invalid` unless the client uses the primary only, with unchanged keys and checked TLS */
+/** @throws AplSessionError `config.invalid` unless the client uses only the primary, unchanged keys and verified TLS */
 export function assertUsableClient(client: unknown): asserts client is ValkeyClient {
   const given = (client ?? {}) as Record<string, unknown>;
   const { status, options } = given;

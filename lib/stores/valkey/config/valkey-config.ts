@@ -9,14 +9,15 @@ import { parseValkeyTls, tlsDetails, tlsSwitch, type ValkeyTls, type ValkeyTlsOp
 
 export interface ValkeySessionStoreOptions {
   /**
-   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Only loopback addresses may be used
-   * without TLS. The store checks the address of the peer before it sends anything. Required, unless there is a `client`.
+   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Only loopback addresses may be
+   * used without TLS. The store checks the address of the peer before it sends anything. Required, unless there is a
+   * `client`.
    */
   readonly endpoint?: string;
 
   /**
-   * `true` for TLS with an endpoint that is `host:port`, or the details: `{ ca, cert, key, servername }`. `rediss://` has
-   * TLS already and may get details; `redis://` with TLS is an error.
+   * `true` for TLS with an endpoint that is `host:port`, or the details: `{ ca, cert, key, servername }`. `rediss://`
+   * has TLS already and may get details; `redis://` with TLS is an error.
    * @default false
    */
   readonly tls?: boolean | ValkeyTlsOptions;
@@ -28,17 +29,17 @@ export interface ValkeySessionStoreOptions {
   readonly username?: string;
 
   /**
-   * The password, not percent-encoded, for an endpoint that is `host:port`; or a function that returns the password or a
-   * promise of it. The function is called for each connection and must settle within 5 seconds.
+   * The password, not percent-encoded, for an endpoint that is `host:port`; or a function that returns the password or
+   * a promise of it. The function is called for each connection and must settle within 5 seconds.
    */
   readonly password?: ValkeyPassword;
 
   /**
    * A client of ioredis 5, ioredis 6 or iovalkey, instead of an endpoint. The store opens its own connections with the
-   * address, TLS and database that the client has when the store is constructed. It reads `username` and `password` again
-   * for each connection. `close()` closes these connections; the store never uses or closes the client itself. The client
-   * must not have a `keyPrefix`, must not read from replicas, and must check certificates. With `sentinels` it needs
-   * `failoverDetector: true`.
+   * address, TLS and database that the client has when the store is constructed. It reads `username` and `password`
+   * again for each connection. `close()` closes these connections; the store never uses or closes the client itself.
+   * The client must not have a `keyPrefix`, must not read from replicas, and must check certificates. With `sentinels`
+   * it needs `failoverDetector: true`.
    */
   readonly client?: object;
 
@@ -54,7 +55,7 @@ export interface ValkeySessionStoreOptions {
    */
   readonly ttlSeconds?: number;
 
-  /** The longest life of a session in the app, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
+  /** The longest life of a session, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
   readonly maxSessionLifetimeSeconds?: number;
 
   /**

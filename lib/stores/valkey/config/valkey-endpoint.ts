@@ -22,14 +22,14 @@ export interface EndpointOptions {
   readonly password?: ValkeyPassword | undefined;
 }
 
-/** A name may resolve to another machine; the connection checks the address of the peer before it sends anything. */
+/** A name may resolve to another machine; the connection checks its peer before it sends anything. */
 const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 const DEFAULT_PORT = 6379;
 const SCHEME = /^[a-z]+:\/\//i;
 
 /**
- * Parses `redis://`, `rediss://` or `host:port`. Only loopback addresses may be used without TLS. Credentials are in the
- * URL, or in the options if the endpoint is `host:port`, never in both.
+ * Parses `redis://`, `rediss://` or `host:port`. Only loopback addresses may be used without TLS. Credentials are in
+ * the URL, or in the options if the endpoint is `host:port`, never in both.
  * @throws AplSessionError `config.invalid`; the message never shows a part of the endpoint that may be a credential
  */
 export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions = {}): ValkeyEndpoint {
@@ -103,8 +103,8 @@ const PARTS =
   /^(?<scheme>rediss?:\/\/)?(?:(?<login>[^/?#]*)@)?(?<host>\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)(?<port>:\d{1,5})?(?<rest>[/?#].*)?$/is;
 
 /**
- * Returns the endpoint with `***` for every part that may be a credential. In a wrong endpoint that is nearly every part:
- * `user:5555` may be a login whose host is missing, and in `user:a@b:6379` the password may be `a@b`.
+ * Returns the endpoint with `***` for every part that may be a credential. In a wrong endpoint that is nearly every
+ * part: `user:5555` may be a login whose host is missing, and in `user:a@b:6379` the password may be `a@b`.
  */
 export function redactEndpoint(endpoint: string): string {
   const { scheme, login, host = '', port = '', rest = '' } = PARTS.exec(endpoint)?.groups ?? {};

@@ -7,9 +7,9 @@ import type { ValkeySource } from './valkey-source.js';
 const SENTINEL_TIMEOUT_MS = 1_000;
 
 /**
- * Connections with the address, TLS, database and Sentinel options that a client has now. Later changes of these options
- * have no effect. Only username and password are read again for each connection, because apps rotate them. The store
- * opens and closes the connections itself and never uses the client.
+ * Connections with the address, TLS, database and Sentinel options that a client has now. Later changes of these
+ * options have no effect. Only username and password are read again for each connection, because apps rotate them. The
+ * store opens and closes the connections itself and never uses the client.
  */
 export function clientSource(client: SingleClient): ValkeySource {
   const { db, tls, sentinelTLS, sentinels, natMap } = client.options;

@@ -20,7 +20,7 @@ export interface WireOptions {
   onLost(failure: ConnectionFailure | undefined): void;
 }
 
-/** Makes one attempt to connect. Never rejects: resolves with a connection that is ready for calls, or with the failure. */
+/** Makes one attempt to connect. Resolves with a connection that is ready for calls, or with the failure. */
 export async function openWire(
   source: ValkeySource,
   options: WireOptions,

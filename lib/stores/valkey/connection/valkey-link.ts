@@ -21,7 +21,7 @@ export interface Detour {
 }
 
 /**
- * Called for each new connection, with the name of its server. Runs before the first call on the connection, so requests
- * that it sends share a packet with that call.
+ * Called for each new connection, with the name of its server. Runs before the first call on the connection, so
+ * requests that it sends share a packet with that call.
  */
 export type OnConnected = (wire: ValkeyAsker, server: string) => void;

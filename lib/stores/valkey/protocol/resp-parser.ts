@@ -34,8 +34,8 @@ const MAX_BULK_BYTES = 536_870_912;
 const MAX_DEPTH = 8;
 
 /**
- * A strict parser for RESP2. Any other bytes, also a type of RESP3, are an error that must end the connection, because the
- * position of later replies is unknown.
+ * A strict parser for RESP2. Any other bytes, also a type of RESP3, are an error that must end the connection, because
+ * the position of later replies is unknown.
  */
 export class RespParser {
   readonly #onReply: (reply: Reply) => void;

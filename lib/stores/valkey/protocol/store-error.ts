@@ -50,7 +50,7 @@ export function connectionFailureOf(error: unknown, unanswered = false): Connect
   if (/^(ERR_(SSL|TLS|OSSL)_[A-Z0-9_]+|EPROTO)$/.test(text)) {
     return { code: 'store.tls_failed', reason: `the TLS handshake failed (${text})` };
   }
-  // in TLS 1.3 the handshake ends for the client before the server reads its certificate; a refusal may be a plain reset
+  // in TLS 1.3 the handshake ends for the client before the server reads its certificate, so a refusal may be a reset
   if (unanswered && /^(ECONNRESET|EPIPE)$/.test(text)) {
     return {
       code: 'store.tls_failed',

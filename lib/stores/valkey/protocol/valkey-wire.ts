@@ -28,10 +28,10 @@ export type OnLost = (error: unknown) => void;
 export type ValkeyAsker = Pick<ValkeyWire, 'ask' | 'askUnproven' | 'stillPrimary' | 'giveUp'>;
 
 /**
- * A connection that only the store writes to. RESP has no ids: the first reply belongs to the first command. After a missing
- * or an extra reply, each session would get the labels of another. So a probe with a unique reply follows each request,
- * and the replies of the request count only after the probe's reply. A wrong reply closes the connection, and all pending
- * requests fail.
+ * A connection that only the store writes to. RESP has no ids: the first reply belongs to the first command. After a
+ * missing or an extra reply, each session would get the labels of another. So a probe with a unique reply follows each
+ * request, and the replies of the request count only after the probe's reply. A wrong reply closes the connection, and
+ * all pending requests fail.
  */
 export class ValkeyWire {
   readonly #socket: Socket;
@@ -48,7 +48,7 @@ export class ValkeyWire {
   #answered = false;
   #first: Exchange | undefined;
   #last: Exchange | undefined;
-  /** Written at the end of this turn of the event loop, in one write: the system call is the largest cost of a command. */
+  /** Written once at the end of this turn of the event loop, because the system call is the largest cost. */
   #out = '';
 
   constructor(socket: Socket, onLost: OnLost) {
@@ -84,8 +84,8 @@ export class ValkeyWire {
   }
 
   /**
-   * Like `ask`, but without a probe. Do not use it for replies that decide about a request. Only the types of the replies are
-   * checked at once; the next request with a probe proves their position.
+   * Like `ask`, but without a probe. Do not use it for replies that decide about a request. Only the types of the
+   * replies are checked at once; the next request with a probe proves their position.
    */
   askUnproven(request: ValkeyRequest): Promise<readonly Reply[]> {
     return new Promise((resolve, reject) => this.#send(request, '', resolve, reject));
@@ -103,8 +103,8 @@ export class ValkeyWire {
   }
 
   /**
-   * Rejects if the server is a replica after the reads of this turn of the event loop. Returns `undefined` if the server
-   * would refuse reads itself. Costs no round trip, because the check is sent behind the reads.
+   * Rejects if the server is a replica after the reads of this turn of the event loop. Returns `undefined` if the
+   * server would refuse reads itself. Costs no round trip, because the check is sent behind the reads.
    */
   stillPrimary(): Promise<void> | undefined {
     return this.#asksRole ? this.#roleCheck.wait() : undefined;
