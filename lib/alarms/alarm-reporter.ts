@@ -9,7 +9,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure load': 'session label load failed; failing request closed',
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
-  session_missing: 'labels or a guard met a request without a session; its labels are not kept',
+  session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
   policy_error: 'policy could not be evaluated; request denied',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
   session_store_circuit_changed: 'circuit breaker of the session store changed its state',
@@ -19,36 +19,36 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_store_ttl_unsound: 'labels may expire before their session does; raise ttlSeconds',
 };
 
-/** Alarms about a request that was denied, or a label that was not stored. The others warn of what may come. */
-const REFUSALS: ReadonlySet<Alarm['alarm']> = new Set(['session_store_failure', 'policy_error', 'denial_not_rendered']);
+/** Alarms of level error: a request was denied, or a label was not stored. All others are warnings. */
+const ERRORS: ReadonlySet<Alarm['alarm']> = new Set(['session_store_failure', 'policy_error', 'denial_not_rendered']);
 
-/** Where a failure happened, and the texts that no alarm may show: the session's id and its labels. */
+/** Where a failure happened, and which texts the alarm must not show. */
 export interface AlarmScope {
-  /** The request, or a name that stands for the route where there is none. */
+  /** The request, or a name in place of a route. */
   readonly at: Request | string;
+  /** The session's id and its labels. */
   readonly secrets: readonly string[];
 }
 
 /**
- * Reports failures as alarms, to the logger and to the listener. It names the route, removes secrets and adds the code of the
- * error. Neither the logger nor the listener can change what happens to a request.
+ * Reports failures as alarms to the logger and the listener. Names the route, removes secrets and adds the code of the error.
+ * Errors of the logger and the listener are ignored, so they cannot change what happens to a request.
  */
 export class AlarmReporter {
   readonly #logger: AlarmLogger;
   readonly #onAlarm: AlarmListener | undefined;
 
-  /** @param logger default: winston */
   constructor(logger: AlarmLogger | undefined, onAlarm: AlarmListener | undefined) {
     this.#logger = logger ?? new DefaultLogger();
     this.#onAlarm = onAlarm;
   }
 
-  /** Reports a complete alarm, for example one that a store raises. */
+  /** Reports a complete alarm, for example one of a store. */
   readonly raise = (alarm: Alarm): void => {
     const frozen = Object.freeze(alarm);
-    const level = REFUSALS.has(alarm.alarm) ? 'error' : 'warn';
-    contained(() => this.#logger[level](messageFor(alarm), frozen));
-    contained(() => this.#onAlarm?.(frozen));
+    const level = ERRORS.has(alarm.alarm) ? 'error' : 'warn';
+    ignoringErrors(() => this.#logger[level](messageFor(alarm), frozen));
+    ignoringErrors(() => this.#onAlarm?.(frozen));
   };
 
   storeFailure(
@@ -79,7 +79,6 @@ function described(error: unknown, { at, secrets }: AlarmScope): { readonly rout
   return { route, error: errorText(error, secrets) };
 }
 
-/** The code of an error of this package. */
 function codeOf(error: unknown): { readonly code: string } | undefined {
   return error instanceof AplSessionError ? { code: error.code } : undefined;
 }
@@ -88,11 +87,11 @@ function messageFor(alarm: Alarm): string {
   return MESSAGES['op' in alarm ? `${alarm.alarm} ${alarm.op}` : alarm.alarm] ?? alarm.alarm;
 }
 
-function contained(call: () => unknown): void {
+function ignoringErrors(call: () => unknown): void {
   try {
     const result = call();
     if (result instanceof Promise) result.catch(() => {});
   } catch {
-    // an alarm that cannot be delivered must not decide about a request
+    // an alarm that cannot be delivered must not change what happens to a request
   }
 }

@@ -1,10 +1,7 @@
 import type { CustomHelpers } from 'joi';
 import type { AlarmLogger } from '../contract/alarms.js';
 
-/**
- * The default logger: winston writes one JSON object per line to standard error. winston is loaded when the first alarm
- * needs it, so an app with a logger of its own never loads it.
- */
+/** The default logger: winston, one JSON object per line on standard error. Loads winston when the first alarm is logged. */
 export class DefaultLogger implements AlarmLogger {
   #logger: Promise<AlarmLogger> | undefined;
 
@@ -31,7 +28,7 @@ async function loadWinston(): Promise<AlarmLogger> {
   });
 }
 
-/** A rule for joi: the value has the methods that an {@link AlarmLogger} needs. */
+/** A rule for joi: the value must have the methods of an {@link AlarmLogger}. */
 export function loggerLike(value: unknown, { error }: CustomHelpers): unknown {
   const logger = value as Partial<AlarmLogger> | null;
   return typeof logger?.warn === 'function' && typeof logger.error === 'function'

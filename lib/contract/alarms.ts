@@ -1,113 +1,107 @@
-/**
- * A store operation failed and the request was failed closed. Severity: error.
- */
+/** A load or an append failed, and the request failed closed. Level: error. */
 export interface SessionStoreFailure {
   readonly alarm: 'session_store_failure';
-  /** Which of the two store operations failed. */
   readonly op: 'load' | 'append';
   /**
-   * Method and route pattern, for example `GET /users/:id`. Mount paths are shown with every segment that is no plain
-   * word replaced by `:`. `GET *` before Express has matched a route, as with most loads. The `name` of a session
-   * that `openSession` has opened.
+   * Method and route pattern, for example `GET /users/:id`. In mount paths, `:` replaces every segment that is not a plain
+   * word. `GET *` if Express has not matched a route yet, as for most loads. The `name` option for a session of
+   * `openSession`.
    */
   readonly route: string;
-  /** What went wrong, in words; free of labels, session ids and credentials. */
+  /** The error as text, without labels, session ids and credentials. */
   readonly error: string;
-  /** The stable code of the failure, for example `store.timeout`, where there is one. */
+  /** The code of the error, for example `store.timeout`, if it is an error of this package. */
   readonly code?: string;
-  /** `append` of a request only: whether it would have been answered, had the store not failed. */
+  /** Only for the `append` of a request: whether the response was not a denial. */
   readonly decisionWasAllow?: boolean;
-  /** `append` of a request only: whether bytes of the response had left, so that the connection had to be cut. */
+  /** Only for the `append` of a request: whether bytes of the response had left, so that the connection was cut. */
   readonly bytesSent?: boolean;
 }
 
-/** A load succeeded but its refresh of the TTL did not; the labels count. Severity: warn. */
+/** A load returned labels but could not refresh their TTL. The labels are used. Level: warn. */
 export interface SessionStoreTtlRefreshFailed {
   readonly alarm: 'session_store_ttl_refresh_failed';
-  /** What went wrong, in words. */
+  /** The error as text. */
   readonly error: string;
 }
 
-/**
- * At start: labels may expire under a session that still lives, because its TTL is shorter than the longest life of a
- * session. Severity: warn.
- */
+/** At start: `ttlSeconds` is shorter than a session can last, so labels may expire before their session. Level: warn. */
 export interface SessionStoreTtlUnsound {
   readonly alarm: 'session_store_ttl_unsound';
-  /** What was found, and what to do, in words. */
+  /** What was found and how to mend it. */
   readonly error: string;
   readonly ttlSeconds: number;
   readonly maxSessionLifetimeSeconds: number;
 }
 
-/** A store's circuit breaker changed its state. No state allows what a closed one would deny. Severity: warn. */
+/** A store's circuit breaker changed its state. No state allows a request that `closed` would deny. Level: warn. */
 export interface SessionStoreCircuitChanged {
   readonly alarm: 'session_store_circuit_changed';
-  /** `open`: calls are refused at once. `half_open`: one call goes through as a probe. `closed`: normal operation. */
+  /** `open`: calls are rejected at once. `half_open`: one call is sent as a probe. `closed`: normal operation. */
   readonly state: 'open' | 'half_open' | 'closed';
-  /** What led to it, in words. */
+  /** The reason as text. */
   readonly error: string;
 }
 
-/** The server may drop labels when its memory runs out, or has dropped keys already. Severity: warn. */
+/** The server may evict labels when its memory is full, or has evicted keys already. Level: warn. */
 export interface SessionStoreUnsafeEviction {
   readonly alarm: 'session_store_unsafe_eviction';
-  /** What was found, and what to do, in words. */
+  /** What was found and how to mend it. */
   readonly error: string;
 }
 
-/** The server may lose acknowledged labels when it crashes or restarts. Severity: warn. */
+/** The server may lose acknowledged labels when it crashes or restarts. Level: warn. */
 export interface SessionStoreNotDurable {
   readonly alarm: 'session_store_not_durable';
-  /** What was found, and what to do, in words. */
+  /** What was found and how to mend it. */
   readonly error: string;
 }
 
-/** The server is of a version or in a role that this package does not support. Severity: warn. */
+/** This package does not support the version or the role of the server. Level: warn. */
 export interface SessionStoreUnsupportedServer {
   readonly alarm: 'session_store_unsupported_server';
-  /** What was found, and what to do, in words. */
+  /** What was found and how to mend it. */
   readonly error: string;
 }
 
-/** A guard could not decide, and so denied the request. Severity: error. */
+/** A guard could not decide and denied the request. Level: error. */
 export interface PolicyError {
   readonly alarm: 'policy_error';
-  /** The guard: its `name` option, or `denyIf`, `requireThat` or `policy`. */
+  /** The guard's `name` option, by default its function: `denyIf`, `requireThat` or `policy`. */
   readonly guard: string;
   /** As in {@link SessionStoreFailure}. */
   readonly route: string;
-  /** What went wrong, in words; free of labels, session ids and credentials in URLs. */
+  /** The error as text, without labels, session ids and credentials in URLs. */
   readonly error: string;
-  /** The stable code of the failure, where it is one of this package: `policy.error` for an answer that is none. */
+  /** The code of the error if it is an error of this package: `policy.error` for an invalid result. */
   readonly code?: string;
 }
 
 /**
- * A label was added to a request without a session, a guard let one pass, or `sessionless: 'deny'` refused one: what it
- * learns is forgotten, and what its caller did before is not known. Raised once for each mount, route and reason, until a
- * request on that route has a session, or the reason is another; 60 times a minute at most. Severity: warn.
+ * A request without a session added a label, passed a guard, or was denied by `sessionless: 'deny'`. Its labels are not
+ * stored, and labels of earlier requests are not known. Raised once for each mount, route and reason, and again after a request
+ * on that route had a session or another reason; at most 60 times a minute. Level: warn.
  */
 export interface SessionMissing {
   readonly alarm: 'session_missing';
   /** As in {@link SessionStoreFailure}. */
   readonly route: string;
-  /** Why there is no session, in the words of the resolver, for example `no subject`; free of labels and ids. */
+  /** The reason that the resolver gives, for example `no subject`; without labels and ids. */
   readonly reason: string;
-  /** The same as a sentence. */
+  /** The reason as a sentence. */
   readonly error: string;
 }
 
-/** A renderer of denials failed, so that the default denial was sent. Severity: error. */
+/** A denial renderer failed, so the default denial was sent. Level: error. */
 export interface DenialNotRendered {
   readonly alarm: 'denial_not_rendered';
   /** As in {@link SessionStoreFailure}. */
   readonly route: string;
-  /** What went wrong, in words; free of labels, session ids and credentials in URLs. */
+  /** The error as text, without labels, session ids and credentials in URLs. */
   readonly error: string;
 }
 
-/** A named operational event. The same object goes to the logger and to `onAlarm`; it is frozen. */
+/** A named operational event. The logger and `onAlarm` receive the same frozen object. */
 export type Alarm =
   | SessionStoreFailure
   | SessionStoreTtlRefreshFailed
@@ -122,7 +116,7 @@ export type Alarm =
 
 export type AlarmListener = (alarm: Alarm) => void;
 
-/** What the package needs of a logger. winston, console and most others have it. */
+/** The methods of a logger that this package calls. winston, `console` and most loggers have them. */
 export interface AlarmLogger {
   warn(message: string, fields: object): unknown;
   error(message: string, fields: object): unknown;

@@ -1,10 +1,10 @@
 /**
- * Every code that this package raises. Codes are stable: they are part of the public API.
+ * Every error code of this package. Codes are stable: they are part of the public API.
  *
- * `config.*` and `runtime.*` are thrown at construction, `label.*`, `session.invalid`, `violation.invalid`,
- * `middleware.*` and `context.missing` at the call that is wrong, `store.*` by the stores. `session.load_failed` and `session.persist_failed`
- * are also the codes of the two denials that a failing store causes, `session.required` and `policy.error` those of
- * denials by guards; `openSession` rejects with the first three.
+ * `config.*` and `runtime.*` are thrown at construction. `label.*`, `session.invalid`, `violation.invalid`, `middleware.*` and
+ * `context.missing` are thrown by the call that is wrong. Stores reject with `store.*`. Four codes are also codes of denials:
+ * `session.load_failed` and `session.persist_failed` if the store fails, `session.required` and `policy.error` by guards;
+ * `openSession` rejects with the first three of them.
  */
 export type AplSessionErrorCode =
   | 'config.invalid'
@@ -39,13 +39,13 @@ export type AplSessionErrorCode =
   | 'store.too_many_labels'
   | 'store.closed';
 
-/** Shared by all copies of this package in a process. */
+/** Registered globally, so that all copies of this package in a process share it. */
 const kAplSessionError = Symbol.for('express-apl-session.AplSessionError');
 
 /**
- * The one error family of this package. `code` is stable, `message` is for people, `cause` is for the log.
- * Neither `code` nor `message` ever holds a label, a session id or a credential. `instanceof AplSessionError` also holds for
- * errors of another copy of this package.
+ * Every error of this package. `code` is stable, `message` is for people, `cause` is for the log. `code` and `message` never
+ * hold a label, a session id or a credential. `instanceof AplSessionError` is also true for errors of another copy of this
+ * package.
  */
 export class AplSessionError extends Error {
   override readonly name = 'AplSessionError';
@@ -62,7 +62,7 @@ export class AplSessionError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and not every error is one of its own
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this method but must match their own instances only
     if (this !== AplSessionError) return Function.prototype[Symbol.hasInstance].call(this as NewableFunction, value);
     return typeof value === 'object' && value !== null && kAplSessionError in value;
   }

@@ -1,4 +1,9 @@
-/** Why a request is refused. Both members reach the client, so neither may tell what the session has touched. */
+/**
+ * Why a request is denied. The client receives both members, so they must not tell which data the session has touched.
+ *
+ * @example
+ * const tainted: Violation = { code: 'session_tainted', reason: 'this session may not send mail' };
+ */
 export interface Violation {
   /** Stable and machine-readable, for example `session_tainted`. */
   readonly code: string;
@@ -6,7 +11,16 @@ export interface Violation {
   readonly reason: string;
 }
 
-/** What the middleware puts on `req.security`. */
+/**
+ * The type of `req.security`.
+ *
+ * @example
+ * app.get('/notes', async (req, res) => {
+ *   const notes = await readNotes();
+ *   if (notes.some(({ pii }) => pii)) req.security.labels.add('PII');
+ *   res.json(notes);
+ * });
+ */
 export interface RequestSecurity {
   /** The id under which the store keeps this session; `undefined` for a request without a session. */
   readonly sessionId: string | undefined;
@@ -15,27 +29,25 @@ export interface RequestSecurity {
   readonly source: string | undefined;
 
   /**
-   * The session's labels with those that this request added. Grows only: `delete` and `clear` throw
-   * `label.immutable`, and `add` throws `label.invalid` for anything that is no label. Without a session the
-   * labels live as long as the request.
+   * The labels of the session, including those that this request has added. The set only grows: `delete` and `clear` throw
+   * `label.immutable`, and `add` throws `label.invalid` for an invalid label. Without a session the labels last until the end
+   * of the request.
    */
   readonly labels: Set<string>;
 
-  /** The violation that this request was denied for, if it was. The first one stays. */
+  /** The first violation that the request was denied for; `undefined` if it was not denied. */
   readonly violation: Violation | undefined;
 
   /**
-   * Records the violation and answers the request with it: 403 while no byte of the response is out, a cut
-   * connection after that. A request that was already denied stays as it is.
-   * @throws AplSessionError `violation.invalid` if code or reason is not a non-empty string.
+   * Answers the request with a denial, or cuts the connection if bytes of the response have left. A later call changes nothing.
+   * @throws AplSessionError `violation.invalid` if code or reason is not a non-empty string
    */
   deny(violation: Violation): void;
 
   /**
-   * Write-ahead: appends the labels that the store has not acknowledged and waits. Resolves at once if there are
-   * none, or no session.
-   * @throws AplSessionError `session.persist_failed`; nothing but a denial can be sent after that, unless a later
-   * call succeeds.
+   * Write-ahead: appends the labels that the store has not acknowledged yet and waits. Call it before a side effect. Resolves
+   * at once without such labels or without a session.
+   * @throws AplSessionError `session.persist_failed`; after that only a denial can be sent, unless a later call succeeds
    */
   persist(): Promise<void>;
 }

@@ -1,75 +1,81 @@
 import type { AlarmListener } from './alarms.js';
 
 /**
- * Where the labels of sessions live. Two operations, and "unknown" never shares a path with "failed": an unknown
- * session is an empty result, every failure is a rejected promise.
+ * Keeps the labels of sessions. An implementation must follow these rules:
+ * - An unknown session has an empty result. Every failure is a rejected promise; never return an empty result for it.
+ * - `appendLabels` is one atomic, idempotent union, never a read followed by a write. It resolves only when every later load,
+ *   on any node, returns the labels.
+ * - Both calls settle in bounded time. The middleware has its own deadline, after which the call counts as failed.
  *
- * Required of an implementation:
- * - `appendLabels` is one atomic union (never read-modify-write), idempotent, and resolves only when the labels
- *   would be seen by a load that starts now, on any node;
- * - both calls settle in bounded time; the middleware has a deadline of its own and takes a late answer for a failure.
- *
- * The other members are optional.
+ * @example
+ * class TableStore implements SessionStore {
+ *   async loadLabels(sessionId: string) {
+ *     return db.column('select label from labels where session = $1', [sessionId]);
+ *   }
+ *   async appendLabels(sessionId: string, labels: readonly string[]) {
+ *     if (labels.length === 0) return;
+ *     await db.run('insert into labels select $1, unnest($2::text[]) on conflict do nothing', [sessionId, labels]);
+ *   }
+ * }
  */
 export interface SessionStore {
-  /** The session's labels; empty for a session that was never written. Rejects on any failure. */
+  /** Returns the session's labels; empty for an unknown session. Rejects on any failure. */
   loadLabels(sessionId: string): Promise<Iterable<string>>;
 
-  /** Adds `labels` to the session. An empty list is a no-op that does not touch the backend. */
+  /** Adds labels to the session. Must not call the backend for an empty list. */
   appendLabels(sessionId: string, labels: readonly string[]): Promise<void>;
 
-  /** Stops what the store itself started (timers, connections). Later calls reject with `store.closed`. */
+  /** Stops the timers and connections that the store has started. Later calls reject with `store.closed`. */
   close?(): Promise<void>;
 
   /**
-   * Looks at whether the backend is fit to keep labels: one finding for each thing that was looked at. Rejects only if
-   * the backend cannot be asked at all. What it finds is never a reason to refuse a request.
+   * Checks whether the backend can keep labels safely. Rejects only if it cannot reach the backend. A finding never denies a
+   * request.
    */
   check?(): Promise<readonly StoreFinding[]>;
 
   /**
-   * The longest that one call may take by the store's own deadlines, in milliseconds. The middleware derives its
-   * `storeTimeoutMs` from this where it is not set.
+   * The longest time that one call can take, in milliseconds. The default of the middleware's `storeTimeoutMs` is 50 ms more.
    */
   readonly deadlineMs?: number;
 
   /**
-   * How many labels a session may have. A load that finds more and an append of more reject with `store.too_many_labels`.
-   * The middleware takes its `maxLabelsPerSession` from this where it is not set.
+   * How many labels a session may have. A load of more, or an append of more, rejects with `store.too_many_labels`. It is the
+   * default of the middleware's `maxLabelsPerSession`.
    */
   readonly maxLabelsPerSession?: number;
 
   /**
-   * Seconds after the last load or append at which the store forgets a session; absent or `undefined`: never. A store that
-   * forgets must say so: a label that was acknowledged less than five minutes ago, and that a load does not return, is
-   * taken for lost and appended again.
+   * How many seconds after the last load or append the store deletes a session; `undefined` for never. A store that deletes
+   * sessions must set it: if a load does not return a label that was acknowledged within the last five minutes, the middleware
+   * appends the label again.
    */
   readonly ttlSeconds?: number | undefined;
 
-  /** Called once by each middleware that uses the store: where alarms that only the store can see should go. */
+  /** Called once by each middleware that uses the store. The store must report its own alarms to the listener. */
   onAlarm?(listener: AlarmListener): void;
 }
 
-/** One thing that a store looked at in its backend. */
+/** One result of `SessionStore.check()`. */
 export interface StoreFinding {
-  /** What was looked at, for example `eviction_policy`. */
+  /** What was checked, for example `eviction_policy`. */
   readonly name: string;
-  /** `unknown`: the backend does not tell, as managed services often do not. */
+  /** `unknown`: the backend does not tell; managed services often do not. */
   readonly status: 'ok' | 'warning' | 'unknown';
-  /** What was found, in words. */
+  /** The result as text. */
   readonly detail: string;
-  /** What to do about it; absent if there is nothing to do. */
+  /** How to mend it; absent if nothing needs to be done. */
   readonly fix?: string;
 }
 
-/** Builds a store from the block `store: { kind, ... }`. `memory` is built in. */
+/** Builds a store from a block `store: { kind, ... }`. The kind `memory` is built in. */
 export interface SessionStoreFactory {
-  /** The value of `kind` that selects this factory. */
+  /** The `kind` of the blocks that this factory builds. */
   readonly kind: string;
 
   /**
-   * Makes the store from the whole block, `kind` included. Must validate it and throw on anything it does not
-   * understand; must not connect to anything yet.
+   * Makes the store from the whole block, including `kind`. Must throw for unknown keys and invalid values. Must not connect
+   * to the backend yet.
    */
   build(block: Readonly<Record<string, unknown>>): SessionStore;
 }

@@ -1,2 +1,2 @@
-/** The version of this package, for errors that name two of them; `test/package/copies.test.ts` holds that it is package.json's. */
+/** The version in package.json, for error messages; `test/package/copies.test.ts` compares the two. */
 export const VERSION = '0.1.0';

@@ -7,19 +7,25 @@ import { parseOptions } from '../util/parse-options.js';
 import { sendProblem } from './problem-denial.js';
 
 /**
- * Answers with a denial. The response is the app's own kind of response with status 403, the headers that were set before
- * `aplSessionMiddleware`, and `Cache-Control: no-store`; what is sent on it takes the place of whatever handlers have made.
- * May answer later. One that throws, rejects, or has not ended the response within 1 s is replaced by the default denial.
+ * Writes a denial to `res`, also asynchronously. `res` is a response of the app, not yet connected: it has status 403, the
+ * headers that were set before `aplSessionMiddleware`, and `Cache-Control: no-store`. Its output replaces the output of the
+ * handlers. If the renderer throws, rejects, or does not end `res` within 1 s, the default denial is sent.
  */
 export type DenialRenderer = (violation: Violation, req: Request, res: Response) => unknown;
 
-/** A denial that is the same for every violation, but for the default body. */
+/** A fixed denial; only the default body depends on the violation. */
 export interface DenialTemplate {
-  /** 400 to 599. Default 403. */
+  /**
+   * 400 to 599.
+   * @default 403
+   */
   readonly status?: number;
-  /** Set after those that were set before `aplSessionMiddleware`. None by which HTTP tells where the body ends. */
+  /** Added to the headers that were set before `aplSessionMiddleware`. `Content-Length` and other framing is refused. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, or a value that is sent as JSON. Default: problem details, or HTML for a browser. */
+  /**
+   * Text, or a value that is sent as JSON.
+   * @default problem details (RFC 9457), or HTML for a client that prefers it
+   */
   readonly body?: string | object;
 }
 
@@ -32,10 +38,7 @@ const template = Joi.object<DenialTemplate>({
   body: Joi.alternatives(Joi.string().allow(''), Joi.object(), Joi.array()),
 }).custom(withValidNames);
 
-/**
- * The renderer that an option stands for.
- * @throws AplSessionError `config.invalid`
- */
+/** @throws AplSessionError `config.invalid` */
 export function parseDenial(what: string, option: DenialOption): DenialRenderer {
   if (typeof option === 'function') return option;
   const { status = 403, headers = {}, body } = parseOptions(`${what}: denial`, template, option);
@@ -69,19 +72,19 @@ function headerValue(value: string, { error }: Joi.CustomHelpers): unknown {
     validateHeaderValue('header', value);
     return value;
   } catch {
-    return error('any.custom', { error: new Error('no header can have this value') });
+    return error('any.custom', { error: new Error('it is not a valid header value') });
   }
 }
 
-/** A wrong one would make the rest of the body the beginning of the next answer. */
+/** With a wrong value, the client would read the rest of the body as the next response. */
 const FRAMING = /^(?:content-length|transfer-encoding|trailer)$/i;
 
 function withValidNames(value: DenialTemplate, { error }: Joi.CustomHelpers): unknown {
   try {
     for (const name of Object.keys(value.headers ?? {})) validateHeaderName(name);
   } catch {
-    return error('any.custom', { error: new Error("'headers' has a name that no header can have") });
+    return error('any.custom', { error: new Error("'headers' has an invalid header name") });
   }
   if (!Object.keys(value.headers ?? {}).some((name) => FRAMING.test(name))) return value;
-  return error('any.custom', { error: new Error("'headers' must not tell where the body ends; Node does") });
+  return error('any.custom', { error: new Error("'headers' must not frame the body; Node sets the length itself") });
 }

@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** With these a client asks for a part, or for less if it has the rest. A denial is always all of it. */
+/** Headers that ask for a part of a response, or for 304. A denial is always sent in full. */
 const CONDITIONS = ['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'];
 
 /**
- * The request as it is to the methods of a detached response: `res.send` and others ask it whether the client has the
- * answer already, and go on with its `next` when they fail, or even when there is nothing to send. What was denied must
- * not go on, so that is told to `onNext`.
+ * The request that methods of a detached response see. `res.send` reads its conditional headers, and `res.render` and
+ * `res.sendFile` call its `next`. A denied request must not reach the next handler, so `onNext` is called instead.
  */
-export function requestOfDenial<T extends IncomingMessage>(
+export function deniedRequest<T extends IncomingMessage>(
   req: T,
   res: ServerResponse,
   onNext: (error?: unknown) => void,

@@ -3,7 +3,7 @@ import type { NodeResponse } from '../node/node-response.js';
 
 export type HeaderSnapshot = ReadonlyArray<{ readonly name: string; readonly value: OutgoingHttpHeader }>;
 
-/** Headers that describe a body, or how it is sent; they never survive the body that they were set for. */
+/** Headers that describe one body or its framing. A denial has another body, so it must not have them. */
 const REPRESENTATION_HEADERS = new Set([
   'content-disposition',
   'content-encoding',
@@ -19,7 +19,6 @@ const REPRESENTATION_HEADERS = new Set([
   'transfer-encoding',
 ]);
 
-/** Copies the headers that are set at this moment. */
 export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
   return (res as NodeResponse).getRawHeaderNames().map((name) => {
     const value = res.getHeader(name) ?? '';
@@ -28,14 +27,14 @@ export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
 }
 
 /**
- * Of all headers, only those of the snapshot stay that do not describe a body, with the values they had then; and a
- * `Connection: close`, by which a server that shuts down ends its connections.
+ * Sets the headers back to the snapshot, without those that describe a body. `Connection: close` stays: a server that shuts down
+ * sets it to end its connections.
  */
 export function restoreHeaders(res: ServerResponse, snapshot: HeaderSnapshot): void {
   const { sendDate } = res;
   const closes = /\bclose\b/i.test(String(res.getHeader('Connection') ?? ''));
   for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.sendDate = sendDate; // removing a Date header would have switched it off
+  res.sendDate = sendDate; // removeHeader('Date') sets it to false
   for (const { name, value } of snapshot) {
     if (!REPRESENTATION_HEADERS.has(name.toLowerCase())) res.setHeader(name, value);
   }

@@ -4,25 +4,32 @@ import type { DenialRenderer } from './denial.js';
 
 export interface JsonRpcDenialOptions {
   /**
-   * The HTTP status. Default 403, for which the client of the MCP SDK rejects the call with an error of the transport that
-   * has the answer in its message. With 200 it rejects with the JSON-RPC error itself: code, message and data.
+   * The HTTP status. With 403 the client of the MCP SDK rejects the call with a transport error; its message has the body.
+   * With 200 it rejects with the JSON-RPC error itself: code, message and data.
+   * @default 403
    */
   readonly status?: number;
-  /** The code of the JSON-RPC error, an integer. Default -32003, of the range that JSON-RPC leaves to servers. */
+  /**
+   * The code of the JSON-RPC error, an integer. The default is in the range that JSON-RPC reserves for servers.
+   * @default -32003
+   */
   readonly errorCode?: number;
 }
 
 const schema = Joi.object<Required<JsonRpcDenialOptions>>({
-  // those without a body could not carry the error
+  // responses with these statuses have no body
   status: Joi.number().integer().min(200).max(599).invalid(204, 205, 304).default(403),
   errorCode: Joi.number().integer().default(-32_003),
 });
 
 /**
- * A renderer of denials for JSON-RPC 2.0, which MCP speaks: an error whose message is the violation's reason and whose
- * `data` is `{ code }`. It has the id of the call if a body parser has put one single call on `req.body`, else `null`.
+ * A denial renderer for JSON-RPC 2.0 and MCP. The error's message is the violation's reason and its `data` is `{ code }`. Its
+ * `id` is that of the call in `req.body`, or `null` for a batch or without a body parser.
  *
- * @throws AplSessionError `config.invalid`
+ * @example
+ * aplSessionMiddleware({ session: subjectSession({ subject: subjectOf }), denial: jsonRpcDenial() });
+ *
+ * @throws AplSessionError `config.invalid` for invalid options
  */
 export function jsonRpcDenial(options: JsonRpcDenialOptions = {}): DenialRenderer {
   const { status, errorCode } = parseOptions('jsonRpcDenial', schema, options);

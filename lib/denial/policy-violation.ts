@@ -1,27 +1,33 @@
 import type { Violation } from '../contract/security.js';
 import { toViolation } from './violations.js';
 
-/** Shared by all copies of this package in a process. */
+/** Registered globally, so that all copies of this package in a process share it. */
 const kPolicyViolation = Symbol.for('express-apl-session.PolicyViolation');
 
 /**
- * A violation to throw, from anywhere behind the middleware. `policyViolationHandler()` turns it into the denial;
- * without that, Express answers 403 in its own way, and so do Koa and Nest. A server of GraphQL makes an error of it,
- * whose message is the reason and whose `extensions.code` is the code. None of them sends the cause.
+ * A violation to throw from any code that a request calls. `policyViolationHandler()` answers it with the denial. Without that
+ * handler Express, Koa and Nest answer with their own 403. GraphQL servers send an error with the reason as message and the
+ * code in `extensions.code`. They do not send the cause.
  *
- * `instanceof PolicyViolation` also holds for errors of another copy of this package.
+ * `instanceof PolicyViolation` is also true for errors of another copy of this package.
+ *
+ * @example
+ * function assertRecipient(address: string): void {
+ *   if (address.endsWith('@corp.example')) return;
+ *   throw new PolicyViolation({ code: 'recipient_outside', reason: 'mail goes to colleagues only' });
+ * }
  */
 export class PolicyViolation extends Error implements Violation {
   override readonly name: string = 'PolicyViolation';
   readonly code: string;
   readonly reason: string;
 
-  /** What Express, Koa and others that answer errors take the status from. */
+  /** Express, Koa and others read the status of an error response from these two. */
   readonly status = 403;
   readonly statusCode = 403;
 
   /**
-   * @param options `cause`, for your log; it never reaches the client
+   * @param options `cause` is for your log and never reaches the client
    * @throws AplSessionError `violation.invalid`
    */
   constructor(violation: Violation, options?: ErrorOptions) {
@@ -31,12 +37,12 @@ export class PolicyViolation extends Error implements Violation {
     this.reason = reason;
   }
 
-  /** Whether the message is for the client. Koa and Nest answer other errors with a 500, or without their message. */
+  /** Tells Koa and Nest that the message may be sent to the client. */
   get expose(): true {
     return true;
   }
 
-  /** What servers of GraphQL put into the error that the client gets; some take the status of the answer from it. */
+  /** GraphQL servers copy this into the error that they send; some read the response status from it. */
   get extensions(): { readonly code: string; readonly http: { readonly status: number } } {
     return { code: this.code, http: { status: this.status } };
   }
@@ -46,7 +52,7 @@ export class PolicyViolation extends Error implements Violation {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and not every violation is one of its own
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this method but must match their own instances only
     if (this !== PolicyViolation) return Function.prototype[Symbol.hasInstance].call(this as NewableFunction, value);
     return typeof value === 'object' && value !== null && kPolicyViolation in value;
   }

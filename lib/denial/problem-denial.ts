@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Request } from 'express';
 import type { Violation } from '../contract/security.js';
 
-/** The members of a denial's body: RFC 9457 problem details, with `code` added. */
+/** The default body of a denial: RFC 9457 problem details, and `code`. */
 export interface ProblemDetails {
   readonly type: string;
   readonly title: string;
@@ -11,7 +11,7 @@ export interface ProblemDetails {
   readonly code: string;
 }
 
-/** The default denial: problem details with the response's status, or a short page for a client that prefers HTML. */
+/** Sends the default denial: problem details, or a short page to a client that prefers HTML. */
 export function sendProblem(violation: Violation, req: IncomingMessage, res: ServerResponse): void {
   const title = STATUS_CODES[res.statusCode] ?? '';
   if (prefersHtml(req)) {
@@ -37,7 +37,7 @@ function send(res: ServerResponse, type: string, body: string): void {
   res.end(body);
 }
 
-/** Whether HTML is asked for by name, and nothing of equal rank before it. Express knows how to read `Accept`. */
+/** Whether `Accept` names HTML and does not prefer JSON. */
 function prefersHtml(req: IncomingMessage): boolean {
   if (!req.headers.accept?.includes('html') || typeof (req as Request).accepts !== 'function') return false;
   return (req as Request).accepts(['application/problem+json', 'application/json', 'text/html']) === 'text/html';

@@ -3,34 +3,31 @@ import type { Request, Response } from 'express';
 import type { Violation } from '../contract/security.js';
 import { closeDetached, watchDetached } from '../node/detached-response.js';
 import { clearTimeout, setTimeout } from '../util/clock.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
+import { whenSettled } from '../util/maybe-promise.js';
 import type { DenialRenderer } from './denial.js';
-import { requestOfDenial } from './denied-request.js';
+import { deniedRequest } from './denied-request.js';
 import { type HeaderSnapshot, restoreHeaders } from './entry-headers.js';
 import { sendProblem } from './problem-denial.js';
 
-/** What a response is to be replaced by. */
-export interface Refusal {
+/** The input of a renderer. */
+export interface Denial {
   readonly violation: Violation;
   readonly render: DenialRenderer;
   readonly headersAtEntry: HeaderSnapshot;
-  /** Called if the renderer failed, so that the default denial is sent. */
+  /** Called if the renderer fails; the default denial is then sent. */
   readonly onFailure: (error: unknown) => void;
 }
 
 const RENDER_TIMEOUT_MS = 1_000;
 
-/**
- * Renders a refusal on a response that is connected to nothing, and hands it over when it has ended; at once if the
- * renderer answers at once.
- */
-export function renderRefusal<T extends ServerResponse>(
-  refusal: Refusal,
+/** Renders a denial on a detached response. Calls `done` when that response has ended, synchronously if it already has. */
+export function renderDenial<T extends ServerResponse>(
+  denial: Denial,
   create: () => T,
   done: (rendered: T) => void,
 ): void {
-  const { violation, render, onFailure } = refusal;
-  const res = prepared(create(), refusal);
+  const { violation, render, onFailure } = denial;
+  const res = prepared(create(), denial);
   let timer: NodeJS.Timeout | undefined;
   let rendered: (() => T) | undefined;
   let returned = false;
@@ -42,20 +39,21 @@ export function renderRefusal<T extends ServerResponse>(
   const finish = (take: () => T): void => {
     if (rendered) return;
     rendered = take;
-    // what is wrong with the handing over is not the renderer's fault
+    // while render() runs, an error of `done` would be caught and taken for an error of the renderer
     if (returned) handOver(take);
   };
   const fail = (error: unknown): void =>
     finish(() => {
       onFailure(error);
-      return plainRefusal(refusal, create());
+      return defaultDenial(denial, create());
     });
   const req = res.req as Request;
   watchDetached(res, () => finish(() => res), fail);
-  Object.assign(res, { req: requestOfDenial(req, res, (error) => fail(error ?? new Error('The renderer went on.'))) });
+  Object.assign(res, {
+    req: deniedRequest(req, res, (error) => fail(error ?? new Error('The renderer called next().'))),
+  });
   try {
-    const answer = render(violation, req, res as unknown as Response);
-    if (isPromiseLike(answer)) Promise.resolve(answer).then(undefined, fail);
+    whenSettled(render(violation, req, res as unknown as Response), () => {}, fail);
   } catch (error) {
     fail(error);
   }
@@ -69,16 +67,16 @@ function timeLimit(fail: (error: Error) => void): NodeJS.Timeout {
   return setTimeout(tooLate, RENDER_TIMEOUT_MS).unref();
 }
 
-/** Answers with the default denial. */
-export function plainRefusal<T extends ServerResponse>(
-  refusal: Pick<Refusal, 'violation' | 'headersAtEntry'>,
+/** Sends the default denial on `res`. */
+export function defaultDenial<T extends ServerResponse>(
+  denial: Pick<Denial, 'violation' | 'headersAtEntry'>,
   res: T,
 ): T {
-  sendProblem(refusal.violation, res.req, prepared(res, refusal));
+  sendProblem(denial.violation, res.req, prepared(res, denial));
   return res;
 }
 
-function prepared<T extends ServerResponse>(res: T, { headersAtEntry }: Pick<Refusal, 'headersAtEntry'>): T {
+function prepared<T extends ServerResponse>(res: T, { headersAtEntry }: Pick<Denial, 'headersAtEntry'>): T {
   restoreHeaders(res, headersAtEntry);
   res.setHeader('Cache-Control', 'no-store');
   res.statusCode = 403;

@@ -75,7 +75,10 @@ export class DroppedCalls {
     if (event === 'finish') return this.#pipes.survive(emit);
     // a source that has not ended would take `close` for an error
     if (event === 'close' && this.#pipes.any) {
-      this.#limit ??= setTimeout(() => this.#close(true), LIMIT_MS).unref();
+      this.#limit ??= setTimeout(() => {
+        this.#pipes.stop();
+        this.#close(true);
+      }, LIMIT_MS).unref();
       return true;
     }
     // a wrapper may still write its buffered output, and an error without a listener ends the process

@@ -2,25 +2,27 @@ import Joi, { type SchemaMap } from 'joi';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
 import { parseOptions } from '../util/parse-options.js';
 
-/** What every guard takes as its last argument. */
+/** The last argument of every guard. */
 export interface GuardOptions {
-  /** Names the guard in alarms and errors. Default: the name of its function. */
+  /**
+   * The guard's name in alarms and errors.
+   * @default the name of its function, for example `denyIf`
+   */
   readonly name?: string;
 
-  /** How this guard answers what it denies. Default: as `aplSessionMiddleware` does. */
+  /**
+   * How this guard answers a request that it denies.
+   * @default the `denial` option of `aplSessionMiddleware`
+   */
   readonly denial?: DenialOption;
 }
 
-/** What a guard works with. */
 export interface GuardSettings {
   readonly name: string;
   readonly denial: DenialRenderer | undefined;
 }
 
-/**
- * Checks the options of a guard, by default none, and fills in its name.
- * @throws AplSessionError `config.invalid`
- */
+/** @throws AplSessionError `config.invalid` */
 export function parseGuardOptions<T extends GuardOptions>(
   guard: string,
   options: T | undefined,

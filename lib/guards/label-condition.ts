@@ -6,7 +6,7 @@ import { parseOptions } from '../util/parse-options.js';
 /** At least one label. */
 export type Labels = readonly [string, ...string[]];
 
-/** Labels that a request may have: this one, any of these, or all of these. Upper and lower case differ. */
+/** True for a request with this label, with at least one of `any`, or with all of `all`. Case-sensitive. */
 export type LabelCondition =
   | string
   | { readonly any: Labels; readonly all?: never }
@@ -18,10 +18,7 @@ const schema = Joi.object<{ any?: readonly unknown[]; all?: readonly unknown[] }
   'all',
 );
 
-/**
- * Makes a test of labels from a condition.
- * @throws AplSessionError `label.invalid` or `config.invalid`
- */
+/** @throws AplSessionError `label.invalid` or `config.invalid` */
 export function labelTest(guard: string, condition: LabelCondition): (labels: ReadonlySet<string>) => boolean {
   if (typeof condition !== 'object' || condition === null) {
     const [label] = assertLabels([condition]);
@@ -30,7 +27,7 @@ export function labelTest(guard: string, condition: LabelCondition): (labels: Re
   if (Array.isArray(condition)) {
     throw new AplSessionError(
       'config.invalid',
-      `${guard}: a bare list of labels could mean any or all of them; write { any: [...] } or { all: [...] }.`,
+      `${guard}: a list alone could mean any or all of its labels; write { any: [...] } or { all: [...] }.`,
     );
   }
   const { any, all } = parseOptions(guard, schema, condition);
@@ -43,18 +40,14 @@ export function labelTest(guard: string, condition: LabelCondition): (labels: Re
 }
 
 /**
- * A copy of a list of labels.
+ * Checks and copies a list of labels.
  * @throws AplSessionError `label.invalid`
  */
 export function assertLabels(values: readonly unknown[]): Labels {
-  const [first, ...rest] = values;
-  if (values.length === 0) throw new AplSessionError('label.invalid', 'At least one label is required.');
-  assertLabel(first);
-  return [
-    first,
-    ...rest.map((label) => {
-      assertLabel(label);
-      return label;
-    }),
-  ];
+  const [first, ...rest] = Array.from(values, (label) => {
+    assertLabel(label);
+    return label;
+  });
+  if (first === undefined) throw new AplSessionError('label.invalid', 'At least one label is required.');
+  return [first, ...rest];
 }

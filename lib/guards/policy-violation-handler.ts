@@ -10,19 +10,29 @@ import type { GuardOptions } from './guard-options.js';
 const schema = Joi.object<Pick<GuardOptions, 'denial'>>({ denial: Joi.any() });
 
 /**
- * An Express error handler that answers a thrown `PolicyViolation` as `req.security.deny()` does: the violation is
- * recorded, and the response becomes its denial, or the connection is cut if bytes are out. Mount it after the routes,
- * before other error handlers. Every other error goes on to the next one, and so does a violation of a request that
- * `aplSessionMiddleware` has not seen. Causes are not searched.
+ * Makes an Express error handler that calls `req.security.deny()` for a thrown `PolicyViolation`. Mount it after the routes and
+ * before other error handlers. Other errors go to the next error handler, also those with a `PolicyViolation` as `cause`, and
+ * so does a violation of a request that `aplSessionMiddleware` has not seen.
  *
- * @param none nothing: that there is something shows that it was mounted without being called
+ * @example
+ * app.post('/email', (req, res) => {
+ *   if (req.body.to === 'everyone') throw new PolicyViolation({ code: 'too_many', reason: 'one recipient only' });
+ *   res.json({ sent: true });
+ * });
+ * app.use(policyViolationHandler());
+ *
+ * @param none must be empty: Express passes more arguments if the function was mounted without being called
  * @throws AplSessionError `config.invalid`
  */
 export function policyViolationHandler(
   options?: Pick<GuardOptions, 'denial'>,
   ...none: readonly []
 ): ErrorRequestHandler {
-  if (none.length > 0) throw new AplSessionError('config.invalid', 'policyViolationHandler() takes its options only.');
+  if (none.length > 0)
+    throw new AplSessionError(
+      'config.invalid',
+      'policyViolationHandler() takes only options. Call it: app.use(policyViolationHandler()).',
+    );
   const { denial: option } = parseOptions('policyViolationHandler', schema, options ?? {});
   const denial = option === undefined ? undefined : parseDenial('policyViolationHandler', option);
   return (error, req, _res, next) => {

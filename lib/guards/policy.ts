@@ -3,20 +3,19 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
-import { guardBy } from './guard.js';
+import { whenSettled } from '../util/maybe-promise.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
-/** What a policy decides on. */
 export interface PolicyInput<Subject = undefined> {
   readonly req: Request;
-  /** The labels of the session, with those that this request has added so far. */
+  /** The labels of the session, including those that this request has added so far. */
   readonly labels: ReadonlySet<string>;
-  /** What the `subject` option answered; `undefined` without it. */
+  /** The result of the `subject` option; `undefined` without it. */
   readonly subject: Subject;
 }
 
-/** `{ allow: true }`, or the violation that the request is denied for. Nothing else allows. */
+/** `{ allow: true }`, or the violation to deny the request for. Any other value denies with `policy.error`. */
 export type PolicyDecision =
   | { readonly allow: true; readonly code?: never; readonly reason?: never }
   | (Violation & { readonly allow?: never });
@@ -26,16 +25,22 @@ export type DecidePolicy<Subject = undefined> = (
 ) => PolicyDecision | PromiseLike<PolicyDecision>;
 
 export interface PolicyOptions<Subject> extends GuardOptions {
-  /** Who is asking, as the app knows it. Called for requests that reach this guard only; may be async. */
+  /** Returns the user as the app knows them. Called only when a request reaches this guard; may be async. */
   readonly subject: (req: Request) => Subject | PromiseLike<Subject>;
 }
 
 const OPTIONS = { subject: Joi.function() };
 
 /**
- * A guard around a decision point of any kind: a policy engine, a remote service, a function. Whatever is neither
- * `{ allow: true }` nor a violation (a forgotten `return`, for example), and whatever is thrown or rejected by
- * `decide` or `subject`, denies with `policy.error`.
+ * A guard that calls a policy engine, a remote service or any function. A result that is neither `{ allow: true }` nor a
+ * violation (a forgotten `return`, for example) denies with `policy.error`, and so does an error of `decide` or `subject`.
+ *
+ * @example
+ * app.post(
+ *   '/order',
+ *   policy(({ labels }) => (labels.has('secret') ? { code: 'tainted', reason: 'no orders' } : { allow: true })),
+ *   (_req, res) => res.json({ ordered: true }),
+ * );
  *
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
@@ -53,17 +58,10 @@ export function policy(
       `${name}: the decision must be a function of { req, labels, subject }.`,
     );
   }
-  return guardBy(settings, (req, { labels }) => {
-    const decideFor = (who: unknown): MaybeLater<PolicyDecision> => decide({ req, labels, subject: who as never });
-    return chain(chain(subject?.(req), decideFor), violationIn);
+  return decidingGuard(settings, (req, { labels }) => {
+    const decision = whenSettled(subject?.(req), (found) => decide({ req, labels, subject: found as never }));
+    return whenSettled(decision, violationIn);
   });
-}
-
-type MaybeLater<T> = T | PromiseLike<T>;
-
-/** Goes on with an answer, at once if it is there. */
-function chain<T, R>(answer: MaybeLater<T>, then: (value: T) => MaybeLater<R>): MaybeLater<R> {
-  return isPromiseLike(answer) ? Promise.resolve(answer).then(then) : then(answer);
 }
 
 function violationIn(decision: unknown): Violation | undefined {

@@ -2,17 +2,22 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
-import { guardBy } from './guard.js';
+import { whenSettled } from '../util/maybe-promise.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
 import { type LabelCondition, labelTest } from './label-condition.js';
 
-/** Answers yes or no about a request. May be async. */
+/** Returns `true` or `false` for a request; may be async. */
 export type RequestPredicate = (req: Request) => boolean | PromiseLike<boolean>;
 
 /**
- * A guard that denies the request if the condition holds: it has the label, any or all of the labels, or the predicate
- * answers `true`. A predicate that throws, rejects or answers with no boolean denies with `policy.error`.
+ * A guard that denies a request whose labels match the condition, or for which the predicate returns `true`. A predicate that
+ * throws, rejects or returns anything but a boolean denies with `policy.error`.
+ *
+ * @example
+ * app.post('/email', denyIf('secret', { code: 'tainted', reason: 'session touched secret data' }), (_req, res) => {
+ *   res.json({ sent: true });
+ * });
  *
  * @throws AplSessionError `label.invalid`, `violation.invalid` or `config.invalid` at construction; `middleware.missing`
  * goes to Express's error handling
@@ -23,15 +28,18 @@ export function denyIf(
   options?: GuardOptions,
 ): RequestHandler {
   const settings = parseGuardOptions('denyIf', options);
-  const denial = toViolation(violation);
-  if (typeof condition === 'function') return predicateGuard(settings, condition, true, denial);
+  const checked = toViolation(violation);
+  if (typeof condition === 'function') return predicateGuard(settings, condition, true, checked);
   const applies = labelTest(settings.name, condition);
-  return guardBy(settings, (_req, { labels }) => (applies(labels) ? denial : undefined));
+  return decidingGuard(settings, (_req, { labels }) => (applies(labels) ? checked : undefined));
 }
 
 /**
- * A guard that denies the request unless the predicate answers `true`. One that throws, rejects or answers with no
+ * A guard that denies a request unless the predicate returns `true`. A predicate that throws, rejects or returns anything but a
  * boolean denies with `policy.error`.
+ *
+ * @example
+ * app.use('/admin', requireThat((req) => req.ip === '127.0.0.1', { code: 'local_only', reason: 'local clients only' }));
  *
  * @throws AplSessionError `violation.invalid` or `config.invalid` at construction; `middleware.missing` goes to
  * Express's error handling
@@ -47,15 +55,12 @@ export function requireThat(predicate: RequestPredicate, violation: Violation, o
 function predicateGuard(
   settings: GuardSettings,
   predicate: RequestPredicate,
-  deniedAnswer: boolean,
-  denial: Violation,
+  deniedResult: boolean,
+  violation: Violation,
 ): RequestHandler {
-  const judge = (answer: unknown): Violation | undefined => {
-    if (typeof answer === 'boolean') return answer === deniedAnswer ? denial : undefined;
-    throw new AplSessionError('policy.error', `The predicate must answer with a boolean; got ${typeof answer}.`);
+  const violationFor = (result: unknown): Violation | undefined => {
+    if (typeof result === 'boolean') return result === deniedResult ? violation : undefined;
+    throw new AplSessionError('policy.error', `The predicate must return a boolean; it returned ${typeof result}.`);
   };
-  return guardBy(settings, (req) => {
-    const answer = predicate(req);
-    return isPromiseLike(answer) ? Promise.resolve(answer).then(judge) : judge(answer);
-  });
+  return decidingGuard(settings, (req) => whenSettled(predicate(req), violationFor));
 }

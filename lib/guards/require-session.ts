@@ -1,13 +1,17 @@
 import type { RequestHandler } from 'express';
 import { SESSION_REQUIRED } from '../denial/violations.js';
-import { guardBy } from './guard.js';
+import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /**
  * A guard that denies a request without a session: 403 `session.required`.
+ *
+ * @example
+ * app.use('/tools', requireSession());
+ *
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
 export function requireSession(options?: GuardOptions): RequestHandler {
   const settings = parseGuardOptions('requireSession', options);
-  return guardBy(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
+  return decidingGuard(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
 }

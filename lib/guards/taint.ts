@@ -1,14 +1,14 @@
-import type { Request, RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
 import Joi from 'joi';
 import { PERSIST_FAILED } from '../denial/violations.js';
-import { requiredRequest } from './guard.js';
-import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
+import { guard, type Rule } from './guard.js';
+import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';
 
 export interface TaintOptions extends GuardOptions {
   /**
-   * `session` (the default): the labels are persisted. `message`: they are seen by whatever comes later in this request,
-   * and are gone with it.
+   * `session`: the labels are persisted. `message`: the labels last until the end of this request.
+   * @default 'session'
    */
   readonly scope?: 'session' | 'message';
 }
@@ -18,9 +18,11 @@ const OPTIONS = { scope: Joi.string().valid('session', 'message').default('sessi
 /**
  * A guard that adds labels before the handler runs.
  *
- * With session scope they are persisted first (write-ahead); if that fails, the handler does not run and the answer is
- * 403 `session.persist_failed`. With message scope they are never persisted, unless the same label is added to the
- * session as well, before or after.
+ * With session scope it persists them first (write-ahead). If that fails, the answer is 403 `session.persist_failed` and the
+ * handler does not run. Labels of message scope are not persisted, unless the same label is also added to the session.
+ *
+ * @example
+ * app.get('/salaries', taint('secret'), (_req, res) => res.json({ engineer: 98_000 }));
  *
  * @throws AplSessionError `label.invalid` or `config.invalid` at construction; `middleware.missing` goes to Express's
  * error handling
@@ -32,32 +34,24 @@ export function taint(...given: ReadonlyArray<string | TaintOptions>): RequestHa
   const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
   const settings = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);
   const labels = assertLabels(hasOptions ? given.slice(0, -1) : given);
-  if (settings.scope === 'message') {
-    return (req, _res, next) => {
-      const request = requiredRequest(req, settings.name);
-      for (const label of labels) request.labels.addForMessage(label);
-      next();
-    };
-  }
-  return (req, _res, next) => {
-    taintSession(req, settings, labels).then((saved) => saved && next(), next);
+  return guard(settings, settings.scope === 'message' ? addForMessage(labels) : persistFirst(labels));
+}
+
+function addForMessage(labels: Labels): Rule {
+  return (_req, request) => {
+    for (const label of labels) request.labels.addForMessage(label);
+    return undefined;
   };
 }
 
-async function taintSession(
-  req: Request,
-  { name, denial }: GuardSettings,
-  labels: readonly string[],
-): Promise<boolean> {
-  const request = requiredRequest(req, name);
-  for (const label of labels) request.labels.add(label);
-  // labels that it has already are not new, and the session is relied on all the same
-  request.reliesOnSession();
-  try {
-    await request.persist();
-    return true;
-  } catch {
-    request.deny(PERSIST_FAILED, denial);
-    return false;
-  }
+function persistFirst(labels: Labels): Rule {
+  return async (_req, request) => {
+    for (const label of labels) request.labels.add(label);
+    // add() reports new labels only, and a guard that adds a known label relies on the session as well
+    request.reliesOnSession();
+    return request.persist().then(
+      () => undefined,
+      () => PERSIST_FAILED,
+    );
+  };
 }

@@ -3,7 +3,7 @@ import { BackgroundMember } from '../labels/background-member.js';
 import { StoreAccess } from '../labels/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
 import { keptAlive } from '../util/kept-alive.js';
-import { nextTurn } from '../util/next-turn.js';
+import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
@@ -44,13 +44,14 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
+  const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     // the same middleware was mounted earlier, and has found the session
     if (mounted?.sessionId !== undefined && mounted.access === access) {
       shareSecurity(req);
       next();
-    } else nextTurn().then(() => new Arrival(req, res, next, mount, mounted).enter());
+    } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
   return Object.assign(middleware, {
     close(): Promise<void> {

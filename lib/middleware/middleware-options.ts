@@ -11,54 +11,61 @@ import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store
 import { parseOptions } from '../util/parse-options.js';
 
 export interface AplSessionOptions {
-  /** Finds the session of a request; required. See `subjectSession` for ids that clients choose. */
+  /** Finds the session of a request. Use `subjectSession` if clients choose the session id. */
   readonly session: SessionResolver;
 
   /**
-   * What becomes of a request without a session. `allow`, the default, lets it go on, with labels that end with the
-   * request; `deny` answers 403 `session.required` before any handler. Both raise `session_missing`, `allow` only where
-   * labels or guards are concerned.
+   * How to treat a request without a session. `allow`: it goes on, and its labels last until its end; the alarm
+   * `session_missing` is raised when it adds a label or passes a guard. `deny`: it is answered with 403 `session.required`
+   * before any handler runs, and the alarm is raised.
+   * @default 'allow'
    */
   readonly sessionless?: 'allow' | 'deny';
 
-  /** A store, or a block that describes one. Default: a new `MemorySessionStore`. */
+  /**
+   * A store, or a block `{ kind, ... }` that describes one.
+   * @default a new `MemorySessionStore`
+   */
   readonly store?: SessionStore | SessionStoreBlock;
 
-  /** Factories for store kinds other than `memory`. */
+  /** Factories for blocks of other kinds than `memory`. */
   readonly storeFactories?: readonly SessionStoreFactory[];
 
   /**
-   * How long one store call may take before it counts as failed, in milliseconds. Default: the store's own
-   * `deadlineMs` and 50 more, or 1,000 for a store that names none.
+   * A store call fails after this time, in milliseconds.
+   * @default the store's `deadlineMs` + 50, else 1000
    */
   readonly storeTimeoutMs?: number;
 
   /**
-   * How many sessions of the store this process uses at a time, those included whose labels could not be stored yet. A
-   * request of one more is refused with `session.capacity_exceeded`. Default 100,000.
+   * How many sessions of the store this process may use at a time, including those whose labels could not be stored yet. A
+   * request of another session is denied; the alarm has the code `session.capacity_exceeded`.
+   * @default 100000
    */
   readonly maxKnownSessions?: number;
 
   /**
-   * How many labels a session may have: a load that finds more, and an append beyond it, fail closed with
-   * `store.too_many_labels`. Default: the store's own `maxLabelsPerSession`, or 1,000 for a store that names none.
+   * How many labels a session may have. A load of more, or an append beyond it, fails with `store.too_many_labels`.
+   * @default the store's `maxLabelsPerSession`, else 1000
    */
   readonly maxLabelsPerSession?: number;
 
   /**
-   * How violations are answered: a status, headers and a body, or a renderer. Default: 403 with problem details (RFC 9457),
-   * or a short page for a client that prefers HTML. A guard may have its own.
+   * How denials are answered: a status, headers and a body, or a renderer. A guard's own `denial` option takes precedence.
+   * @default 403 with problem details (RFC 9457), or a short page for a client that prefers HTML
    */
   readonly denial?: DenialOption;
 
-  /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
+  /**
+   * Receives alarms.
+   * @default winston, JSON lines on standard error
+   */
   readonly logger?: AlarmLogger;
 
-  /** Receives every alarm, the same object as the logger. What it throws changes nothing. */
+  /** Receives the same alarms as the logger. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
 }
 
-/** What the middleware works with. */
 export interface Settings extends StoreSettings {
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
@@ -66,23 +73,28 @@ export interface Settings extends StoreSettings {
   readonly alarms: AlarmReporter;
 }
 
-const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
-  session: Joi.function().required(),
-  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
-  store: Joi.any(),
+/** Options that `openSession` has as well. */
+export const sharedOptions = {
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
   maxLabelsPerSession: Joi.number().integer().min(1),
   maxKnownSessions: Joi.number().integer().min(1),
-  denial: Joi.any(),
   logger: Joi.any().custom(loggerLike),
   onAlarm: Joi.function(),
+};
+
+const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
+  session: Joi.function().required(),
+  sessionless: Joi.string().valid('allow', 'deny').default('allow'),
+  store: Joi.any(),
+  denial: Joi.any(),
+  ...sharedOptions,
 });
 
 /** @throws AplSessionError `config.*` */
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options);
-  // joi copies objects, and a store, logger or factory must stay the object that it is
+  // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
   const { session, denial, logger } = options;
   const { sessionless, onAlarm } = parsed;
   return {

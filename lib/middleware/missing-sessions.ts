@@ -3,46 +3,46 @@ import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { routeName } from '../alarms/route-name.js';
 import { now } from '../util/clock.js';
 
-/** How many routes are remembered. A client may bring names about, where a router has a parameter in its path. */
+/** How many routes are remembered. Clients can create names if a router is mounted under a path with a parameter. */
 const MAX_ROUTES = 1_000;
-/** Clients with and without a session may take turns on a route, and each change is told. */
+/** A route raises an alarm again after a request with a session, so a client could cause any number of alarms. */
 const MAX_ALARMS_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
 /**
- * Tells, for one mount, where labels and guards meet a request without a session: once a route and reason, until a
- * request on that route has a session, or the reason is another.
+ * Raises the alarm `session_missing` for one mount of the middleware: once for each route and reason, and again after a request
+ * on the route had a session or another reason.
  */
 export class MissingSessions {
   readonly #alarms: AlarmReporter;
-  /** The reason that was told last, by route. Empty where nothing misses its session. */
-  readonly #told = new Map<string, string>();
+  /** The last reported reason by route. */
+  readonly #reported = new Map<string, string>();
   #minute = { endsAtMs: 0, alarmsLeft: 0 };
 
   constructor(alarms: AlarmReporter) {
     this.#alarms = alarms;
   }
 
-  /** Labels or a guard have met this request, which has no session. */
+  /** A request without a session has added a label, passed a guard or was denied. */
   missing(req: Request, reason: string, labels: Iterable<string>): void {
     const key = keyOf(req);
-    // what is not told for lack of alarms is not remembered either, so the next request tells it
-    if (this.#told.get(key) === reason || !this.#mayRaise()) return;
+    // a reason that the limit suppresses is not remembered, so that a later request reports it
+    if (this.#reported.get(key) === reason || !this.#mayRaise()) return;
     this.#remember(key, reason);
     this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels] });
   }
 
-  /** The same, of a request that has its session. */
+  /** A request with a session: the next request without one raises an alarm again. */
   found(req: Request): void {
-    if (this.#told.size > 0) this.#told.delete(keyOf(req));
+    if (this.#reported.size > 0) this.#reported.delete(keyOf(req));
   }
 
   #remember(key: string, reason: string): void {
-    this.#told.delete(key);
-    this.#told.set(key, reason);
-    if (this.#told.size <= MAX_ROUTES) return;
-    const [oldest = ''] = this.#told.keys();
-    this.#told.delete(oldest);
+    this.#reported.delete(key);
+    this.#reported.set(key, reason);
+    if (this.#reported.size <= MAX_ROUTES) return;
+    const [oldest = ''] = this.#reported.keys();
+    this.#reported.delete(oldest);
   }
 
   #mayRaise(): boolean {
@@ -55,7 +55,7 @@ export class MissingSessions {
   }
 }
 
-/** The route as it is, as it is only compared. A path may be as long as a client likes. */
+/** May hold secrets, so it is only compared. A client can send a path of any length. */
 function keyOf(req: Request): string {
   return routeName(req, []).slice(0, 256);
 }

@@ -1,7 +1,7 @@
 import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
-import { plainRefusal, renderRefusal } from '../denial/render-denial.js';
+import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
@@ -106,7 +106,7 @@ export class ResponseKeeper implements GateKeeper {
     }
     // ends the response for its wrappers; the gate replaces their output, headers included, by the rendered denial
     this.#state = 'denial-due';
-    gate.endBy(() => void plainRefusal({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
+    gate.endBy(() => void defaultDenial({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
   }
 
   mustHold(): boolean {
@@ -179,6 +179,6 @@ export class ResponseKeeper implements GateKeeper {
       onFailure: (error: unknown) =>
         mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),
     };
-    renderRefusal(denial, create, done);
+    renderDenial(denial, create, done);
   }
 }

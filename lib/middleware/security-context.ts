@@ -4,10 +4,10 @@ import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity } from '../contract/security.js';
 import { securityOf } from './session-security.js';
 
-/** Looked up when it is asked for: a later mount of the middleware may take the request over. */
+/** A function, because a later mount of the middleware may replace the request's security. */
 type Current = () => RequestSecurity | undefined;
 
-/** Shared by all copies of this package in a process, so that a request that entered with one is found with another. */
+/** Registered globally, so that one copy of this package finds the context that another copy has set. */
 const kContext = Symbol.for('express-apl-session.context');
 const shared = globalThis as { [kContext]?: AsyncLocalStorage<Current> };
 if (!shared[kContext]) {
@@ -16,9 +16,14 @@ if (!shared[kContext]) {
 const context = shared[kContext] as AsyncLocalStorage<Current>;
 
 /**
- * Express middleware that makes the security of a request known to all that is called from it, for `currentSecurity()`.
- * Mount it behind `aplSessionMiddleware`, and once more behind middleware that goes on from events of the request's
- * stream; to mount it twice does no harm.
+ * Express middleware that makes `currentSecurity()` work in all code that the request calls. Mount it after
+ * `aplSessionMiddleware`, and once more after middleware that calls `next()` from an event of the request stream.
+ *
+ * @example
+ * import { securityContext } from 'express-apl-session/context';
+ *
+ * app.use(aplSessionMiddleware({ session: subjectSession({ subject: subjectOf }) }));
+ * app.use(securityContext());
  *
  * @throws AplSessionError `config.invalid` for any argument; `middleware.missing`, for a request that
  * `aplSessionMiddleware` has not seen, goes to Express's error handling
@@ -37,15 +42,24 @@ export function securityContext(...none: readonly []): RequestHandler {
 }
 
 /**
- * What `aplSessionMiddleware` has put on the request that this call serves, whatever was done to `req.security` since.
- * @throws AplSessionError `context.missing` if no request is known here: never `undefined`, with which a check would be
- * skipped
+ * The `req.security` of the current request, also if other code has replaced that property.
+ *
+ * @example
+ * import { currentSecurity } from 'express-apl-session/context';
+ *
+ * function readSalary(): number {
+ *   currentSecurity().labels.add('secret');
+ *   return 98_000;
+ * }
+ *
+ * @throws AplSessionError `context.missing` without a current request. It never returns `undefined`: with `?.` a check would
+ * then be skipped
  */
 export function currentSecurity(): RequestSecurity {
   const security = context.getStore()?.();
   if (security) return security;
   throw new AplSessionError(
     'context.missing',
-    'No request is known here. Mount securityContext() before the route, and behind what parses bodies from stream events; where a callback has lost the request, give it AsyncResource.bind(callback).',
+    'There is no current request. Mount securityContext() before the route and after body parsers. If a callback has lost its request, wrap it: AsyncResource.bind(callback).',
   );
 }

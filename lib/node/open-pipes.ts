@@ -39,6 +39,11 @@ export class OpenPipes {
     }
   }
 
+  /** Stops reading the sources that have not ended. */
+  stop(): void {
+    for (const source of this.#unpiped) if (source.listenerCount('data') === 0) source.pause();
+  }
+
   #drain(source: Readable): void {
     if (source.readableEnded || source.destroyed) return;
     this.#unpiped.add(source);

@@ -1,51 +1,65 @@
 import Joi from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
-import { loggerLike } from '../alarms/logger.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { sharedOptions } from '../middleware/middleware-options.js';
 import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
-import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
+import { type StoreSettings, storeSettings } from '../stores/store-settings.js';
 import { parseOptions } from '../util/parse-options.js';
 
 export interface OpenSessionOptions {
   /**
-   * What a resolver returns: an id or `{ id, source }`, bound to an authenticated subject. A session is required:
-   * nothing, as a resolver returns it for a request without one, rejects with `session.required`.
+   * The result of a resolver: an id or `{ id, source }`, bound to an authenticated subject. `openSession` rejects with
+   * `session.required` for a result without a session.
    */
   readonly session: SessionAnswer;
 
   /**
-   * The store; required. Usually the instance that `aplSessionMiddleware` has, too. A block makes a store of its own, which
-   * `close()` ends: for a process that opens one session.
+   * The store; usually the instance that `aplSessionMiddleware` uses. A block makes a new store, which `close()` closes: use it
+   * in a process that opens one session.
    */
   readonly store: SessionStore | SessionStoreBlock;
 
-  /** Factories for the kind of a store block. */
+  /** Factories for the `kind` of a store block. */
   readonly storeFactories?: readonly SessionStoreFactory[];
 
-  /** As for `aplSessionMiddleware`, in milliseconds. Default: the store's own `deadlineMs` and 50 more, or 1,000. */
+  /**
+   * As for `aplSessionMiddleware`, in milliseconds.
+   * @default the store's `deadlineMs` + 50, else 1000
+   */
   readonly storeTimeoutMs?: number;
 
-  /** As for `aplSessionMiddleware`. Default: the store's own `maxLabelsPerSession`, or 1,000. */
+  /**
+   * As for `aplSessionMiddleware`.
+   * @default the store's `maxLabelsPerSession`, else 1000
+   */
   readonly maxLabelsPerSession?: number;
 
-  /** As for `aplSessionMiddleware`. Default 100,000. */
+  /**
+   * As for `aplSessionMiddleware`.
+   * @default 100000
+   */
   readonly maxKnownSessions?: number;
 
-  /** Where alarms are logged; anything with `warn` and `error`. Default: winston, JSON lines on standard error. */
+  /**
+   * Receives alarms.
+   * @default winston, JSON lines on standard error
+   */
   readonly logger?: AlarmLogger;
 
-  /** Receives every alarm, the same object as the logger. What it throws changes nothing. */
+  /** Receives the same alarms as the logger. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
 
-  /** Stands for the route in alarms, for example `chat socket`. Default: `openSession`. */
+  /**
+   * The `route` in alarms, for example `chat socket`.
+   * @default 'openSession'
+   */
   readonly name?: string;
 }
 
-/** What `openSession` works with. */
 export interface OpenSessionSettings extends StoreSettings {
   readonly session: ResolvedSession;
   readonly alarms: AlarmReporter;
@@ -55,25 +69,20 @@ export interface OpenSessionSettings extends StoreSettings {
 const schema = Joi.object<OpenSessionOptions & { name: string }>({
   session: Joi.any(),
   store: Joi.any().required(),
-  storeFactories: Joi.array(),
-  storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
-  maxLabelsPerSession: Joi.number().integer().min(1),
-  maxKnownSessions: Joi.number().integer().min(1),
-  logger: Joi.any().custom(loggerLike),
-  onAlarm: Joi.function(),
   name: Joi.string().default('openSession'),
+  ...sharedOptions,
 });
 
 /** @throws AplSessionError `config.*`, `session.invalid`, `session.required` */
 export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
   const { name, onAlarm } = parseOptions('openSession', schema, options);
   const session = requiredSession(options.session);
-  // joi copies objects, and a store or logger must stay the object that it is
+  // not from parseOptions(): joi copies objects, but stores and loggers must keep their identity
   const settings = storeSettings('openSession', options);
   if (settings.ownsStore && settings.store instanceof MemorySessionStore) {
     throw new AplSessionError(
       'config.invalid',
-      'openSession: a memory store made for one session knows nothing of it. Pass the MemorySessionStore that all share.',
+      'openSession: a new memory store has no labels of this session. Pass the MemorySessionStore that the app uses.',
     );
   }
   return { ...settings, session, alarms: new AlarmReporter(options.logger, onAlarm), name };
@@ -84,6 +93,6 @@ function requiredSession(answer: unknown): ResolvedSession {
   if (session) return session;
   throw new AplSessionError(
     'session.required',
-    'openSession: there is no session, so labels could neither be known nor kept. Refuse what has none before.',
+    'openSession: the session has no id, so its labels cannot be loaded or stored. Check the result of the resolver first.',
   );
 }

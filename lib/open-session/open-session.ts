@@ -4,29 +4,28 @@ import { keptAlive } from '../util/kept-alive.js';
 import { OpenSessionMember } from './open-session-member.js';
 import { type OpenSessionOptions, type OpenSessionSettings, parseOpenSessionOptions } from './open-session-options.js';
 
-/** A session without a request: nothing holds back what you send, so `persist()` comes before it. */
+/** A session without a response. Nothing holds your output, so await `persist()` before you send anything. */
 export interface OpenSession {
   /** The id under which the store keeps this session. */
   readonly sessionId: string;
 
-  /** How the session was found; `custom` if that was not said. */
+  /** How the session was found; `custom` if the resolver returned a plain id. */
   readonly source: string;
 
   /**
-   * The session's labels as they were loaded, with those that were added here. Grows only, as `req.security.labels` does. A
-   * label that is added is on its way to the store as soon as the current call stack is done; if it does
-   * not arrive, there is an alarm.
+   * The loaded labels and those added since. The set only grows, as `req.security.labels` does. The append of a new label starts
+   * after the current call stack; if it fails, an alarm is raised.
    */
   readonly labels: Set<string>;
 
   /**
-   * Write-ahead: appends the labels that the store has not acknowledged and waits. Resolves at once if there are none.
-   * @throws AplSessionError `session.persist_failed`; a later call tries again
+   * Write-ahead: appends the labels that the store has not acknowledged yet and waits. Resolves at once without such labels.
+   * @throws AplSessionError `session.persist_failed`; a later call retries
    */
   persist(): Promise<void>;
 
   /**
-   * Persists what is left, then closes the store if it was made here. To be called again does no harm.
+   * Persists the remaining labels, then closes the store if `openSession` made it. You may call it again.
    * @throws AplSessionError `session.persist_failed`
    */
   close(): Promise<void>;
@@ -36,12 +35,18 @@ export interface OpenSession {
 }
 
 /**
- * Loads the labels of a session for what has no response: a message on a socket, a job of a queue. Rejects where a
- * request would be denied, and raises the same alarms.
+ * Loads the labels of a session for work without a response, for example a message on a socket or a job of a queue. Rejects where
+ * a request would be denied, and raises the same alarms.
  *
- * @throws AplSessionError `config.*` for options that it does not understand, `session.required` without a session,
- * `session.invalid` for a malformed one, `session.load_failed` if the labels could not be read, `session.persist_failed`
- * if labels that this process owes to the session could not be stored
+ * @example
+ * await using session = await openSession({ session: job.sessionId, store, name: 'jobs' });
+ * if (session.labels.has('secret')) return;
+ * session.labels.add('PII');
+ * await session.persist();
+ *
+ * @throws AplSessionError `config.*` for invalid options; `session.required` without a session; `session.invalid` for a
+ * malformed one; `session.load_failed` if the labels cannot be loaded; `session.persist_failed` if this process has labels of
+ * the session that it could not store before and cannot store now
  */
 export async function openSession(options: OpenSessionOptions): Promise<OpenSession> {
   const settings = parseOpenSessionOptions(options);
@@ -53,13 +58,13 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenSess
     return new LoadedSession(settings, member, await keptAlive(() => member.load()));
   } catch (error) {
     member.leave();
-    // what is wrong with the load says more than what is then wrong with the close
-    if (ownsStore) await closed(store).catch(() => {});
+    // an error of close() must not replace the error of the load
+    if (ownsStore) await closeStore(store).catch(() => {});
     throw error;
   }
 }
 
-async function closed(store: SessionStore): Promise<void> {
+async function closeStore(store: SessionStore): Promise<void> {
   await store.close?.();
 }
 
@@ -92,7 +97,7 @@ class LoadedSession implements OpenSession {
     } finally {
       this.#member.leave();
       const { store, ownsStore } = this.#settings;
-      if (ownsStore) await closed(store);
+      if (ownsStore) await closeStore(store);
     }
   }
 

@@ -1,27 +1,26 @@
 import { AplSessionError } from '../contract/errors.js';
-import { isPromiseLike } from '../util/maybe-promise.js';
 
-/** A text that an accessor has read; `undefined`, `null` and `''` are none. */
+/** What an accessor returns. `undefined`, `null` and `''` mean that the request has no such value. */
 export type Text = string | null | undefined;
 
 /**
- * Checks what an accessor has read.
- * @throws AplSessionError `session.invalid` for anything else than a well-formed string or nothing
+ * Checks what an accessor returned. Empty values become `undefined`.
+ * @throws AplSessionError `session.invalid` unless the value is empty or a well-formed string
  */
-export function textOrNone(name: string, value: unknown): string | undefined {
+export function optionalText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  // lone surrogates all hash like U+FFFD, so two such values would address one session
+  // all lone surrogates hash like U+FFFD, so two different values would get one session
   if (typeof value === 'string' && value.isWellFormed()) return value;
-  throw malformed(`${name} must be a well-formed string or nothing`);
+  throw malformed(`${name} must be a well-formed string, undefined or null`);
 }
 
 /**
- * The text of a claim as CPEX sees it: strings as they are, other JSON values as JSON without spaces and with sorted
- * keys, so `42` is `42` and `null` is `null`. A claim that is missing or an empty string is none.
- * @throws AplSessionError `session.invalid` for what is no JSON, and for numbers that lose digits when JSON is parsed
+ * The text that CPEX makes of a claim: a string stays as it is, any other JSON value becomes JSON without spaces and with
+ * sorted keys (`42`, `null`). A missing claim and `''` become `undefined`.
+ * @throws AplSessionError `session.invalid` for values that JSON cannot hold, and for numbers that JSON would round
  */
-export function claimTextOrNone(value: unknown): string | undefined {
-  return value === undefined || typeof value === 'string' ? textOrNone('claim', value) : jsonOf(value);
+export function optionalClaimText(value: unknown): string | undefined {
+  return value === undefined || typeof value === 'string' ? optionalText('claim', value) : jsonOf(value);
 }
 
 function jsonOf(value: unknown): string {
@@ -35,7 +34,7 @@ function jsonOf(value: unknown): string {
       .map((key) => `${jsonOf(key)}:${jsonOf(value[key])}`);
     return `{${members.join(',')}}`;
   }
-  throw malformed('claim must be a JSON value, and its numbers within the safe integers');
+  throw malformed('claim must be a JSON value whose numbers are within the safe integers');
 }
 
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -44,12 +43,7 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Goes on with a value that an accessor has read: at once if it is there, so that most requests wait for nothing. */
-export function whenRead<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | PromiseLike<R>): R | PromiseLike<R> {
-  return isPromiseLike(value) ? value.then(next) : next(value);
-}
-
-/** An error about a value that the app or its authentication has put on the request; never repeats the value. */
+/** The error for a value that the app or its authentication has put on the request. `what` must not repeat the value. */
 export function malformed(what: string): AplSessionError {
   return new AplSessionError('session.invalid', `subjectSession: ${what}.`);
 }

@@ -4,11 +4,16 @@ import type { SubjectSessionOptions } from './subject-session.js';
 import { onRequest } from './verified-claims.js';
 
 /**
- * For express-session: `req.sessionID`, if the client has sent it in a cookie that express-session accepted, so that it
- * was signed here and is known to its store. An id that was made for this request (no cookie, a forged or expired one, a
- * session just regenerated) is none: if it were one, each request without a cookie would begin without labels. A request
- * that express-session has not served (not mounted before, another cookie path, its store disconnected) is the
- * error `session.invalid`, also if it has no subject: the subject may be in the session that is not there.
+ * The `sessionId` accessor for express-session. It returns `req.sessionID` only if the client has sent this id in a cookie
+ * that express-session accepted. It ignores an id that express-session made for this request: else every request
+ * without a cookie would begin a session without labels.
+ *
+ * A request that express-session has not served (mounted later, another cookie path, its store disconnected) is the error
+ * `session.invalid`, also if the request has no subject: its subject may be in the missing session.
+ *
+ * @example
+ * app.use(session({ secret: 'a secret', resave: false, saveUninitialized: false }));
+ * app.use(aplSessionMiddleware({ session: subjectSession({ subject: subjectOf, ...fromExpressSession() }) }));
  */
 export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sessionId'>> {
   return { sessionId: Object.assign((req: Request) => establishedId(req), { explain: assertServed }) };
@@ -16,18 +21,18 @@ export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sess
 
 function assertServed(req: Request): undefined {
   if (onRequest(req, 'sessionStore') !== undefined) return;
-  throw malformed('express-session has not served the request; mount it before, and see that its store is connected');
+  throw malformed('express-session has not served the request; mount it before, and check that its store is connected');
 }
 
 function establishedId(req: Request): string | undefined {
   assertServed(req);
   const id = onRequest(req, 'sessionID');
-  // `req.session` is gone once the session was destroyed
+  // `req.session` is missing after session.destroy()
   if (typeof id !== 'string' || id === '' || onRequest(req, 'session.id') !== id) return undefined;
   return cookieValues(req).some((value) => isSigned(value, id)) ? id : undefined;
 }
 
-/** `s:<id>.<signature>`. The signature was checked by express-session: it alone has made `req.sessionID` of it. */
+/** Whether the value is `s:<id>.<signature>`. express-session has checked the signature: only then it uses the id. */
 function isSigned(value: string, id: string): boolean {
   return value.startsWith('s:') && value.slice(2, Math.max(2, value.lastIndexOf('.'))) === id;
 }

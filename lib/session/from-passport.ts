@@ -5,10 +5,17 @@ import type { SubjectSessionOptions } from './subject-session.js';
 import { onRequest } from './verified-claims.js';
 
 /**
- * For passport: `idOf` names the user in `req.user` (or passport's `userProperty`) by a non-empty string or a safe
- * integer. It must be unique over all strategies that the app uses. Nobody logged in is no subject; a user without id
- * is the error `session.invalid`, and so is a request that passport has not seen: mount it first.
- * @throws AplSessionError `config.invalid` if `idOf` is no function
+ * The `subject` accessor for passport. A request without a login has no subject. A request that passport has not seen is
+ * the error `session.invalid`, and so is a user without an id.
+ *
+ * @example
+ * interface User { readonly id: string }
+ * app.use(passport.session());
+ * app.use(aplSessionMiddleware({ session: subjectSession(fromPassport((user: User) => user.id)) }));
+ *
+ * @param idOf returns the id of the user in `req.user` (or passport's `userProperty`): a non-empty string or a safe integer,
+ * unique over all strategies of the app
+ * @throws AplSessionError `config.invalid` if `idOf` is not a function
  */
 export function fromPassport<User>(
   idOf: (user: User) => string | number | null | undefined,
@@ -22,7 +29,7 @@ export function fromPassport<User>(
     }
     const property = onRequest(req, '_userProperty');
     const user = onRequest(req, typeof property === 'string' ? property : 'user');
-    // passport takes a truthy user for a login
+    // passport itself takes any truthy user for a login
     return user ? idText(idOf(user as User)) : undefined;
   };
   return { subject: Object.assign(subject, { explain: () => 'passport has put no user on the request' }) };
@@ -31,5 +38,5 @@ export function fromPassport<User>(
 function idText(id: unknown): string {
   if (typeof id === 'string' && id !== '') return id;
   if (Number.isSafeInteger(id)) return String(id);
-  throw malformed('the id of a user of passport must be a non-empty string or a safe integer');
+  throw malformed('the id of a user from passport must be a non-empty string or a safe integer');
 }

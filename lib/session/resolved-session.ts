@@ -1,39 +1,41 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 
-/** A request's session: the id that the store uses, and how it was found. */
+/** The session of a request. */
 export interface ResolvedSession {
+  /** The id that the store uses. */
   readonly id: string;
-  /** For logs and metrics; `custom` where a resolver returns a plain string. */
+  /** How the session was found, for logs and metrics; `custom` if the resolver returns a plain string. */
   readonly source: string;
 }
 
-/** The answer of a resolver that knows why a request has no session. */
+/** A resolver returns this if it can tell why a request has no session. */
 export interface NoSession {
   readonly id?: undefined;
-  /** One fixed sentence for the alarm `session_missing`. It must hold nothing that came with the request. */
+  /** A fixed sentence for the alarm `session_missing`; it must hold nothing from the request. */
   readonly reason: string;
 }
 
-/** What a resolver may return. `undefined`, `null`, an empty id and a {@link NoSession} mean: this request has no session. */
+/** What a resolver may return. `undefined`, `null`, an empty id or a {@link NoSession} mean: the request has no session. */
 export type SessionAnswer = string | { readonly id: string; readonly source?: string } | NoSession | null | undefined;
 
 /**
- * Finds the session of a request. A resolver that throws or rejects sends the request to Express's error handling.
- * The id addresses the session's labels, so it must never be a value that the client may choose freely:
- * bind it to the authenticated subject, as `subjectSession` does.
+ * Finds the session of a request. Errors of the resolver go to Express's error handling.
+ *
+ * The id selects the labels, so the client must not be able to choose it freely. Bind it to the authenticated subject, as
+ * `subjectSession` does.
  */
 export interface SessionResolver {
   (req: Request): SessionAnswer | PromiseLike<SessionAnswer>;
 
   /**
-   * Asked right after an answer that is no session and has no reason of its own: the reason, as in {@link NoSession}.
-   * What it throws goes to Express's error handling.
+   * Called if the resolver returned neither a session nor a reason. Returns the reason, as in {@link NoSession}. Errors go to
+   * Express's error handling.
    */
   explain?(req: Request): string | undefined;
 }
 
-/** A request without a session, and why it has none. */
+/** Why a request has no session. */
 export interface MissingSession {
   readonly id: undefined;
   readonly source: undefined;
@@ -42,7 +44,7 @@ export interface MissingSession {
 
 /**
  * Checks what a resolver returned.
- * @throws AplSessionError `session.invalid` for anything else than a {@link SessionAnswer}
+ * @throws AplSessionError `session.invalid` unless it is a {@link SessionAnswer}
  */
 export function toResolvedSession(answer: unknown): ResolvedSession | undefined {
   if (answer === undefined || answer === null || answer === '') return undefined;
@@ -58,7 +60,7 @@ export function toResolvedSession(answer: unknown): ResolvedSession | undefined 
   );
 }
 
-/** Why an answer is no session: what the answer says, else what the resolver says, else that it says nothing. */
+/** Takes the reason from the answer, else from the resolver, else a default. */
 export function toMissingSession(resolver: SessionResolver, req: Request, answer: unknown): MissingSession {
   const own: unknown = (answer as { reason?: unknown } | null | undefined)?.reason;
   const reason: unknown = typeof own === 'string' ? own : resolver.explain?.(req);
@@ -69,8 +71,8 @@ export function toMissingSession(resolver: SessionResolver, req: Request, answer
   };
 }
 
-/** Lone surrogates all hash like U+FFFD, so two such ids would share one session. */
+/** All lone surrogates hash like U+FFFD, so two different ids would get one session. */
 function wellFormed(id: string): string {
   if (id.isWellFormed()) return id;
-  throw new AplSessionError('session.invalid', 'The session id is not a well-formed Unicode string.');
+  throw new AplSessionError('session.invalid', 'The session id must be a well-formed Unicode string.');
 }

@@ -1,66 +1,68 @@
 import type { Request } from 'express';
 import Joi from 'joi';
+import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { parseOptions } from '../util/parse-options.js';
-import { claimTextOrNone, type Text, textOrNone, whenRead } from './accessor-value.js';
+import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 
 /**
- * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that there is none; anything else
- * that is no well-formed string is the error `session.invalid`. What it throws goes to Express's error handling.
+ * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that the request has no such text. Any other
+ * value than a well-formed string is the error `session.invalid`. Errors of the accessor go to Express's error handling.
  */
 export interface SessionAccessor extends Explained {
   (req: Request): Text | PromiseLike<Text>;
 }
 
-/** Reads a claim of a verified token; may be async. `undefined` and `''` mean that there is none. */
+/** Reads a claim of a verified token; may be async. `undefined` and `''` mean that the token has no such claim. */
 export interface ClaimAccessor extends Explained {
   (req: Request): unknown;
 }
 
-/** An accessor that can tell why a request has nothing for it. */
+/** An accessor that can explain why a request has no value for it. */
 interface Explained {
   /**
-   * Asked of every accessor where no subject was found: why there is nothing to read, in a fixed sentence that holds
-   * nothing of the request; `undefined` if it knows of nothing. Throws `session.invalid` if what it reads from is not mounted.
+   * Called on every accessor when a request has no subject. Returns the reason, a fixed sentence without anything from the
+   * request, or `undefined`. Throws `session.invalid` if the middleware that the accessor reads from is not mounted.
    */
   explain?(req: Request): string | undefined;
 }
 
 export interface SubjectSessionOptions {
-  /** The authenticated principal, never a value that the client may choose. Nothing resolves without it. */
+  /** The authenticated principal; never a value that the client may choose. Without it the request has no session. */
   readonly subject: SessionAccessor;
 
   /**
-   * Tier `agent`: a session id that the client or an upstream chose, for example the `mcp-session-id` header or the
-   * context id of A2A. Whoever may choose it may also leave labels behind by choosing a new one.
+   * Tier `agent`: a session id that the client or an upstream chose, for example the `mcp-session-id` header or the A2A
+   * context id. A client that may choose it can also leave its labels behind by choosing a new one.
    */
   readonly sessionId?: SessionAccessor;
 
   /**
-   * Tier `token_claim`: the `session_id` claim of a token whose signature was checked. A claim that is no string counts
-   * as its JSON, as with CPEX; give it as a string where you can.
+   * Tier `token_claim`: the `session_id` claim of a token whose signature was checked. A claim that is not a string counts
+   * as its JSON text, as in CPEX; prefer strings.
    */
   readonly claim?: ClaimAccessor;
 
   /** Tier `identity`: the client or agent that calls on behalf of the subject. */
   readonly caller?: SessionAccessor;
 
-  /** Tier `identity`: the name of this app, where several share one store and not their sessions. */
+  /** Tier `identity`: the name of this app, if several apps share a store but not their sessions. */
   readonly gateway?: SessionAccessor;
 
   /**
-   * `cpex` (default) gives the ids that CPEX gives: 16 hex characters, in which a colon in the subject can collide.
-   * `strict` gives 64 hex characters without such collisions, but shares no session with CPEX.
+   * `cpex` makes the ids that CPEX makes: 16 hex characters, in which a colon in the subject can collide.
+   * `strict` makes 64 hex characters without such collisions, and shares no session with CPEX.
+   * @default 'cpex'
    */
   readonly keying?: SessionKeying;
 }
 
-/** What `subjectSession` returns. The answer is no promise unless an accessor has given one. */
+/** What `subjectSession` returns. The result is a promise only if an accessor returns one. */
 export interface SubjectSessionResolver {
   (req: Request): ResolvedSession | undefined | PromiseLike<ResolvedSession | undefined>;
 
-  /** Why a request has no session, if it has none. */
+  /** Why a request has no session. */
   explain(req: Request): string;
 }
 
@@ -75,53 +77,63 @@ const schema = Joi.object<ParsedOptions>({
   keying: Joi.string().valid('cpex', 'strict').default('cpex'),
 });
 
-const none: SessionAccessor = () => undefined;
+const absent: SessionAccessor = () => undefined;
 
 /**
- * A resolver that binds every session to the authenticated subject, as CPEX does. The first tier that has what it
- * needs wins and is the session's `source`: `agent` (a `sessionId`), `token_claim` (a `claim`), `identity`
- * (the subject with `caller` and `gateway`, as far as they are there). Without a subject there is no session.
+ * A resolver that binds every session to the authenticated subject, as CPEX does. It tries three tiers and uses the first one
+ * that has a value: `agent` (`sessionId`), `token_claim` (`claim`), `identity` (the subject, with `caller` and `gateway` where
+ * they have a value). The tier is the session's `source`. A request without a subject has no session.
  *
- * @throws AplSessionError `config.invalid` for options that it does not understand
+ * @example
+ * aplSessionMiddleware({
+ *   session: subjectSession({ subject: subjectOf, sessionId: (req) => req.get('mcp-session-id') }),
+ * });
+ *
+ * @throws AplSessionError `config.invalid` for invalid options
  */
 export function subjectSession(options: SubjectSessionOptions): SubjectSessionResolver {
   const parsed = parseOptions('subjectSession', schema, options);
-  const { subject, sessionId = none, claim = none, caller = none, gateway = none } = parsed;
+  const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
   const keyOf = KEYINGS[parsed.keying];
-  const found = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
+  const session = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
     id: keyOf(source, parts),
     source,
   });
 
-  const byIdentity = (req: Request, who: string) =>
-    whenRead(caller(req), (callerRead) => {
-      const from = textOrNone('caller', callerRead);
-      return whenRead(gateway(req), (gatewayRead) => found('identity', who, from, textOrNone('gateway', gatewayRead)));
+  const byIdentity = (req: Request, principal: string) =>
+    withText('caller', caller(req), (client) =>
+      withText('gateway', gateway(req), (app) => session('identity', principal, client, app)),
+    );
+  const byClaim = (req: Request, principal: string) =>
+    whenSettled(claim(req), (value) => {
+      const text = optionalClaimText(value);
+      return text === undefined ? byIdentity(req, principal) : session('token_claim', principal, text);
     });
-  const byClaim = (req: Request, who: string) =>
-    whenRead(claim(req), (read) => {
-      const claimed = claimTextOrNone(read);
-      return claimed === undefined ? byIdentity(req, who) : found('token_claim', who, claimed);
-    });
-  const byAgent = (req: Request, who: string) =>
-    whenRead(sessionId(req), (read) => {
-      const chosen = textOrNone('sessionId', read);
-      return chosen === undefined ? byClaim(req, who) : found('agent', who, chosen);
-    });
+  const byAgent = (req: Request, principal: string) =>
+    withText('sessionId', sessionId(req), (text) =>
+      text === undefined ? byClaim(req, principal) : session('agent', principal, text),
+    );
   const explain = (req: Request): string => explanationOf([subject, sessionId, claim, caller, gateway], req);
   const resolve = (req: Request) =>
-    whenRead(subject(req), (read) => {
-      const who = textOrNone('subject', read);
-      if (who !== undefined) return byAgent(req, who);
-      // throws if the package of an accessor is not mounted, which must not look like a request without a subject
+    withText('subject', subject(req), (principal) => {
+      if (principal !== undefined) return byAgent(req, principal);
+      // throws if a required middleware is not mounted: that must not look like a request without a subject
       explain(req);
       return undefined;
     });
   return Object.assign(resolve, { explain });
 }
 
-/** All are asked, as a later one may throw. The first that knows the reason tells it. */
+function withText<R>(
+  name: string,
+  value: MaybePromise<Text>,
+  next: (text: string | undefined) => MaybePromise<R>,
+): MaybePromise<R> {
+  return whenSettled(value, (text) => next(optionalText(name, text)));
+}
+
+/** The first reason that an accessor gives. Calls all accessors, because a later one may throw. */
 function explanationOf(accessors: readonly Explained[], req: Request): string {
-  const [reason] = accessors.map((accessor) => accessor.explain?.(req)).filter((told) => told !== undefined);
-  return reason ?? 'no subject';
+  const reasons = accessors.map((accessor) => accessor.explain?.(req));
+  return reasons.find((reason) => reason !== undefined) ?? 'no subject';
 }

@@ -15,7 +15,10 @@ import {
 } from './verified-claims.js';
 
 export interface ExpressJwtSessionOptions extends TokenSessionOptions {
-  /** express-jwt's option of the same name. Default `auth`. */
+  /**
+   * express-jwt's option of the same name.
+   * @default 'auth'
+   */
   readonly requestProperty?: string;
 }
 
@@ -27,9 +30,14 @@ const expressJwtSchema = Joi.object<Required<ExpressJwtSessionOptions>>({
 });
 
 /**
- * For express-jwt: subject and claim from the payload in `req.auth`. No payload (`credentialsRequired: false`) is no
- * subject. Mount express-jwt first.
- * @throws AplSessionError `config.invalid`
+ * Accessors for express-jwt: they read subject and claim from the payload in `req.auth`. A request without a payload
+ * (`credentialsRequired: false`) has no subject. Mount express-jwt first.
+ *
+ * @example
+ * app.use(expressjwt({ secret: 'a secret', algorithms: ['HS256'] }));
+ * app.use(aplSessionMiddleware({ session: subjectSession(fromExpressJwt({ issuer: 'https://issuer.example' })) }));
+ *
+ * @throws AplSessionError `config.invalid` for invalid options
  */
 export function fromExpressJwt(options: ExpressJwtSessionOptions): TokenAccessors {
   const { requestProperty, ...token } = parseOptions('fromExpressJwt', expressJwtSchema, options);
@@ -43,9 +51,14 @@ export function fromExpressJwt(options: ExpressJwtSessionOptions): TokenAccessor
 }
 
 /**
- * For express-oauth2-jwt-bearer: subject and claim from `req.auth.payload`. No `req.auth` (`authRequired: false`) is no
- * subject. Mount `auth()` first.
- * @throws AplSessionError `config.invalid`
+ * Accessors for express-oauth2-jwt-bearer: they read subject and claim from `req.auth.payload`. A request without `req.auth`
+ * (`authRequired: false`) has no subject. Mount `auth()` first.
+ *
+ * @example
+ * app.use(auth({ issuerBaseURL: 'https://issuer.example', audience: 'https://api.example' }));
+ * app.use(aplSessionMiddleware({ session: subjectSession(fromOauth2JwtBearer({ issuer: 'https://issuer.example' })) }));
+ *
+ * @throws AplSessionError `config.invalid` for invalid options
  */
 export function fromOauth2JwtBearer(options: TokenSessionOptions): TokenAccessors {
   return tokenAccessors(parseOptions('fromOauth2JwtBearer', tokenSchema, options), {
@@ -58,10 +71,15 @@ export function fromOauth2JwtBearer(options: TokenSessionOptions): TokenAccessor
 }
 
 /**
- * For the MCP SDK's `requireBearerAuth`: the caller is `req.auth.clientId`; subject and claim come from `req.auth.extra`,
- * where the token verifier has to put them, because an MCP client is not a user. `requireBearerAuth` lets nobody pass
- * without `req.auth`, so a request without it is the error `session.invalid`: mount it first.
- * @throws AplSessionError `config.invalid`
+ * Accessors for `requireBearerAuth` of the MCP SDK. The caller is `req.auth.clientId`. Subject and claim are in
+ * `req.auth.extra`: your token verifier must put them there, because an MCP client is not a user. A request without `req.auth`
+ * is the error `session.invalid`; mount `requireBearerAuth` first.
+ *
+ * @example
+ * app.use('/mcp', requireBearerAuth({ verifier }));
+ * app.use('/mcp', aplSessionMiddleware({ session: subjectSession(fromMcpBearerAuth({ issuer: 'https://issuer.example' })) }));
+ *
+ * @throws AplSessionError `config.invalid` for invalid options
  */
 export function fromMcpBearerAuth(
   options: TokenSessionOptions,
@@ -78,5 +96,5 @@ export function fromMcpBearerAuth(
 function authInfoOf(req: Request): Members {
   const auth = onRequest(req, 'auth');
   if (auth !== undefined) return membersOf(auth, 'req.auth');
-  throw malformed('there is no req.auth; mount requireBearerAuth before aplSessionMiddleware');
+  throw malformed('req.auth is missing; mount requireBearerAuth before aplSessionMiddleware');
 }

@@ -3,23 +3,28 @@ import Joi from 'joi';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
 
-/** What the accessors of token middleware need to know. */
 export interface TokenSessionOptions {
   /**
-   * Whose tokens the app accepts; a token that names another issuer, or none, is the error `session.invalid`.
-   * One string: the subject is the `sub` claim alone, as with CPEX. A list: issuer and `sub` together, because a `sub`
-   * means something only under its issuer. `null`: the tokens name no issuer, and one that does is an error.
+   * The issuers whose tokens the app accepts. A token without an issuer, or with another one, is the error `session.invalid`.
+   * A string: the subject is the `sub` claim alone, as in CPEX. A list: the subject is issuer and `sub` together, because two
+   * issuers may use the same `sub`. `null`: the tokens have no issuer, and a token with one is the error `session.invalid`.
    */
   readonly issuer: string | readonly string[] | null;
 
-  /** The claim that names the subject. Default `sub`. */
+  /**
+   * The claim that names the subject.
+   * @default 'sub'
+   */
   readonly subjectClaim?: string;
 
-  /** The claim that names the session, for the tier `token_claim`. Default `session_id`. */
+  /**
+   * The claim that names the session, for the tier `token_claim`.
+   * @default 'session_id'
+   */
   readonly sessionClaim?: string;
 }
 
-/** The part of `subjectSession`'s options that tokens give; to be spread into them. */
+/** The options of `subjectSession` that a token can fill; spread them into the others. */
 export type TokenAccessors = Required<Pick<SubjectSessionOptions, 'subject' | 'claim'>>;
 
 export type Members = Readonly<Record<string, unknown>>;
@@ -30,15 +35,15 @@ export const tokenSessionOptions = {
   sessionClaim: Joi.string().default('session_id'),
 };
 
-/** Where the middleware of a package puts the claims that it has verified. */
+/** Where another middleware puts the claims that it has verified. */
 interface VerifiedClaims {
-  /** In words, for example `req.auth`. */
+  /** The place in words, for example `req.auth`. */
   readonly source: string;
-  /** `undefined` where nobody is authenticated. */
+  /** Returns `undefined` if the request is not authenticated. */
   readonly claimsOf: (req: Request) => Members | undefined;
 }
 
-/** Accessors for claims that a middleware has verified. */
+/** Accessors for claims that another middleware has verified. */
 export function tokenAccessors(
   { issuer, subjectClaim, sessionClaim }: Required<TokenSessionOptions>,
   { source, claimsOf }: VerifiedClaims,
@@ -48,11 +53,11 @@ export function tokenAccessors(
     const subject = textMember(claims, subjectClaim);
     if (issuer === null) {
       if (!Object.hasOwn(claims, 'iss')) return subject;
-      throw malformed("a token names its issuer; set 'issuer' to those that the app accepts");
+      throw malformed("the token has an issuer; list the issuers that the app accepts in 'issuer'");
     }
     const iss = textMember(claims, 'iss');
-    if (!accepted.has(iss)) throw malformed("a token is from an issuer that 'issuer' does not name");
-    // no JSON array is the beginning of another, so this does not collide even where parts are joined by colons
+    if (!accepted.has(iss)) throw malformed("the issuer of the token is not in 'issuer'");
+    // JSON, because two pairs of issuer and subject must never become the same text, also not when keying adds a colon
     return typeof issuer === 'string' ? subject : JSON.stringify([iss, subject]);
   };
   const subject = (req: Request): string | undefined => {
@@ -68,7 +73,7 @@ export function tokenAccessors(
   };
 }
 
-/** What a middleware has put on the request, under `a` or `a.b`. */
+/** The value of `req.a` or `req.a.b`. */
 export function onRequest(req: Request, property: string): unknown {
   return property
     .split('.')

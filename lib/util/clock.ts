@@ -1,7 +1,7 @@
 /**
- * Node's own timers and clock, taken when this package is loaded. Tests of an app put fake ones in the place of the
- * globals; a request that waited for those would hang, and a deadline that measured them would refuse at random.
- * Use these names in lib/ and never the globals; `test/util/clock.test.ts` holds that.
+ * Node's timers and clock, read when this package is loaded. Tests of an app may replace the globals by fakes: a request that
+ * waits for a fake timer hangs, and a deadline on a fake clock fails at random. Use these names in lib/, never the globals;
+ * `test/util/clock.test.ts` checks that.
  */
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
@@ -16,7 +16,7 @@ export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 
 const resolved = Promise.resolve();
 
-/** Runs `callback`, which must not throw, once the current call stack is done. */
+/** Runs `callback` after the current call stack. It must not throw. */
 export function microtask(callback: () => void): void {
   resolved.then(callback);
 }

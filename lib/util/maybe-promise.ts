@@ -1,4 +1,17 @@
-/** Whether an answer must be waited for. Most need not be, and each wait is a turn of the promise queue. */
-export function isPromiseLike<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-  return typeof (answer as PromiseLike<T> | null | undefined)?.then === 'function';
+/** A value, or a promise of it. */
+export type MaybePromise<T> = T | PromiseLike<T>;
+
+/** Whether a value must be awaited. */
+export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function';
+}
+
+/** Calls `next` with the value: synchronously if it is not a promise, because a wait costs time and most values are ready. */
+export function whenSettled<T, R>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<R>,
+  onError?: (error: unknown) => MaybePromise<R>,
+): MaybePromise<R> {
+  // a thenable of another library may call back synchronously or twice; a promise never does
+  return isPromiseLike(value) ? Promise.resolve(value).then(next, onError) : next(value);
 }

@@ -1,21 +1,20 @@
 import { AplSessionError } from '../contract/errors.js';
 
 /**
- * Throws for an object of a configuration that says something by its prototype: with a key `__proto__` or `constructor`, as
- * parsers of JSON make one, or with keys that it inherits, as parsers make them that assign `__proto__`. Copies would drop
- * both in silence, and an option that is dropped is none that was checked.
+ * Rejects options with an own key `__proto__` or `constructor` (JSON.parse makes them) and options that inherit keys (from a
+ * parser that assigns `__proto__`). A copy would drop such keys without an error, and the option would not be checked.
  * @throws AplSessionError `config.invalid`
  */
 export function assertOwnKeys(what: string, value: object): void {
   for (const key of ['__proto__', 'constructor']) {
-    if (Object.hasOwn(value, key)) throw refused(what, `a key '${key}'; take it away`);
+    if (Object.hasOwn(value, key)) throw invalid(what, `a key '${key}'; remove it`);
   }
-  // a loop that also meets what is inherited
+  // for...in also visits inherited keys
   for (const key in value) {
-    if (!Object.hasOwn(value, key)) throw refused(what, 'keys in its prototype; set them on the object itself');
+    if (!Object.hasOwn(value, key)) throw invalid(what, 'keys in its prototype; set them on the object itself');
   }
 }
 
-function refused(what: string, fault: string): AplSessionError {
+function invalid(what: string, fault: string): AplSessionError {
   return new AplSessionError('config.invalid', `${what} has ${fault}.`);
 }

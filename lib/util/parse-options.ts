@@ -3,14 +3,13 @@ import { AplSessionError } from '../contract/errors.js';
 import { assertOwnKeys } from './own-keys.js';
 
 /**
- * Validates `value` against a joi schema and returns a frozen copy with defaults applied. No conversion: `"5"` is
- * not 5. Every fault is named at once; messages hold keys and expectations, never values.
- * @throws AplSessionError `config.invalid`
+ * Validates options without type conversion and returns a frozen copy with defaults.
+ * @throws AplSessionError `config.invalid`; the message names every fault and holds no value
  */
 export function parseOptions<T extends object>(what: string, schema: ObjectSchema<T>, value: unknown): Readonly<T> {
   if (isObject(value)) {
     assertOwnKeys(what, value);
-    // joi takes an own key `__proto__` for nothing, at any depth; the options of this package have two levels
+    // joi ignores an own key `__proto__` at any depth; the options of this package have two levels
     for (const [key, member] of Object.entries(value)) {
       if (isObject(member) && Object.hasOwn(member, '__proto__')) assertOwnKeys(`${what}: '${key}'`, member);
     }

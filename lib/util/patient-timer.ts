@@ -1,52 +1,51 @@
 import { clearImmediate, clearTimeout, now, setImmediate, setTimeout } from './clock.js';
 
-/** A timer that is later than this was held up by the process itself. */
+/** A timer that is later than this was delayed by a blocked event loop. */
 const LATE_MS = 10;
 
-/** A process that is always late would hear of a silent server too late. */
-const MAX_GRACES = 3;
+/** Limits the delay in a process whose event loop is always blocked. */
+const MAX_EXTENSIONS = 3;
 
 /**
- * A timer for the verdict that another process was too slow. A process that blocks its own event loop finds the timer
- * over before it has read the answers that came meanwhile, and what it had to send left late. So a timer that is late
- * gives the other as much time again, a few times at most, and every verdict comes after a look at the sockets.
- * It never keeps the process alive.
+ * A timer for a reply of another process. While the event loop is blocked, this process sends late and does not read replies that
+ * have arrived. Therefore a late timer is extended by its delay, at most three times, and it expires only after Node has polled
+ * its sockets once more. The timer never keeps the process alive.
  */
 export class PatientTimer {
-  readonly #onVerdict: (atMs: number) => void;
-  readonly #longestGraceMs: number;
-  #state: 'stopped' | 'counting' | 'looking' = 'stopped';
-  #gracesLeft = 0;
+  readonly #onExpired: (atMs: number) => void;
+  readonly #maxExtensionMs: number;
+  #state: 'stopped' | 'waiting' | 'polling' = 'stopped';
+  #extensionsLeft = 0;
   #dueMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  #look: NodeJS.Immediate | undefined;
+  #poll: NodeJS.Immediate | undefined;
 
   /**
-   * @param onVerdict is told when the time was up: what came to pass since then was not looked at
-   * @param longestGraceMs how much time a late timer gives at most, in milliseconds
+   * @param onExpired receives the moment at which the time was over, before the last poll
+   * @param maxExtensionMs the longest single extension, in milliseconds
    */
-  constructor(onVerdict: (atMs: number) => void, longestGraceMs: number) {
-    this.#onVerdict = onVerdict;
-    this.#longestGraceMs = longestGraceMs;
+  constructor(onExpired: (atMs: number) => void, maxExtensionMs: number) {
+    this.#onExpired = onExpired;
+    this.#maxExtensionMs = maxExtensionMs;
   }
 
-  /** Whether a verdict will come. */
+  /** Whether the timer was started, and has neither expired nor been stopped. */
   get running(): boolean {
     return this.#state !== 'stopped';
   }
 
-  /** Begins to count, also if it was counting. */
+  /** Starts the timer, or starts it again. */
   start(ms: number): void {
     this.stop();
-    this.#state = 'counting';
-    this.#gracesLeft = MAX_GRACES;
+    this.#state = 'waiting';
+    this.#extensionsLeft = MAX_EXTENSIONS;
     this.#wait(ms);
   }
 
   stop(): void {
     this.#state = 'stopped';
     clearTimeout(this.#timer);
-    clearImmediate(this.#look);
+    clearImmediate(this.#poll);
   }
 
   #wait(ms: number): void {
@@ -57,16 +56,16 @@ export class PatientTimer {
   #onTime(): void {
     const atMs = now();
     const lateMs = atMs - this.#dueMs;
-    if (lateMs > LATE_MS && this.#gracesLeft > 0) {
-      this.#gracesLeft -= 1;
-      this.#wait(Math.min(lateMs, this.#longestGraceMs));
+    if (lateMs > LATE_MS && this.#extensionsLeft > 0) {
+      this.#extensionsLeft -= 1;
+      this.#wait(Math.min(lateMs, this.#maxExtensionMs));
       return;
     }
-    this.#state = 'looking';
-    // the event loop reads its sockets between its timers and this
-    this.#look = setImmediate(() => {
+    this.#state = 'polling';
+    // the event loop polls its sockets between timers and immediates
+    this.#poll = setImmediate(() => {
       this.#state = 'stopped';
-      this.#onVerdict(atMs);
+      this.#onExpired(atMs);
     });
   }
 }

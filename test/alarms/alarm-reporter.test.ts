@@ -40,7 +40,7 @@ describe('AlarmReporter', () => {
     [
       { alarm: 'session_missing', route: 'GET /', reason: 'x', error: 'x' },
       'warn',
-      'labels or a guard met a request without a session; its labels are not kept',
+      'request without a session added labels, passed a guard or was denied; its labels are not stored',
     ],
     [
       { alarm: 'policy_error', guard: 'denyIf', route: 'GET /', error: 'x' },

@@ -76,7 +76,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       );
 
     const goingOn: ReadonlyArray<readonly [what: string, denial: DenialRenderer, error: RegExp]> = [
-      ['a file that is a folder', (_violation, _req, res) => res.sendFile(folder), /went on/],
+      ['a file that is a folder', (_violation, _req, res) => res.sendFile(folder), /called next/],
       ['a file that is not there', (_violation, _req, res) => res.sendFile(join(folder, 'none')), /ENOENT/],
       [
         'no format that the client accepts',

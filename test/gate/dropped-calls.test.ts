@@ -277,4 +277,30 @@ describe('A denied response does not wait for', () => {
     expect(parts).to.be.lessThan(atEnd + 3);
     wire.destroy();
   });
+
+  it('a pipe without an end: the source is read for a while, and then no longer', async () => {
+    const closed = deferred<void>();
+    let parts = 0;
+    const source = new Readable({
+      read() {
+        setImmediate(() => {
+          parts += 1;
+          this.push(SECRET);
+        });
+      },
+    });
+    const wire = await start(deny, (_req, res) => {
+      res.once('close', () => closed.resolve());
+      source.pipe(res);
+    });
+    await wire.until(/"code":"denied"\}$/);
+    await closed.promise;
+    // what its buffer takes may still be read
+    const atClose = parts + source.readableHighWaterMark / SECRET.length + 1;
+    while (parts < atClose && source.readableLength < source.readableHighWaterMark) await turn();
+    for (let n = 0; n < 20; n++) await turn();
+    expect(parts).to.be.at.most(atClose);
+    source.destroy();
+    wire.destroy();
+  });
 });
