@@ -17,7 +17,7 @@ const LIMIT_MS = 2_000;
 
 const HTTP10 = get('/').replace('HTTP/1.1', 'HTTP/1.0');
 
-/** What a client that is no TCP socket gets. */
+/** What a client gets over a stream that is not a TCP socket. */
 class Client {
   received = '';
   /** `end` for a clean one, else the code of the error. */

@@ -195,7 +195,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, through the middl
     it(`${what}, after the load: 403, and the alarm says ${code}`, async () => {
       const { app, alarms, store } = appWith({}, async (store) => {
         await spoil(server());
-        // whoever is connected already meets neither the login nor the certificate
+        // an open connection meets neither the login nor the certificate
         if (code !== 'store.not_permitted') await server().plain.admin.call('CLIENT', 'KILL', 'USER', USERNAME);
         await refusalMet(store, code);
       });
