@@ -190,7 +190,7 @@ describe('The connection below a held response', () => {
     ['fail', 'ECONNRESET'],
   ] as const) {
     for (const turn of ['first', 'second'] as const) {
-      it(`G1, G2: a close-delimited end waits for the append (${outcome}, ${turn})`, async () => {
+      it(`G1, G2: a close-delimited end is held (append ${outcome}s, ${turn})`, async () => {
         let first: ServerResponse | undefined;
         gated = await new GatedServer().start((res, { labels }, req) => {
           if (req.url === '/slow') {
