@@ -30,11 +30,10 @@ export interface AplSessionMiddleware extends RequestHandler {
  * held back
  *
  * @example
- * const app = express();
- * app.use(authenticate);
- * app.use(aplSessionMiddleware({ session: subjectSession({ subject: (req) => req.user?.id }) }));
- * app.get('/salaries', taint('secret'), (req, res) => res.json(salaries));
- * app.post('/mail', denyIf('secret', { code: 'session_tainted', reason: 'session touched secret data' }), sendMail);
+ * app.use(aplSessionMiddleware({ session: subjectSession({ subject: subjectOf }) }));
+ * app.get('/salaries', taint('secret'), (_req, res) => res.json({ engineer: 98_000 }));
+ * const violation = { code: 'session_tainted', reason: 'session touched secret data' };
+ * app.post('/mail', denyIf('secret', violation), (_req, res) => res.send('sent'));
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);

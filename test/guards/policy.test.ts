@@ -31,7 +31,7 @@ const POLICY_ERROR = {
   code: 'policy.error',
 };
 const DOWN = `no answer about ${SESSION} with secret-label from redis://u:p@host`;
-const DOWN_IN_ALARM = 'no answer about *** with *** from redis://***@host';
+const DOWN_IN_ALARM = 'no answer about *** with *** from redis://***';
 
 /** What a function of the app may do wrong; `error` is what the alarm tells. */
 const MISTAKES: ReadonlyArray<readonly [what: string, answer: () => unknown, error: RegExp, code?: string]> = [

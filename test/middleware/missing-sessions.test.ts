@@ -131,7 +131,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       [
         'a reason with credentials',
         () => ({ reason: 'no session at redis://u:hunter2@h' }),
-        'no session at redis://***@h',
+        'no session at redis://***',
       ],
     ];
     for (const [what, session, reason] of resolvers) {

@@ -5,7 +5,7 @@ import iovalkey from 'iovalkey';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
 import { AplSessionError } from '../../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import { slotOf } from '../../../../lib/stores/valkey/cluster/cluster-slot.js';
+import { slotOf } from '../../../../lib/stores/valkey/cluster/slot-of.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';

@@ -131,7 +131,7 @@ describe('ValkeySessionStore options', () => {
     };
 
     it('if ttlSeconds is below maxSessionLifetimeSeconds', () => {
-      const error = 'ttlSeconds is 59, maxSessionLifetimeSeconds 60. Raise ttlSeconds to that at least.';
+      const error = 'ttlSeconds is 59 and maxSessionLifetimeSeconds is 60. Raise ttlSeconds to at least 60.';
       const unsound = { alarm: 'session_store_ttl_unsound', error, ttlSeconds: 59, maxSessionLifetimeSeconds: 60 };
       const alarms = alarmsOf({ ttlSeconds: 59, maxSessionLifetimeSeconds: 60 });
       expect(alarms).to.deep.equal([unsound]);
