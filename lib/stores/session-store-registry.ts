@@ -1,15 +1,21 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { assertOwnKeys } from '../util/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
 
-/** Selects a factory by `kind`; every other member belongs to that factory. */
+/**
+ * Configuration of a store. `kind` selects the factory; the other members are its options.
+ *
+ * @example
+ * const store: SessionStoreBlock = { kind: 'memory', maxSessions: 10_000 };
+ */
 export interface SessionStoreBlock {
   readonly kind: string;
   readonly [option: string]: unknown;
 }
 
-/** Whether `value` can serve as a store: both operations are there. */
+/** Whether `value` has the two operations of a store. */
 export function isSessionStore(value: unknown): value is SessionStore {
   const store = value as Partial<SessionStore> | null | undefined;
   return typeof store?.loadLabels === 'function' && typeof store.appendLabels === 'function';
@@ -18,21 +24,19 @@ export function isSessionStore(value: unknown): value is SessionStore {
 /**
  * Builds the store that a block describes.
  * @throws AplSessionError `config.invalid`, `config.store_kind_missing`, `config.store_kind_unknown`,
- * or `config.store_build_failed` with the factory's error as `cause`; an `AplSessionError` of the factory as it is
+ * or `config.store_build_failed` with the factory's error as `cause`. An `AplSessionError` of the factory passes
+ * through.
  */
 export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
   if (typeof block !== 'object' || block === null || Array.isArray(block)) {
-    throw new AplSessionError(
-      'config.invalid',
-      "store must be a SessionStore or a block with a kind, for example { kind: 'memory' }.",
-    );
+    throw invalidConfig('store', "give a SessionStore, or a block with a kind, for example { kind: 'memory' }");
   }
   assertOwnKeys('The store block', block);
   const kind = (block as { kind?: unknown }).kind;
   if (typeof kind !== 'string' || kind === '') {
     throw new AplSessionError(
       'config.store_kind_missing',
-      "The store block has no kind. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+      "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
     );
   }
   const factory = factories.find((candidate) => candidate.kind === kind);
@@ -40,7 +44,7 @@ export function buildSessionStore(block: unknown, factories: readonly SessionSto
   if (kind === memorySessionStoreFactory.kind) return build(memorySessionStoreFactory, block as SessionStoreBlock);
   throw new AplSessionError(
     'config.store_kind_unknown',
-    `No factory is registered for store kind '${kind}'. Pass it in storeFactories; 'valkey' is valkeySessionStoreFactory from 'express-apl-session/valkey'.`,
+    `Store kind '${kind}' is unknown. Pass its factory in storeFactories; for 'valkey' that is valkeySessionStoreFactory from 'express-apl-session/valkey'.`,
   );
 }
 
@@ -59,6 +63,6 @@ function build(factory: SessionStoreFactory, block: SessionStoreBlock): SessionS
   if (isSessionStore(store)) return store;
   throw new AplSessionError(
     'config.store_build_failed',
-    `The factory for store kind '${factory.kind}' returned no SessionStore: loadLabels and appendLabels are required.`,
+    `The factory for store kind '${factory.kind}' must return a SessionStore, with loadLabels and appendLabels.`,
   );
 }
