@@ -111,4 +111,16 @@ export const SESSION_FAULTS: readonly Fault[] = [
     from: 'this.#owing.delete(session);\n    this.#retryOwed(by);',
     to: 'this.#owing.delete(session);',
   },
+  {
+    name: 'a store that is closed while an append is in flight',
+    file: 'lib/middleware/apl-session-middleware.ts',
+    from: '// labels that were added in the meantime\n        await access.idle();',
+    to: '',
+  },
+  {
+    name: 'a policy violation that is answered like a store failure',
+    file: 'lib/middleware/response-keeper.ts',
+    from: '(isStoreFailure(violation) && mount.unavailable)',
+    to: 'mount.unavailable',
+  },
 ];
