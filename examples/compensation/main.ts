@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { MemorySessionStore, type SessionStore, type SessionStoreFactory } from '../../lib/index.js';
+import { MemorySessionStore, type SessionStore, type SessionStoreFactory } from 'express-apl-session';
 import { createApp, storeFromEnvironment } from './app.js';
 import { type Step, scenario } from './scenario.js';
 

@@ -3,8 +3,8 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
 import express, { type Request, type RequestHandler } from 'express';
-import { securityContext } from '../../lib/context.js';
-import { type AplSessionOptions, aplSessionMiddleware, subjectSession } from '../../lib/index.js';
+import { type AplSessionOptions, aplSessionMiddleware, subjectSession } from 'express-apl-session';
+import { securityContext } from 'express-apl-session/context';
 
 /** An MCP server over streamable HTTP: one `McpServer` for each MCP session. */
 export function createApp(createServer: () => McpServer, options: Pick<AplSessionOptions, 'store' | 'logger'> = {}) {

@@ -1,5 +1,5 @@
 import express, { type Request, type RequestHandler } from 'express';
-import { aplSessionMiddleware, type DecidePolicy, policy, subjectSession, taint } from '../../lib/index.js';
+import { aplSessionMiddleware, type DecidePolicy, policy, subjectSession, taint } from 'express-apl-session';
 import { decideByCedar } from './cedar.js';
 import { decideByCel } from './cel.js';
 
