@@ -31,7 +31,7 @@ export function createApp(storeOptions: Pick<AplSessionOptions, 'store' | 'store
   return { app, close: () => aplSession.close() };
 }
 
-/** Labels in this process, or in the Valkey that `VALKEY_URL` names; only then is its client loaded. */
+/** Keeps the labels in this process, or in the Valkey at `VALKEY_URL`. The code for Valkey is loaded only if it is used. */
 export async function storeFromEnvironment() {
   const endpoint = process.env['VALKEY_URL'];
   if (!endpoint) return { store: { kind: 'memory' } };
@@ -39,7 +39,7 @@ export async function storeFromEnvironment() {
   return { store: { kind: 'valkey', endpoint, ttlSeconds: 86_400 }, storeFactories: [valkeySessionStoreFactory] };
 }
 
-/** A toy: who may call, by bearer token. */
+/** The users of this example, by bearer token. A real app verifies its tokens. */
 const SUBJECTS: ReadonlyMap<string, string> = new Map([
   ['alice-token', 'alice'],
   ['bob-token', 'bob'],

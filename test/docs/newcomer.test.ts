@@ -13,7 +13,7 @@ const root = fileURLToPath(ROOT);
 
 describe('the first screen of the README', function () {
   this.timeout(60_000);
-  const { esm, commonjs, calls } = readmeProgram(readme);
+  const { esm, commonjs, testable, test, calls } = readmeProgram(readme);
 
   // an app of a new user, but the package is lib/; test/package/newcomer-readme.ts does the same with the packed package
   let folder: string;
@@ -37,6 +37,14 @@ describe('the first screen of the README', function () {
     it(`${file}: the calls print what the README shows`, () =>
       checkProgram(folder, file, program, calls, { nodeArguments: ['--import', 'tsx'] }));
   }
+
+  it('the test for supertest passes', () => {
+    writeFileSync(join(folder, 'app.mjs'), testable);
+    writeFileSync(join(folder, 'app.test.mjs'), test);
+    const options = { cwd: folder, encoding: 'utf8' } as const;
+    const printed = execFileSync(process.execPath, ['--import', 'tsx', '--test', 'app.test.mjs'], options);
+    expect(printed).to.match(/pass 1$/m);
+  });
 
   it('the program is valid TypeScript, and so are the options for Valkey', () => {
     expect(compilerFaults(esm)).to.equal('');

@@ -1,4 +1,4 @@
-// The program of the README, in an empty folder with the packed package: as ESM, as CommonJS and as TypeScript.
+// The program of the README, in an empty folder with the packed package: as ESM, as CommonJS, as TypeScript, and its test.
 // node --import tsx test/package/newcomer-readme.ts <tarball>
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,10 +6,10 @@ import { only } from '../support/documents.js';
 import { inEmptyApp } from './newcomer/empty-app.js';
 import { checkProgram, readmeProgram } from './newcomer/readme-program.js';
 
-await inEmptyApp('newcomer-readme', async ({ folder, install, run }) => {
+await inEmptyApp('newcomer-readme', async ({ folder, install, write, run }) => {
   install('express');
   const readme = readFileSync(join(folder, 'node_modules/express-apl-session/README.md'), 'utf8');
-  const { esm, commonjs, calls } = readmeProgram(readme);
+  const { esm, commonjs, testable, test, calls } = readmeProgram(readme);
   await checkProgram(folder, 'app.mjs', esm, calls);
   await checkProgram(folder, 'app.cjs', commonjs, calls);
 
@@ -22,4 +22,9 @@ await inEmptyApp('newcomer-readme', async ({ folder, install, run }) => {
       return 'app.mjs';
     },
   });
+
+  install('supertest');
+  write('app.mjs', testable);
+  write('app.test.mjs', test);
+  run(process.execPath, '--test', 'app.test.mjs');
 });

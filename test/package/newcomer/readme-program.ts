@@ -12,20 +12,27 @@ import { all, only } from '../../support/documents.js';
 export interface ReadmeProgram {
   readonly esm: string;
   readonly commonjs: string;
+  /** The program as a module for tests: it exports `app`, and does not listen. */
+  readonly testable: string;
+  readonly test: string;
   readonly calls: ReadonlyArray<{ readonly command: string; readonly prints: string }>;
 }
 
 const PORT = 3000;
+const JS = /^```js\n(.*?)^```$/gms;
 
 export function readmeProgram(readme: string): ReadmeProgram {
-  const [esm = '', requires = ''] = all(/^```js\n(.*?)^```$/gms, readme).map(([, code]) => code ?? '');
+  const [esm = '', requires = ''] = all(JS, readme).map(([, code]) => code ?? '');
   const session = only(/^```console\n(.*?)^```$/ms, readme);
   const calls = all(/^\$ (curl .*)\n((?:(?!\$ ).*\n)*)/gm, session).map(([, command = '', prints = '']) => ({
     command,
     prints,
   }));
   assert.match(requires, /^(const .* = require\('.*'\);\n)+$/, 'the second program of the README replaces the imports');
-  return { esm, commonjs: esm.replace(/^(import .*\n)+/, requires), calls };
+  const commonjs = esm.replace(/^(import .*\n)+/, requires);
+  const testable = esm.replace(/^const app = /m, 'export const app = ').replace(/^app\.listen\(.*\n/m, '');
+  const [, test = ''] = all(JS, only(/^## Test it\n(.*?)^## /ms, readme))[0] ?? [];
+  return { esm, commonjs, testable, test, calls };
 }
 
 /** How a program is run. */
