@@ -15,7 +15,7 @@ export function createApp(options: Pick<AplSessionOptions, 'store'> = {}): expre
   app.use(
     aplSessionMiddleware({
       session: subjectSession({
-        subject: (req: express.Request) => req.res?.locals['user'],
+        subject: (req) => req.res?.locals['user'],
         sessionId: (req) => req.get('mcp-session-id'),
       }),
       sessionless: 'deny',
