@@ -1,3 +1,6 @@
+// `ErrorOptions`, also for apps that compile to an older JavaScript
+/// <reference lib="es2022.error" preserve="true" />
+
 /**
  * Every code that this package raises. Codes are stable: they are part of the public API.
  *

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import Joi from 'joi';
+import Joi, { type Schema } from 'joi';
 import { AplSessionError } from '../../../contract/errors.js';
 
 /** How to trust the server, and how to show it who we are. Certificates and keys are PEM texts, not paths. */
@@ -31,8 +31,8 @@ const pem = Joi.alternatives(Joi.string().min(1), Joi.binary());
 
 const SHAPES = '{{#label}} must be a boolean, or an object with ca, cert, key, servername';
 
-export const tlsSwitch = Joi.boolean().messages({ 'boolean.base': SHAPES });
-export const tlsDetails = Joi.object({ ca: pem, cert: pem, key: pem, servername: Joi.string().hostname() });
+export const tlsSwitch: Schema = Joi.boolean().messages({ 'boolean.base': SHAPES });
+export const tlsDetails: Schema = Joi.object({ ca: pem, cert: pem, key: pem, servername: Joi.string().hostname() });
 
 /** @throws AplSessionError `config.invalid`; Node would ignore a `ca` that is none, and find the rest at connection */
 export function parseValkeyTls(options: ValkeyTlsOptions): ValkeyTls {
