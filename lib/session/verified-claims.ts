@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import Joi from 'joi';
+import Joi, { type SchemaMap } from 'joi';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
 
@@ -29,7 +29,7 @@ export type TokenAccessors = Required<Pick<SubjectSessionOptions, 'subject' | 'c
 
 export type Members = Readonly<Record<string, unknown>>;
 
-export const tokenSessionOptions = {
+export const tokenSessionOptions: SchemaMap = {
   issuer: Joi.alternatives(Joi.string(), Joi.array().items(Joi.string()).min(1), Joi.valid(null)).required(),
   subjectClaim: Joi.string().default('sub'),
   sessionClaim: Joi.string().default('session_id'),
