@@ -77,12 +77,13 @@ function limitOf({ maxLabelsPerSession }: SessionStore): number {
 }
 
 /** For a store with `ttlSeconds`. */
-export function ttlCases({ open, elapse = waitMs }: SessionStoreTtl): readonly CaseDefinition[] {
+export function ttlCases(ttl: SessionStoreTtl): readonly CaseDefinition[] {
+  const elapse = (ms: number): void | Promise<void> => (ttl.elapse ? ttl.elapse(ms) : waitMs(ms));
   return [
     {
       title: 'a session is deleted ttlSeconds after its last load or append, and not before',
       body: async (run) => {
-        const store = run.use(await open(TTL_SECONDS));
+        const store = run.use(await ttl.open(TTL_SECONDS));
         assert.equal(store.ttlSeconds, TTL_SECONDS, 'a store that deletes sessions must have ttlSeconds');
         const ids = { unused: run.id('unused'), loaded: run.id('loaded'), appended: run.id('appended') };
         for (const id of Object.values(ids)) await store.appendLabels(id, ['a']);

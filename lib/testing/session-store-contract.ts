@@ -42,7 +42,7 @@ export function sessionStoreContract(options: SessionStoreContractOptions): read
   const definitions: readonly CaseDefinition[] = [
     ...requiredCases,
     ...memberCases(options),
-    ...(options.countBackendCalls ? backendCallCases(options.countBackendCalls) : []),
+    ...(options.countBackendCalls ? backendCallCases(options.countBackendCalls.bind(options)) : []),
     ...(options.limit ? limitCases : []),
     ...(options.ttl ? ttlCases(options.ttl) : []),
     ...(options.outage ? outageCases(options.outage, options.check === true) : []),

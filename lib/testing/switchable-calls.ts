@@ -12,14 +12,14 @@ export class SwitchableCalls<Call> {
   #behaviour: CallBehaviour = { kind: 'work' };
   readonly #hanging = new Set<Call>();
   readonly #onHanging: Array<(call: Call) => void> = [];
-  /** Each continues one pending call. */
-  #onChange: Array<() => void> = [];
+  /** Each function continues one pending call. */
+  #onChange = new Set<() => void>();
 
   behave(behaviour: CallBehaviour): void {
     this.#behaviour = behaviour;
     this.#hanging.clear();
     const continued = this.#onChange;
-    this.#onChange = [];
+    this.#onChange = new Set();
     for (const resume of continued) resume();
   }
 
@@ -44,17 +44,21 @@ export class SwitchableCalls<Call> {
   #hang(call: Call): Promise<void> {
     this.#hanging.add(call);
     for (const notify of this.#onHanging.splice(0)) notify(call);
-    return new Promise((resolve) => this.#onChange.push(resolve));
+    return new Promise((resolve) => this.#onChange.add(resolve));
   }
 
   /** Resolves with `false` if the behaviour changes before the time is over. */
   #elapsed(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(true), ms).unref();
-      this.#onChange.push(() => {
+      const onChange = (): void => {
         clearTimeout(timer);
         resolve(false);
-      });
+      };
+      const timer = setTimeout(() => {
+        this.#onChange.delete(onChange);
+        resolve(true);
+      }, ms).unref();
+      this.#onChange.add(onChange);
     });
   }
 }

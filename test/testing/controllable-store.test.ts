@@ -5,6 +5,7 @@ import {
   type AplSessionOptions,
   aplSessionMiddleware,
   MemorySessionStore,
+  openSession,
   type SessionStore,
   taint,
 } from '../../lib/index.js';
@@ -160,6 +161,23 @@ describe('controllableStore()', () => {
       store.hang('load');
       await request(appWith(store)).get('/clean').expect(403);
       store.restore();
+    });
+
+    it('openSession() rejects while loads fail', async () => {
+      const store = controllableStore();
+      store.fail('load');
+      const opening = openSession({ session: 's', store, logger: { warn() {}, error() {} } });
+      expect(await rejectionOf(opening)).to.have.property('code', 'session.load_failed');
+    });
+
+    it('a label whose append failed is stored by the next request', async () => {
+      const store = controllableStore();
+      const app = appWith(store);
+      store.fail('append');
+      await request(app).get('/salary').expect(403);
+      store.restore();
+      await request(app).get('/clean').expect(200);
+      expect(await store.loadLabels('s')).to.deep.equal(['secret']);
     });
 
     it('a response waits for an append that hangs', async () => {

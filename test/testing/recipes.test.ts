@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,7 +83,8 @@ describe('recipes of docs/testing.md', function () {
   this.timeout(60_000);
   let folder: string;
 
-  before('installs the built package beside the recipes', () => {
+  // test/package/ tests the packed tarball; here the recipes are tested
+  before('compiles the package beside the recipes', () => {
     folder = mkdtempSync(join(tmpdir(), 'express-apl-session-recipes-'));
     cpSync(project('test/testing/recipes'), folder, { recursive: true });
     const installed = join(folder, 'node_modules/express-apl-session');
@@ -92,9 +93,15 @@ describe('recipes of docs/testing.md', function () {
       if (name !== '.package-lock.json')
         symlinkSync(project(`node_modules/${name}`), join(folder, 'node_modules', name));
     }
-    cpSync(project('package.json'), join(installed, 'package.json'));
+    const exports = { '.': './dist/index.js', './*': './dist/*.js' };
+    writeFileSync(
+      join(installed, 'package.json'),
+      JSON.stringify({ name: 'express-apl-session', type: 'module', exports }),
+    );
     const tsc = project('node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '-p', project('tsconfig.build.json'), '--outDir', join(installed, 'dist')]);
+    const esm = ['--module', 'NodeNext', '--moduleResolution', 'NodeNext', '--verbatimModuleSyntax', 'true'];
+    const build = [tsc, '-p', project('tsconfig.build.json'), '--outDir', join(installed, 'dist'), ...esm];
+    execFileSync(process.execPath, build);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
