@@ -103,6 +103,10 @@ describe('controllableStore()', () => {
     const second = store.appendLabels('s', ['b']);
     store.restore();
     await second;
+    store.delay('append', 60_000);
+    const third = store.appendLabels('s', ['c']);
+    store.fail('append', new Error('down'));
+    expect(await rejectionOf(third)).to.have.property('message', 'down');
     expect(await store.loadLabels('s')).to.deep.equal(['b']);
   });
 
