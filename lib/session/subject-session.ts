@@ -5,6 +5,7 @@ import { parseOptions } from '../util/parse-options.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
+import { assertCalledAccessors } from './uncalled-accessor.js';
 
 /**
  * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that the request has no such text. Any other
@@ -68,14 +69,24 @@ export interface SubjectSessionResolver {
 
 type ParsedOptions = SubjectSessionOptions & Required<Pick<SubjectSessionOptions, 'keying'>>;
 
+// Express middleware has three parameters
+const accessor = Joi.function().maxArity(2);
+
 const schema = Joi.object<ParsedOptions>({
-  subject: Joi.function().required(),
-  sessionId: Joi.function(),
-  claim: Joi.function(),
-  caller: Joi.function(),
-  gateway: Joi.function(),
+  subject: accessor.required(),
+  sessionId: accessor,
+  claim: accessor,
+  caller: accessor,
+  gateway: accessor,
   keying: Joi.string().valid('cpex', 'strict').default('cpex'),
 });
+
+const hints = Object.fromEntries(
+  ['subject', 'sessionId', 'claim', 'caller', 'gateway'].map((name) => [
+    name,
+    `Write a function of the request, ${name}: (req) => ..., or spread the accessors of a package, ...fromExpressJwt({ issuer }).`,
+  ]),
+);
 
 const absent: SessionAccessor = () => undefined;
 
@@ -92,7 +103,8 @@ const absent: SessionAccessor = () => undefined;
  * @throws AplSessionError `config.invalid` for invalid options
  */
 export function subjectSession(options: SubjectSessionOptions): SubjectSessionResolver {
-  const parsed = parseOptions('subjectSession', schema, options);
+  assertCalledAccessors(options ?? {});
+  const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
   const keyOf = KEYINGS[parsed.keying];
   const session = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({

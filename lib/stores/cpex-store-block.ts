@@ -1,5 +1,7 @@
+import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { assertOwnKeys } from '../util/own-keys.js';
+import { parseOptions } from '../util/parse-options.js';
 import type { SessionStoreBlock } from './session-store-registry.js';
 
 /** A `session_store` that stands where it has no effect. */
@@ -11,6 +13,8 @@ export interface IgnoredKey {
 }
 
 type Mapping = Readonly<Record<string, unknown>>;
+
+const optionsSchema = Joi.object<{ onWarning?: (warning: IgnoredKey) => void }>({ onWarning: Joi.function() });
 
 const KEY = 'session_store';
 const ENTITIES = ['tool', 'resource', 'prompt', 'llm'] as const;
@@ -27,8 +31,9 @@ const ENTITIES = ['tool', 'resource', 'prompt', 'llm'] as const;
  */
 export function sessionStoreBlock(
   document: unknown,
-  { onWarning = warnProcess }: { readonly onWarning?: (warning: IgnoredKey) => void } = {},
+  options: { readonly onWarning?: (warning: IgnoredKey) => void } = {},
 ): SessionStoreBlock {
+  const { onWarning = warnProcess } = parseOptions('sessionStoreBlock', optionsSchema, options);
   if (!isMapping(document)) {
     throw invalid('sessionStoreBlock needs a configuration that is parsed already, as an object');
   }
