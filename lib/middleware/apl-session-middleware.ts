@@ -8,6 +8,7 @@ import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
+import { MountTrace } from './request-trace.js';
 import { sessionRequestOf, shareSecurity } from './session-security.js';
 
 /** The middleware, with a method that ends its work. */
@@ -42,7 +43,9 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
 
-  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
+  const trace = new MountTrace();
+  trace.mounted(settings, sessionless);
+  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial, trace };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import Joi from 'joi';
+import { debugLine, isDebugging } from '../util/debug-log.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { parseOptions } from '../util/parse-options.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
@@ -107,6 +108,7 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
   const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
   const keyOf = KEYINGS[parsed.keying];
+  debugOptions(parsed);
   const session = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
     id: keyOf(source, parts),
     source,
@@ -134,6 +136,17 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
       return undefined;
     });
   return Object.assign(resolve, { explain });
+}
+
+function debugOptions({ keying, sessionId, claim, caller, gateway }: ParsedOptions): void {
+  if (!isDebugging()) return;
+  const identity = ['subject', ...(caller ? ['caller'] : []), ...(gateway ? ['gateway'] : [])];
+  const tiers = [
+    ...(sessionId ? ['agent (sessionId)'] : []),
+    ...(claim ? ['token_claim (claim)'] : []),
+    `identity (${identity.join(', ')})`,
+  ];
+  debugLine(`subjectSession: keying '${keying}'; tiers ${tiers.join(', ')}`);
 }
 
 function withText<R>(
