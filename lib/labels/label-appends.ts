@@ -127,6 +127,7 @@ export class LabelAppends implements TimedCall<void> {
     for (const label of acknowledged) this.#unacknowledged.delete(label);
     this.#usedAtMs = now();
     this.#owed = NO_LABELS;
+    this.#current?.onAppended?.(acknowledged);
     this.#onTried();
   }
 

@@ -8,6 +8,7 @@ import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
+import { MountTrace } from './request-trace.js';
 import { sessionRequestOf, shareSecurity } from './session-security.js';
 
 /** The middleware, with methods to start and stop it. */
@@ -64,7 +65,9 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const missingSessions = new MissingSessions(alarms);
-  const mount: Mount = { access, session, sessionless, missingSessions, denial, unavailable };
+  const trace = new MountTrace();
+  trace.mounted(settings, sessionless);
+  const mount: Mount = { access, session, sessionless, missingSessions, denial, unavailable, trace };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);

@@ -8,6 +8,7 @@ import { sendProblem } from '../denial/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
+import { assertCalled } from '../util/assert-called.js';
 import { parseOptions } from '../util/parse-options.js';
 
 export interface AplSessionOptions {
@@ -97,7 +98,8 @@ export const sharedOptions = {
 };
 
 const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
-  session: Joi.function().required(),
+  // Express middleware has three parameters
+  session: Joi.function().maxArity(2).required(),
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   denial: Joi.any(),
@@ -105,9 +107,16 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
   ...sharedOptions,
 });
 
+const hints = {
+  session:
+    'Write session: subjectSession({ subject: (req) => req.auth?.sub }). For express-session, mount it with app.use() before, and add ...fromExpressSession() to these options.',
+  storeFactories: 'Write storeFactories: [valkeySessionStoreFactory].',
+};
+
 /** @throws AplSessionError `config.*` */
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
-  const parsed = parseOptions('aplSessionMiddleware', schema, options);
+  assertCalled('aplSessionMiddleware', options, 'app.use(aplSessionMiddleware({ session }))');
+  const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
   const { session, denial, unavailable, logger } = options;
   const { sessionless, onAlarm } = parsed;

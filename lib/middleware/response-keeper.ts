@@ -97,7 +97,8 @@ export class ResponseKeeper implements GateKeeper {
     this.record(violation);
     if (this.#state === 'denial-due' || this.#state === 'denial') return;
     const gate = this.#gated();
-    const { res, headersAtEntry } = this.#exchange;
+    const { res, headersAtEntry, trace } = this.#exchange;
+    trace?.denied(violation.code);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';
@@ -122,6 +123,7 @@ export class ResponseKeeper implements GateKeeper {
   }
 
   settle(onVerdict: OnVerdict): void {
+    this.#exchange.trace?.held();
     // a spread would reserve memory for more elements
     this.#pending = this.#pending.concat(onVerdict);
     this.#noteAppDenial();
@@ -137,9 +139,15 @@ export class ResponseKeeper implements GateKeeper {
     for (const onVerdict of pending) {
       // output that the callback before has released may have led to another label, which was not tried yet
       if (this.#isUnsettled) this.settle(onVerdict);
-      else onVerdict(this.#verdict());
+      else onVerdict(this.#tracedVerdict());
     }
     this.reconsider();
+  }
+
+  #tracedVerdict(): Verdict {
+    const verdict = this.#verdict();
+    this.#exchange.trace?.verdict(verdict, this.bytesSent, this.#violation?.code);
+    return verdict;
   }
 
   #verdict(): Verdict {
