@@ -339,7 +339,7 @@ export const BROKEN: ReadonlyArray<{
     rule: /^an empty append is a no-op/,
   },
   {
-    what: 'has a deadline that is no time',
+    what: 'has a deadlineMs of NaN',
     options: () => optionsOf(() => ({ deadlineMs: Number.NaN })),
     rule: /^the optional members of the store are valid/,
   },
