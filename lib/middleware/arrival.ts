@@ -100,6 +100,10 @@ export class Arrival implements Exchange, LoadListener {
     this.#proceed(() => this.#open(this.#request as SessionRequest, storedLabels));
   }
 
+  onLabelsLost(count: number): void {
+    this.mount.access.alarms.regression(count, { at: this.req, secrets: this.#request?.secrets() ?? [] });
+  }
+
   onLoadFailed(cause: unknown): void {
     const secrets = [this.#request?.sessionId ?? ''];
     this.mount.access.alarms.storeFailure('load', cause, { at: this.req, secrets });
