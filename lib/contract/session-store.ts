@@ -59,6 +59,13 @@ export interface SessionStore {
    */
   readonly ttlSeconds?: number | undefined;
 
+  /**
+   * Called once for the store. The store must call the listener when its calls may reach a server with other data: after a
+   * reconnect, and when another server has become the primary. Labels that were stored within the last five minutes are
+   * then appended again.
+   */
+  onReconnect?(listener: () => void): void;
+
   /** Called once by each middleware that uses the store. The store must report its own alarms to the listener. */
   onAlarm?(listener: AlarmListener): void;
 }

@@ -118,6 +118,10 @@ export class Arrival implements Exchange, LoadListener {
     this.#proceed(() => this.#open(this.#request as SessionRequest, storedLabels));
   }
 
+  onLabelsLost(count: number): void {
+    this.mount.access.alarms.regression(count, { at: this.req, secrets: this.#request?.secrets() ?? [] });
+  }
+
   onLoadFailed(cause: unknown): void {
     this.trace?.loadFailed(cause);
     const secrets = [this.#request?.sessionId ?? ''];

@@ -55,6 +55,7 @@ export class ValkeySessionStore implements SessionStore {
   /** The texts of the warnings from the last check of each server. */
   readonly #warnings = new Map<string, readonly string[]>();
   readonly #alarmListeners = new Set<AlarmListener>();
+  readonly #reconnectListeners = new Set<() => void>();
   readonly #onRefreshFailed = (error: string): void => {
     this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
   };
@@ -64,6 +65,7 @@ export class ValkeySessionStore implements SessionStore {
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
     this.#link = linkTo(this.#config, (wire, server) => {
+      for (const listener of this.#reconnectListeners) listener();
       // the next connection repeats a check that fails
       checkServer(wire).then(
         ({ alarms }) => this.#raiseNews(alarms, server),
@@ -117,6 +119,11 @@ export class ValkeySessionStore implements SessionStore {
     this.#remember('', alarms);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
+  }
+
+  /** Calls the listener for each new connection, the first one too. */
+  onReconnect(listener: () => void): void {
+    this.#reconnectListeners.add(listener);
   }
 
   onAlarm(listener: AlarmListener): void {
