@@ -1,26 +1,36 @@
 const MAX_TEXT = 500;
 
-/** An error as text for an alarm: without the given secrets, and without what may be credentials. Never throws. */
+/** The text of an error for an alarm, without the given secrets and without possible credentials. Never throws. */
 export function errorText(error: unknown, secrets: Iterable<string>): string {
   return withoutCredentials(withoutSecrets(textOf(error), secrets)).slice(0, MAX_TEXT);
 }
 
 const NAMED_SECRET = /\b(password|passwd|pwd|pass|secret|token|auth)=[^&;,]+/gi;
+/** Hosts that cannot be a part of a login. */
+const ADDRESS = String.raw`(?:localhost|\[[0-9a-f:.]{2,45}\]|\d{1,3}(?:\.\d{1,3}){3})`;
+const SHOWN_ADDRESS = new RegExp(String.raw`^${ADDRESS}(?::\d{1,5})?(?:[/?#]|\W*$)`, 'i');
 const REDIS_SCHEME = /\b(?:redis|valkey)s?:\/\//i;
 
 /**
- * A text without what stands before an `@`, behind the `?` of a URL or in the path of a Redis URL, or is called a password.
- * Word by word and without patterns that begin again, as an error may be long and what it says may come from a client.
+ * Removes the part before an `@`, the query of a URL, the path of a Redis URL, and the values of names such as
+ * `password`. Works word by word, with patterns that do not backtrack, because a client may have sent the text.
  */
 function withoutCredentials(text: string): string {
   return text.replace(/\S+/g, (word) => withoutPath(withoutQuery(withoutLogin(word))).replace(NAMED_SECRET, '$1=***'));
+}
+
+/** Whether a host is `localhost` or an IP address, which cannot be a part of a login. */
+export function isAddress(host: string): boolean {
+  return new RegExp(`^${ADDRESS}$`, 'i').test(host);
 }
 
 function withoutLogin(word: string): string {
   const at = word.lastIndexOf('@');
   if (at <= 0) return word;
   const [scheme] = /^(?:[a-z][\w+.-]*:)?\/\//i.exec(word) ?? [''];
-  return `${scheme}***${word.slice(at)}`;
+  const tail = word.slice(at + 1);
+  // in user:a@b:6379 the password may be a@b, so a host name is removed, too
+  return `${scheme}***${SHOWN_ADDRESS.test(tail) ? `@${tail}` : ''}`;
 }
 
 function withoutQuery(word: string): string {
@@ -35,13 +45,13 @@ function withoutPath(word: string): string {
   return path < 0 || /^\d{0,2}$/.test(word.slice(path + 1)) ? word : `${word.slice(0, path + 1)}***`;
 }
 
-/** Secrets this short are replaced where they stand alone; they are parts of too many words. */
+/** A secret of this length or less is replaced only as a whole word, because it is a part of many other words. */
 const SHORT = 3;
 
-/** A text with every secret in it replaced. */
+/** Replaces every secret in a text. */
 export function withoutSecrets(text: string, secrets: Iterable<string>): string {
   let clean = text;
-  // the longest first, or a secret that begins another one would leave the rest of that one behind
+  // longest first: a secret may be the beginning of another one, whose rest must not stay
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length > SHORT) clean = clean.replaceAll(secret, '***');
     else if (secret !== '') clean = clean.replace(standingAlone(secret), '***');
@@ -54,7 +64,7 @@ function standingAlone(secret: string): RegExp {
   return new RegExp(`(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`, 'gu');
 }
 
-/** A store may reject with anything, also with what has no text. */
+/** A store may reject with any value, even with one that cannot become a string. */
 function textOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);

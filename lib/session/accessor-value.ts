@@ -1,5 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import { kindOfValue } from '../util/kind-of-value.js';
+import { isPlainObject } from '../util/plain-object.js';
 
 /** What an accessor returns. `undefined`, `null` and `''` mean that the request has no such value. */
 export type Text = string | null | undefined;
@@ -41,12 +42,6 @@ function jsonOf(value: unknown): string {
     return `{${members.join(',')}}`;
   }
   throw malformed('claim must be a JSON value whose numbers are within the safe integers');
-}
-
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 /** The error for a value that the app or its authentication has put on the request. `what` must not repeat the value. */

@@ -14,7 +14,7 @@ import { onRequest } from './verified-claims.js';
  * `session.invalid`, also if the request has no subject: its subject may be in the missing session.
  *
  * @example
- * app.use(session({ secret: 'a secret', resave: false, saveUninitialized: false }));
+ * app.use(expressSession({ secret: 'a secret', resave: false, saveUninitialized: false }));
  * app.use(aplSessionMiddleware({ session: subjectSession({ subject: subjectOf, ...fromExpressSession() }) }));
  */
 export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sessionId'>>;

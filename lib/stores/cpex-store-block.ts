@@ -1,12 +1,14 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { assertOwnKeys } from '../util/own-keys.js';
 import { parseOptions } from '../util/parse-options.js';
+import { isPlainObject } from '../util/plain-object.js';
 import type { SessionStoreBlock } from './session-store-registry.js';
 
-/** A `session_store` that stands where it has no effect. */
+/** A `session_store` in a place where it has no effect. */
 export interface IgnoredKey {
-  /** Where it was found, for example `global.defaults.tool.apl`, `groups.hr` or `routes.tool`. */
+  /** The place, for example `global.defaults.tool.apl`, `groups.hr` or `routes.tool`. */
   readonly scope: string;
   readonly key: 'session_store';
   readonly message: string;
@@ -20,26 +22,30 @@ const KEY = 'session_store';
 const ENTITIES = ['tool', 'resource', 'prompt', 'llm'] as const;
 
 /**
- * The block for `aplSessionMiddleware({ store })` out of a parsed configuration of CPEX: `global.apl.session_store`, or
- * `global.session_store` where there is no `apl`. Without either, `{ kind: 'memory' }`. Keys in snake_case become
- * camelCase (`ttl_seconds` is `ttlSeconds`). The store checks what is in the block.
+ * Takes the store block for `aplSessionMiddleware({ store })` from a CPEX configuration: `global.apl.session_store`, or
+ * `global.session_store` if `global` has no `apl`. The default is `{ kind: 'memory' }`. Keys in snake_case become
+ * camelCase: `ttl_seconds` becomes `ttlSeconds`. The factory of the store validates the block.
  *
- * @param document the configuration after parsing, as an object; it is not changed
- * @param options.onWarning hears of each `session_store` that is ignored because of where it stands. Default: a warning
- * of the process with the code `APL_CONFIG_KEY_IGNORED`
+ * @param document the parsed configuration; it is not changed
+ * @param options.onWarning called for each `session_store` that is ignored because of its place
+ * @default options.onWarning a process warning with the code `APL_CONFIG_KEY_IGNORED`
  * @throws AplSessionError `config.invalid`, `config.store_kind_missing`
+ *
+ * @example
+ * const store = sessionStoreBlock({ global: { session_store: { kind: 'memory', max_sessions: 10_000 } } });
+ * app.use(aplSessionMiddleware({ session, store }));
  */
 export function sessionStoreBlock(
   document: unknown,
   options: { readonly onWarning?: (warning: IgnoredKey) => void } = {},
 ): SessionStoreBlock {
   const { onWarning = warnProcess } = parseOptions('sessionStoreBlock', optionsSchema, options);
-  if (!isMapping(document)) {
-    throw invalid('sessionStoreBlock needs a configuration that is parsed already, as an object');
+  if (!isPlainObject(document)) {
+    throw invalid('the configuration must be an object; parse its text first');
   }
   const global = sectionOf(document, 'global', 'global');
   for (const scope of ignoredScopes(document, global)) {
-    const message = `The ${KEY} in ${scope} is ignored: it counts in global only, and there in apl if there is one.`;
+    const message = `The ${KEY} in ${scope} is ignored. Move it to global.apl, or to global if there is no apl.`;
     onWarning(Object.freeze({ scope, key: KEY, message }));
   }
   const holder = Object.hasOwn(global, 'apl') ? sectionOf(global, 'apl', 'global.apl') : global;
@@ -49,17 +55,17 @@ export function sessionStoreBlock(
 
 function toBlock(value: unknown, path: string): SessionStoreBlock {
   const block = camelCased(value, path);
-  if (!isMapping(block)) throw invalid(`${path} must be a mapping with a kind`);
+  if (!isPlainObject(block)) throw invalid(`${path} must be a mapping with a kind`);
   const { kind } = block;
   if (typeof kind === 'string' && kind !== '') return Object.freeze({ ...block, kind });
-  throw new AplSessionError('config.store_kind_missing', `${path} has no kind. Name one, for example kind: valkey.`);
+  throw new AplSessionError('config.store_kind_missing', `${path} needs a kind, for example kind: valkey.`);
 }
 
-/** A section that is absent or null contributes nothing. */
+/** A section that is missing or null is empty. */
 function sectionOf(parent: Mapping, key: string, path: string): Mapping {
   const value = Object.hasOwn(parent, key) ? parent[key] : undefined;
   if (value === undefined || value === null) return {};
-  if (!isMapping(value)) throw invalid(`${path} must be a mapping`);
+  if (!isPlainObject(value)) throw invalid(`${path} must be a mapping`);
   return value;
 }
 
@@ -88,28 +94,23 @@ function declares(section: unknown): boolean {
   return Object.hasOwn(outer, KEY) || Object.hasOwn(asMapping(outer['apl']), KEY);
 }
 
-/** A value with the keys of all mappings in it in camelCase. */
+/** Copies a value and changes the keys of nested mappings to camelCase. */
 function camelCased(value: unknown, path: string): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   assertOwnKeys(path, value);
-  if (!isMapping(value)) return value;
+  if (!isPlainObject(value)) return value;
   const entries = Object.entries(value).map(([key, member]) => {
     const name = key.replace(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
     return [name, camelCased(member, `${path}.${key}`)] as const;
   });
   const names = new Set(entries.map(([name]) => name));
-  if (names.size < entries.length) throw invalid(`${path} has a key twice, in snake_case and in camelCase`);
+  if (names.size < entries.length)
+    throw invalid(`${path} has the same key in snake_case and in camelCase; keep one of them`);
   return Object.freeze(Object.fromEntries(entries));
 }
 
-function isMapping(value: unknown): value is Mapping {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 function asMapping(value: unknown): Mapping {
-  return isMapping(value) ? value : {};
+  return isPlainObject(value) ? value : {};
 }
 
 function warnProcess({ message }: IgnoredKey): void {
@@ -117,5 +118,5 @@ function warnProcess({ message }: IgnoredKey): void {
 }
 
 function invalid(fault: string): AplSessionError {
-  return new AplSessionError('config.invalid', `${fault}.`);
+  return invalidConfig('sessionStoreBlock', fault);
 }

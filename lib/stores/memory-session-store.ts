@@ -1,18 +1,27 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
-import { assertLabelCount } from '../labels/label-limit.js';
+import { assertLabelCount, DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { clearInterval, now, setInterval } from '../util/clock.js';
 import { parseOptions } from '../util/parse-options.js';
 
 export interface MemorySessionStoreOptions {
-  /** How many sessions may live at once. One more is rejected with `store.full`, never evicted. Default 100,000. */
+  /**
+   * How many sessions the store may hold. An append for one more rejects with `store.full`; the store never evicts.
+   * @default 100000
+   */
   readonly maxSessions?: number;
 
-  /** Seconds after the last load or append at which a session is forgotten. Default: never. */
+  /**
+   * The store deletes a session this many seconds after its last load or append.
+   * @default sessions never expire
+   */
   readonly ttlSeconds?: number;
 
-  /** How many labels a session may have. An append beyond that is rejected with `store.too_many_labels`. Default 1,000. */
+  /**
+   * How many labels a session may have. An append of more rejects with `store.too_many_labels`.
+   * @default 1000
+   */
   readonly maxLabelsPerSession?: number;
 }
 
@@ -28,20 +37,24 @@ type Defaults = Required<Pick<MemorySessionStoreOptions, 'maxSessions' | 'maxLab
 const schema = Joi.object<Defaults & MemorySessionStoreOptions>({
   maxSessions: Joi.number().integer().min(1).default(100_000),
   ttlSeconds: Joi.number().integer().min(1).max(2_147_483_647),
-  maxLabelsPerSession: Joi.number().integer().min(1).default(1_000),
+  maxLabelsPerSession: Joi.number().integer().min(1).default(DEFAULT_MAX_LABELS_PER_SESSION),
 });
 
 /**
- * Keeps labels in this process: for development, tests and single-process apps that may forget them on restart.
- * Labels are copied in and out, as with a remote store. Emits one process warning if `NODE_ENV` is `production`.
+ * Keeps labels in the memory of this process: for development, tests, and apps of one process that may lose labels on
+ * restart. Labels are copied in and out, as with a remote store. Emits a process warning if `NODE_ENV` is `production`.
  *
  * @throws AplSessionError `config.invalid` at construction; calls reject with `store.full`, `store.too_many_labels` or
  * `store.closed`
+ *
+ * @example
+ * const store = new MemorySessionStore({ ttlSeconds: 3_600 });
+ * app.use(aplSessionMiddleware({ session, store }));
  */
 export class MemorySessionStore implements SessionStore {
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
-  /** In the order of their last use, so that the expired ones are in front. Times are monotonic. */
+  /** Sessions by id, least recently used first, so that expired sessions come first. */
   readonly #sessions = new Map<string, Entry>();
   readonly #maxSessions: number;
   readonly #ttlMs: number;
@@ -60,7 +73,7 @@ export class MemorySessionStore implements SessionStore {
     warnInProduction();
   }
 
-  /** How many sessions are kept at the moment. */
+  /** The number of sessions in the store. */
   get size(): number {
     return this.#sessions.size;
   }
@@ -77,8 +90,8 @@ export class MemorySessionStore implements SessionStore {
     const entry = this.#touch(sessionId);
     const fresh = new Set(entry ? labels.filter((label) => !entry.labels.has(label)) : labels);
     assertLabelCount((entry?.labels.size ?? 0) + fresh.size, this.maxLabelsPerSession);
-    const { labels: kept } = entry ?? this.#create(sessionId);
-    for (const label of fresh) kept.add(label);
+    const { labels: stored } = entry ?? this.#create(sessionId);
+    for (const label of fresh) stored.add(label);
   }
 
   async close(): Promise<void> {
@@ -87,7 +100,7 @@ export class MemorySessionStore implements SessionStore {
     this.#sessions.clear();
   }
 
-  /** Finds a living session and makes it the most recently used one. */
+  /** Returns a session that has not expired, and makes it the most recently used. */
   #touch(sessionId: string): Entry | undefined {
     const entry = this.#sessions.get(sessionId);
     if (!entry || this.#ttlMs === Number.POSITIVE_INFINITY) return entry;
@@ -104,7 +117,7 @@ export class MemorySessionStore implements SessionStore {
     if (this.#sessions.size >= this.#maxSessions) {
       throw new AplSessionError(
         'store.full',
-        `MemorySessionStore holds ${this.#maxSessions} sessions (maxSessions) and forgets none of them.`,
+        `MemorySessionStore is full: it holds ${this.#maxSessions} sessions. Raise maxSessions, set ttlSeconds, or use ValkeySessionStore.`,
       );
     }
     const entry = { labels: new Set<string>(), expiresAtMs: now() + this.#ttlMs };
@@ -125,7 +138,7 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
-/** `store: { kind: 'memory', ... }`; the options are those of {@link MemorySessionStore}. */
+/** For `store: { kind: 'memory', ... }`. The options are those of {@link MemorySessionStore}. */
 export const memorySessionStoreFactory: SessionStoreFactory = Object.freeze({
   kind: 'memory',
   build: ({ kind: _kind, ...options }: Readonly<Record<string, unknown>>) => new MemorySessionStore(options),
@@ -134,7 +147,7 @@ export const memorySessionStoreFactory: SessionStoreFactory = Object.freeze({
 function warnInProduction(): void {
   if (process.env['NODE_ENV'] !== 'production') return;
   process.emitWarning(
-    'MemorySessionStore forgets every label when the process ends and shares none with other processes. Use ValkeySessionStore in production.',
+    'MemorySessionStore loses all labels when the process ends, and other processes do not see them. Use ValkeySessionStore in production.',
     { code: 'APL_MEMORY_STORE' },
   );
 }

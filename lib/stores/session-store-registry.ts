@@ -1,17 +1,23 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { nearestName } from '../util/nearest-name.js';
 import { assertOwnKeys } from '../util/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
 import { storeMistake } from './store-mistakes.js';
 
-/** Selects a factory by `kind`; every other member belongs to that factory. */
+/**
+ * Configuration of a store. `kind` selects the factory; the other members are its options.
+ *
+ * @example
+ * const store: SessionStoreBlock = { kind: 'memory', maxSessions: 10_000 };
+ */
 export interface SessionStoreBlock {
   readonly kind: string;
   readonly [option: string]: unknown;
 }
 
-/** Whether `value` can serve as a store: both operations are there. */
+/** Whether `value` has the two operations of a store. */
 export function isSessionStore(value: unknown): value is SessionStore {
   const store = value as Partial<SessionStore> | null | undefined;
   return typeof store?.loadLabels === 'function' && typeof store.appendLabels === 'function';
@@ -20,11 +26,12 @@ export function isSessionStore(value: unknown): value is SessionStore {
 /**
  * Builds the store that a block describes.
  * @throws AplSessionError `config.invalid`, `config.store_kind_missing`, `config.store_kind_unknown`,
- * or `config.store_build_failed` with the factory's error as `cause`; an `AplSessionError` of the factory as it is
+ * or `config.store_build_failed` with the factory's error as `cause`. An `AplSessionError` of the factory passes
+ * through.
  */
 export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
   const mistake = storeMistake(block);
-  if (mistake !== undefined) throw new AplSessionError('config.invalid', mistake);
+  if (mistake !== undefined) throw invalidConfig('store', mistake);
   assertOwnKeys('The store block', block as object);
   const kind = (block as { kind?: unknown }).kind;
   if (typeof kind !== 'string' || kind === '') throw kindMissing(block as object);
@@ -39,13 +46,13 @@ function kindMissing(block: object): AplSessionError {
   const isHalfStore = typeof loadLabels === 'function' || typeof appendLabels === 'function';
   const misspelt = Object.keys(block).find((key) => nearestName(key, ['kind']) !== undefined);
   const reason = isHalfStore
-    ? 'A SessionStore needs both methods, loadLabels and appendLabels. '
+    ? ' A SessionStore needs both methods, loadLabels and appendLabels.'
     : misspelt === undefined
       ? ''
-      : `Write 'kind' in place of '${misspelt}'. `;
+      : ` Write 'kind' in place of '${misspelt}'.`;
   return new AplSessionError(
     'config.store_kind_missing',
-    `The store block has no kind. ${reason}Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.`,
+    `The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.${reason}`,
   );
 }
 
@@ -54,7 +61,7 @@ function kindUnknown(kind: string, factories: readonly SessionStoreFactory[]): A
   const hint = kind === 'redis' ? "Redis has the kind 'valkey' as well. " : near ? `Did you mean '${near}'? ` : '';
   return new AplSessionError(
     'config.store_kind_unknown',
-    `No factory is registered for store kind '${kind}'. ${kind === near ? '' : hint}Pass it in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].`,
+    `Store kind '${kind}' is unknown. ${kind === near ? '' : hint}Pass its factory in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].`,
   );
 }
 
@@ -73,6 +80,6 @@ function build(factory: SessionStoreFactory, block: SessionStoreBlock): SessionS
   if (isSessionStore(store)) return store;
   throw new AplSessionError(
     'config.store_build_failed',
-    `The factory for store kind '${factory.kind}' returned no SessionStore: loadLabels and appendLabels are required.`,
+    `The factory for store kind '${factory.kind}' must return a SessionStore, with loadLabels and appendLabels.`,
   );
 }

@@ -1,11 +1,11 @@
-import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import type { StoreBounds } from '../labels/store-access.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { MemorySessionStore } from './memory-session-store.js';
 import { buildSessionStore, isSessionStore, type SessionStoreBlock } from './session-store-registry.js';
 
-/** The options about a store that the middleware and `openSession` share. */
+/** The store options that the middleware and `openSession` share. */
 interface StoreOptions {
   readonly store?: SessionStore | SessionStoreBlock;
   readonly storeFactories?: readonly SessionStoreFactory[];
@@ -14,20 +14,20 @@ interface StoreOptions {
   readonly maxLabelsPerSession?: number;
 }
 
-/** The store that these options ask for, and the bounds of its use. */
+/** The store with its deadline and its limits. */
 export interface StoreSettings extends StoreBounds {
-  /** Whether the store was built here, so that `close()` closes it. */
+  /** Whether `close()` must close the store: true unless the app passed a ready store. */
   readonly ownsStore: boolean;
 }
 
 const DEFAULT_STORE_TIMEOUT_MS = 1_000;
 const DEADLINE_MARGIN_MS = 50;
 const DEFAULT_MAX_SESSIONS = 100_000;
-/** The longest that a timer of Node can wait. */
+/** The longest delay of a Node timer. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /**
- * The store that checked options ask for, its deadline and its limit.
+ * Takes or builds the store that the validated options name, and finds its deadline and limits.
  * @throws AplSessionError `config.*`
  */
 export function storeSettings(what: string, options: StoreOptions): StoreSettings {
@@ -51,29 +51,23 @@ function defaultTimeoutMs(what: string, { deadlineMs }: SessionStore): number {
   if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs + DEADLINE_MARGIN_MS <= MAX_TIMER_MS) {
     return deadlineMs + DEADLINE_MARGIN_MS;
   }
-  throw new AplSessionError(
-    'config.invalid',
-    `${what}: the store's deadlineMs must be a number of milliseconds above 0 that a timer can take; got ${deadlineMs}.`,
-  );
+  throw invalidConfig(what, `the store's deadlineMs is ${deadlineMs}; it must be above 0 and fit in a Node timer`);
 }
 
 function limitOf(what: string, { maxLabelsPerSession = DEFAULT_MAX_LABELS_PER_SESSION }: SessionStore): number {
   if (Number.isSafeInteger(maxLabelsPerSession) && maxLabelsPerSession >= 1) return maxLabelsPerSession;
-  throw new AplSessionError(
-    'config.invalid',
-    `${what}: the store's maxLabelsPerSession must be an integer of at least 1; got ${maxLabelsPerSession}.`,
+  throw invalidConfig(
+    what,
+    `the store's maxLabelsPerSession is ${maxLabelsPerSession}; it must be an integer of at least 1`,
   );
 }
 
 function assertFactories(what: string, factories: readonly SessionStoreFactory[]): void {
   for (const factory of factories as readonly (Partial<SessionStoreFactory> | null)[]) {
     if (typeof factory?.kind === 'string' && typeof factory.build === 'function') continue;
-    throw new AplSessionError(
-      'config.invalid',
-      `${what}: 'storeFactories' must hold SessionStoreFactory objects: { kind, build(block) }.`,
-    );
+    throw invalidConfig(what, "'storeFactories' must be a list of SessionStoreFactory objects: { kind, build(block) }");
   }
   const kinds = factories.map(({ kind }) => kind);
   if (new Set(kinds).size === kinds.length) return;
-  throw new AplSessionError('config.invalid', `${what}: two storeFactories have the same kind; keep one.`);
+  throw invalidConfig(what, 'two storeFactories have the same kind; keep one of them');
 }

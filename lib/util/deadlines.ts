@@ -4,8 +4,8 @@ import { isPromiseLike } from './maybe-promise.js';
 import { PatientTimer } from './patient-timer.js';
 
 /**
- * A call whose time is limited. Of `onValue` and `onError`, which must not throw, one is called, and that later, in the
- * asynchronous context in which the call was started.
+ * A call with a deadline. Either `onValue` or `onError` is called, never synchronously, in the asynchronous context in
+ * which the call was started. Both must not throw.
  */
 export interface TimedCall<T> {
   readonly name: string;
@@ -14,75 +14,59 @@ export interface TimedCall<T> {
   onError(error: unknown): void;
 }
 
-/** A place in the ring of all calls. */
-interface Link {
-  before: Link;
-  /** `undefined` once the call is settled. */
-  after: Link | undefined;
-}
-
-/** A call under way. The timer that ends it may have been started by another request. */
-class Running extends AsyncResource implements Link {
+/** A call in flight. An AsyncResource, because another request may have started the timer that ends the call. */
+class Running extends AsyncResource {
   readonly call: Pick<TimedCall<unknown>, 'name' | 'onError'>;
   readonly expiresAtMs: number;
-  before: Link;
-  after: Link | undefined;
 
-  constructor(call: Running['call'], expiresAtMs: number, ends: Link) {
+  constructor(call: Running['call'], expiresAtMs: number) {
     super('express-apl-session.call');
     this.call = call;
     this.expiresAtMs = expiresAtMs;
-    this.before = ends.before;
-    this.after = ends;
-    ends.before.after = this;
-    ends.before = this;
   }
 }
 
 const TIMER_RESOLUTION_MS = 1;
 
 /**
- * The deadline of many calls that may all take equally long. It measures those who are to answer: a pause of this
- * process is not counted against them, see {@link PatientTimer}. Calls expire in the order in which they began, so one timer serves them
- * all, and who waits is an object: a timer, a promise and some functions for each would be a good part of what a
- * request costs.
+ * A deadline for many calls with the same timeout. A pause of this process does not count, see {@link PatientTimer}.
+ * Calls expire in the order in which they start, so they share one timer, and a call is one object: a timer, a promise
+ * and closures for each call are a considerable part of the cost of a request.
  */
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #errorOf: (name: string) => Error;
-  /** Where the ring begins and ends. */
-  readonly #ends: Link & { after: Link };
-  /** Runs while a call is under way, and until the time of the last one is over. */
+  /** The calls in flight, oldest first: a Set iterates in the order of insertion. */
+  readonly #running = new Set<Running>();
+  /** Runs until the timeout of the last call has passed, even if that call has settled. The timer never keeps the process alive. */
   readonly #timer: PatientTimer;
-  /** Who waits until no call is under way. */
+  /** Callbacks for the moment when no call is in flight. */
   #onIdle: Array<() => void> = [];
 
-  /** @param errorOf how the call of this name fails once it has taken `timeoutMs` */
+  /** @param errorOf makes the error of a call, by its name, that did not settle within `timeoutMs` */
   constructor(timeoutMs: number, errorOf: (name: string) => Error) {
     this.#timeoutMs = timeoutMs;
     this.#errorOf = errorOf;
-    const ends = {} as Link;
-    ends.before = ends;
-    this.#ends = Object.assign(ends, { after: ends });
     this.#timer = new PatientTimer((atMs) => this.#expire(atMs), timeoutMs);
   }
 
   /**
-   * Starts the call, and tells it when it has settled, or its time is up. A synchronous throw is a failure, and so is
-   * what is no promise; what comes after the deadline is ignored. The timer never keeps the process alive.
+   * Starts the call, and calls back when it has settled or its deadline has passed. A synchronous throw is a failure,
+   * and so is a return value that is not a promise. A result after the deadline is ignored.
    * @returns the asynchronous context of the call
    */
   run<T>(call: TimedCall<T>): AsyncResource {
-    // a whole number is no object of its own
-    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs, this.#ends);
+    // V8 stores a fraction as an object, an integer not
+    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs);
+    this.#running.add(running);
     if (!this.#timer.running) this.#timer.start(this.#timeoutMs);
     const fail = (error: unknown): void => {
       if (this.#end(running)) call.onError(error);
     };
     try {
       const answer: unknown = call.start();
-      if (!isPromiseLike(answer)) throw new TypeError('What was returned is no promise: it has no then().');
-      // one that is not of the language may call back at once, or twice
+      if (!isPromiseLike(answer)) throw new TypeError('The call must return a promise: an object with then().');
+      // a foreign promise may call back synchronously, or twice
       Promise.resolve(answer as PromiseLike<T>).then((value) => {
         if (this.#end(running)) call.onValue(value);
       }, fail);
@@ -92,49 +76,44 @@ export class Deadlines {
     return running;
   }
 
-  /** The same, for who needs a promise. */
+  /** Like `run`, but returns a promise. */
   promise<T>(name: string, start: () => PromiseLike<T>): Promise<T> {
     return new Promise((onValue, onError) => this.run({ name, start, onValue, onError }));
   }
 
-  /** Waits until no call is under way. */
+  /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
-    while (this.#first) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** The call that the timer was set for may be settled: calls leave the timer as it is. */
+  /** Ends the calls whose deadline has passed. The call that started the timer may have settled already. */
   #expire(atMs: number): void {
     try {
-      // calls of one moment expire together: what the first one's error does must not decide about the others. A pause
-      // of this process since the look at the sockets began counts against none
+      // Do not read the clock again in this loop: the time that callbacks take must not count against the other calls.
       const nowMs = atMs + TIMER_RESOLUTION_MS;
-      for (let first = this.#first; first && first.expiresAtMs <= nowMs; first = this.#first) {
-        const { call } = first;
-        this.#end(first);
-        first.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
+      for (const running of this.#running) {
+        if (running.expiresAtMs > nowMs) break;
+        const { call } = running;
+        this.#end(running);
+        running.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
       }
     } finally {
-      // also if a callback has thrown after all: that must not cost the others their deadline
-      const next = this.#first;
+      // the other calls need their deadline even if a callback has thrown
+      const [next] = this.#running;
       if (next) this.#timer.start(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
       else this.#timer.stop();
     }
   }
 
-  /** The call that expires next. */
-  get #first(): Running | undefined {
-    const { after } = this.#ends;
-    return after instanceof Running ? after : undefined;
-  }
-
-  /** Takes a call out of the ring. Whether it was still in it. */
+  /** Removes a call. Returns false if it was removed before. */
   #end(running: Running): boolean {
-    const { before, after } = running;
-    if (!after) return false;
-    before.after = after;
-    after.before = before;
-    running.after = undefined;
-    if (before === after) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (!this.#running.delete(running)) return false;
+    if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     return true;
   }
+}
+
+/** Like {@link Deadlines}, for one call. */
+export function withDeadline<T>(start: () => PromiseLike<T>, timeoutMs: number, onTimeout: () => Error): Promise<T> {
+  return new Deadlines(timeoutMs, onTimeout).promise('call', start);
 }

@@ -49,7 +49,7 @@ describe('AlarmReporter', () => {
     ],
   ];
   for (const [alarm, level, message] of cases) {
-    it(`${message}: ${level}, and the same frozen object to the listener`, () => {
+    it(`${message}: ${level}, and the listener is called`, () => {
       const logged: unknown[][] = [];
       const heard: Alarm[] = [];
       const logger = {

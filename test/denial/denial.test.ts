@@ -144,7 +144,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['rejects', () => Promise.reject(new Error('broken'))],
       ];
       for (const [how, render] of broken) {
-        it(`G2: ${what}: a renderer that ${how} ends in a plain 403 and an alarm`, async () => {
+        it(`G2: ${what}: a renderer that ${how} ends in a 403 and an alarm`, async () => {
           const { status, headers, body } = await request(app(render)).get('/');
           expect(status).to.equal(403);
           expect(body).to.include({ status: 403, code });

@@ -211,7 +211,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
               throw thrown;
             });
             const quietly: ErrorRequestHandler = (e, _req, res, next) => {
-              // the answer is made for the env at the start; what nobody handles is printed in all but `test`
+              // Express reads the env at the start, and prints unhandled errors unless it is `test`
               res.app.set('env', 'test');
               next(e);
             };

@@ -33,7 +33,7 @@ export class AppProcess {
     return new AppProcess(child, message.port);
   }
 
-  /** A request of a subject in a session; of nobody, if there is no session. */
+  /** A request of a subject in a session, or without a subject if there is no session. */
   async request(method: 'GET' | 'POST', path: string, session?: string): Promise<Answer> {
     const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, {
       method,

@@ -1,6 +1,6 @@
 /**
  * The app that the end-to-end tests run, as a process of its own: sessions bound to a subject, labels in Valkey. Tells its
- * port on the IPC channel. The headers stand for an authentication that is none.
+ * port on the IPC channel. The headers replace an authentication.
  */
 import type { AddressInfo } from 'node:net';
 import express from 'express';

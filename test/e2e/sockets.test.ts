@@ -17,7 +17,7 @@ import { isOfCalls } from '../support/alarms.js';
 import { type RunningServer, serve } from '../support/raw-http.js';
 import { describeWithDedicatedValkey } from '../support/valkey.js';
 
-/** Headers stand for an authentication that is none. */
+/** Headers in place of an authentication. */
 const resolve = subjectSession({
   subject: (req) => String(req.headers['x-subject'] ?? ''),
   sessionId: (req) => String(req.headers['mcp-session-id'] ?? ''),

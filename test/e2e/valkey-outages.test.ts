@@ -299,7 +299,7 @@ function describeOutages(
                 expect(value.body).to.include({ code: 'session.load_failed' });
                 expect(tookMs).to.be.below(CONNECT_MS + COMMAND_MS + MARGIN_MS);
                 expectAlarm('load', 'GET *', outage.load, outage);
-                // G6: nobody without a session is concerned
+                // G6: requests without a session are not affected
                 await app.get('/labels', '').expect(200);
                 if (outage.end) {
                   const next = await timed(() => app.get('/labels').expect(403));

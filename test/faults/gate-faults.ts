@@ -20,7 +20,7 @@ const keeper = 'lib/middleware/response-keeper.ts';
 const constructorEnd = 'this.#refused = new RefusedResponse(res, this.#output);';
 const taken = 'for (const piece of taken) if';
 
-/** A fault that wraps a public method, as a gate that stands there would have to. */
+/** A fault that wraps a public method, as a gate at that level would. */
 const wrapping = (name: string, code: string): Fault => ({
   name,
   file: gate,

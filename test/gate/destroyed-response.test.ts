@@ -64,7 +64,7 @@ describe('A response that the app destroys after end()', () => {
   for (const [version, request] of Object.entries(REQUESTS)) {
     for (const [what, answer] of Object.entries(ANSWERS)) {
       for (const [how, destroy] of Object.entries(DESTRUCTIONS)) {
-        it(`G8: ${version}, ${what}, ${how}: the client gets the same as without`, async () => {
+        it(`G8: ${version}, ${what}, ${how}: the same bytes as without`, async () => {
           const plain = await serve((_req, res) => {
             answer(res);
             destroy(res);

@@ -169,51 +169,53 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
 
     for (const [denial, { deny: handlers, store }] of Object.entries(DENIALS)) {
-      for (const [what, afterwards] of Object.entries(AFTERWARDS)) {
-        for (const when of ['at once', 'later'] as const) {
-          it(`G2: ${denial}, ${what} ${when}: a 403, and the connection lives`, async () => {
-            let ended: Promise<unknown> = Promise.resolve();
-            const events: string[] = [];
-            const app = express().set('env', 'test');
-            app.use(
-              aplSessionMiddleware({
-                session: sessionPerRequest(randomUUID()),
-                store: store ?? new ScriptedStore(),
-                onAlarm: () => {},
-                logger: { warn() {}, error() {} },
-              }),
-            );
-            app.get('/next', (_req, res) => void res.send('served'));
-            app.use((_req, res, next) => {
-              for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
-              next();
+      describe(`${denial}: a 403, and the connection lives`, () => {
+        for (const [what, afterwards] of Object.entries(AFTERWARDS)) {
+          for (const when of ['at once', 'later'] as const) {
+            it(`G2: then ${what} ${when}`, async () => {
+              let ended: Promise<unknown> = Promise.resolve();
+              const events: string[] = [];
+              const app = express().set('env', 'test');
+              app.use(
+                aplSessionMiddleware({
+                  session: sessionPerRequest(randomUUID()),
+                  store: store ?? new ScriptedStore(),
+                  onAlarm: () => {},
+                  logger: { warn() {}, error() {} },
+                }),
+              );
+              app.get('/next', (_req, res) => void res.send('served'));
+              app.use((_req, res, next) => {
+                for (const event of ['finish', 'close']) res.on(event, () => events.push(event));
+                next();
+              });
+              app.use(...handlers, (req: Request, res: Response) => {
+                const run = async (): Promise<void> => {
+                  if (when === 'later' && !res.closed) await once(res, 'close');
+                  await afterwards(res, req);
+                };
+                ended = what === 'a throw' ? Promise.resolve() : run();
+                if (what === 'a throw') {
+                  if (when === 'at once') throw new Error('of the handler');
+                  ended = (res.closed ? Promise.resolve() : once(res, 'close')).then(() =>
+                    req.next?.(new Error('of the handler')),
+                  );
+                }
+              });
+              const connection = await start(app);
+              const answer = await connection.ask('/denied');
+              expect(answer.status).to.equal(403);
+              expect(answer.headers['content-type']).to.equal('application/problem+json; charset=utf-8');
+              expect(JSON.stringify(answer)).not.to.include('4711');
+              await ended;
+              const next = await connection.ask('/next');
+              expect({ status: next.status, text: next.text }).to.deep.equal({ status: 200, text: 'served' });
+              expect(connection.connections).to.equal(1);
+              await eventually(() => expect(events).to.deep.equal(['finish', 'close']));
             });
-            app.use(...handlers, (req: Request, res: Response) => {
-              const run = async (): Promise<void> => {
-                if (when === 'later' && !res.closed) await once(res, 'close');
-                await afterwards(res, req);
-              };
-              ended = what === 'a throw' ? Promise.resolve() : run();
-              if (what === 'a throw') {
-                if (when === 'at once') throw new Error('of the handler');
-                ended = (res.closed ? Promise.resolve() : once(res, 'close')).then(() =>
-                  req.next?.(new Error('of the handler')),
-                );
-              }
-            });
-            const connection = await start(app);
-            const answer = await connection.ask('/denied');
-            expect(answer.status).to.equal(403);
-            expect(answer.headers['content-type']).to.equal('application/problem+json; charset=utf-8');
-            expect(JSON.stringify(answer)).not.to.include('4711');
-            await ended;
-            const next = await connection.ask('/next');
-            expect({ status: next.status, text: next.text }).to.deep.equal({ status: 200, text: 'served' });
-            expect(connection.connections).to.equal(1);
-            await eventually(() => expect(events).to.deep.equal(['finish', 'close']));
-          });
+          }
         }
-      }
+      });
     }
   });
 }

@@ -174,7 +174,7 @@ describe('Ending while a response is held', () => {
   });
 
   for (const outcome of ['succeed', 'fail'] as const) {
-    it(`G1: destroying a socket whose bytes are out waits until appends ${outcome}`, async () => {
+    it(`G1: destroying a socket after the last byte waits (append ${outcome}s)`, async () => {
       let end: () => void = () => {};
       gated = await new GatedServer().start((res, { labels }) => {
         res.write('body');

@@ -4,7 +4,7 @@ import { GatedServer } from '../support/gated-server.js';
 import { get } from '../support/raw-http.js';
 
 /** Every method by which a response can send bytes, and a call of it that does. */
-const DOORS: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
+const WRITING_METHODS: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
   write: (res) => res.write('early'),
   end: (res) => res.end('early'),
   flushHeaders: (res) => res.flushHeaders(),
@@ -42,8 +42,8 @@ const DOORS: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
   },
 };
 
-/** Methods that only note something, for a door to send, or that serve Node itself. */
-const NO_DOORS = new Set([
+/** Methods that write nothing themselves, or that only Node calls. */
+const NOT_WRITING = new Set([
   'constructor',
   'appendHeader',
   'assignSocket',
@@ -81,10 +81,10 @@ describe('Every writing method of a response (P1–P5, P7, P10, P11)', () => {
 
   it('every method of this Node’s ServerResponse is known', async () => {
     gated = new GatedServer();
-    expect([...methods].filter((name) => !(name in DOORS) && !NO_DOORS.has(name))).to.deep.equal([]);
+    expect([...methods].filter((name) => !(name in WRITING_METHODS) && !NOT_WRITING.has(name))).to.deep.equal([]);
   });
 
-  for (const [name, open] of Object.entries(DOORS)) {
+  for (const [name, open] of Object.entries(WRITING_METHODS)) {
     if (!methods.has(name)) continue;
 
     it(`G1: no byte leaves through ${name} while a label is not persisted`, async () => {

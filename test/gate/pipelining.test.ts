@@ -250,7 +250,7 @@ describe('Pipelined responses', () => {
 
   for (const queued of [true, false]) {
     const what = queued ? 'one is queued already' : 'none is queued yet';
-    it(`G1: later requests get no answer while a connection end is held (${what})`, async () => {
+    it(`G1: requests behind a held connection end get no answer (${what})`, async () => {
       gated = await new GatedServer().start((res, { labels }, req) => {
         if (req.url === '/late') res.end('LATE ANSWER');
         if (req.url !== '/ends') return;

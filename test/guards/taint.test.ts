@@ -27,7 +27,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     for (const { name, behaviour, code } of APPEND_FAILURES) {
-      it(`G2: store ${name}: 403 session.persist_failed, no handler, one alarm`, async () => {
+      it(`G2: store ${name}: 403, no handler, one alarm`, async () => {
         const store = new ScriptedStore({ append: behaviour });
         const { body, headers } = await request(appOf(store, taint(LABEL), handler))
           .get('/')

@@ -117,7 +117,7 @@ describe('with connect-timeout', () => {
               await open(position);
               const wire = bench.send(get(`/tainting/${answer}`, CLOSE));
               const append = await bench.store.nextAppend();
-              // the handler has answered in time, so the clock stands still
+              // the handler has answered in time, so the timer is stopped
               expect(await passed.promise).to.equal(false);
               expect(wire.received).to.equal('');
               append[outcome]();

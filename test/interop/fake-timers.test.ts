@@ -6,7 +6,7 @@ import { describeWithValkey } from '../support/valkey.js';
 const WITHOUT_NEXT_TICK = `['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate',
   'Date', 'performance', 'hrtime', 'queueMicrotask']`;
 
-/** An app, its client, and a clock that stands still; all modules are loaded before. */
+/** An app, its client, and a stopped clock. All modules are loaded before the clock stops. */
 const PROGRAM = `
   import { createServer, request } from 'node:http';
   import FakeTimers from '@sinonjs/fake-timers';

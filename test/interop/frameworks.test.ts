@@ -41,9 +41,9 @@ const CAUSE = 'the salary table was read';
 /** What the code of an app does, wherever the framework calls it. */
 type Act = () => string | Promise<string>;
 
-/** Mounts a framework whose one route, tool or resolver does as it is told. */
+/** Mounts a framework with one route, tool or resolver, whose behaviour the test sets. */
 interface Framework {
-  /** @param onError told of what the app's code has thrown, where the framework tells of that */
+  /** @param onError called with errors of the app's code, if the framework reports them */
   mount(
     app: Express,
     act: Act,

@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import tls from 'node:tls';
 import { expect } from 'chai';
 import type { RequestHandler } from 'express';
 import { aplSessionMiddleware } from '../../lib/index.js';
+import { CertificateAuthority, type Identity } from '../support/certificates.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { sessionPerRequest } from '../support/gated-server.js';
@@ -27,6 +24,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     let store: HeldStore;
     let secure: https.Server;
     let second: Deferred<void>;
+    let identity: Identity;
+    before(() => {
+      identity = new CertificateAuthority('tests').issue({ commonName: 'localhost' });
+    });
     beforeEach(async () => {
       store = new HeldStore();
       const app = express().disable('x-powered-by');
@@ -45,7 +46,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         req.security.labels.add('secret');
         res.end('salary-4711');
       });
-      secure = https.createServer({ ...certificate(), maxVersion: 'TLSv1.2' }, app);
+      secure = https.createServer({ ...identity, maxVersion: 'TLSv1.2' }, app);
       secure.listen(0, '127.0.0.1');
       await once(secure, 'listening');
     });
@@ -105,20 +106,6 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
   });
-}
-
-let cachedCertificate: { key: string; cert: string } | undefined;
-
-/** A certificate for this run, made by openssl. */
-function certificate(): { key: string; cert: string } {
-  if (cachedCertificate) return cachedCertificate;
-  const folder = mkdtempSync(join(tmpdir(), 'apl-session-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const options = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost';
-  execFileSync('openssl', [...options.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  cachedCertificate = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  rmSync(folder, { recursive: true });
-  return cachedCertificate;
 }
 
 /** One TLS 1.2 connection through a relay that counts what the server sends and reads the types of its records. */

@@ -31,7 +31,7 @@ describe('with middleware that writes handler state into the head (P61)', () => 
         ['/deny', 'policy.refused'],
         ['/answer', 'session.persist_failed'],
       ] as const) {
-        it(`${version}: G2: ${path} mounted ${position}: the denial has nothing of it`, async () => {
+        it(`${version}: G2: ${path} mounted ${position}: not on the denial`, async () => {
           const app = express();
           if (position === 'before') app.use(stateCookie);
           app.use(

@@ -22,7 +22,7 @@ describe('with morgan', () => {
       describe(`${version}: the access log, morgan ${position} aplSessionMiddleware`, () => {
         let lines: string[];
         let immediate: string[];
-        /** morgan's `:response-time` of the latest request, as it stands at the moment. */
+        /** morgan's `:response-time` of the latest request, as far as it is measured now. */
         let responseTimeNow: () => string | undefined;
         let bench: Bench;
         beforeEach(async () => {

@@ -26,7 +26,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Asks an app in a runtime that is no HTTP server, or brings one. */
+/** Sends a request to an app in a runtime without an HTTP server, or with its own. */
 type Runtime = (app: Express, path: string) => Promise<Answer>;
 
 const event = (path: string) => ({

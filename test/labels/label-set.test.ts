@@ -3,7 +3,7 @@ import { AplSessionError } from '../../lib/contract/errors.js';
 import { LabelSet } from '../../lib/labels/label-set.js';
 import { thrownBy } from '../support/eventually.js';
 
-/** A set, and the labels that its listener was told of. */
+/** A set, and the labels that its listener received. */
 function setOf(...present: readonly string[]): { labels: LabelSet; told: string[] } {
   const told: string[] = [];
   return { labels: new LabelSet(present, { onNewLabel: (label) => void told.push(label) }), told };

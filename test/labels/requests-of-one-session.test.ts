@@ -331,7 +331,7 @@ describe('requests of one session: cases that went wrong', () => {
       const securities: RequestSecurity[] = [];
       const app = appWith({ maxKnownSessions: 1 });
       app.get('/kept', (req, res) => {
-        // made now, so that it is not told of the label of the other request
+        // created now, so that it does not receive the label of the other request
         expect(req.security.labels.size).to.equal(0);
         res.once('close', () => securities.push(req.security));
         res.send('kept');

@@ -249,7 +249,7 @@ function createApp(express: ExpressModule, security: RequestHandler) {
     const path = pathOf(answer).replace(/\?.*/, '');
     if (answer.answer) app[answer.method === 'POST' ? 'post' : 'get'](path, answer.answer);
   }
-  // what Express makes itself has a stack that shows who called it
+  // error pages of Express have a stack with its callers
   const withoutStack: ErrorRequestHandler = (error, _req, _res, next) => {
     error.stack = `Error: ${error.message}`;
     next(error);
@@ -313,7 +313,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await Promise.all(servers.map((server) => server.close()));
     });
 
-    /** A request of nobody's session goes to the server and comes back, so that what had left before has arrived. */
+    /** A round trip without a session: bytes that left before it have arrived. */
     async function roundTrip(): Promise<void> {
       expect((await exchange(secured.port, get('/probe', { Connection: 'close' }))).text).to.match(/probed$/);
     }

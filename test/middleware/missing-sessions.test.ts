@@ -18,7 +18,7 @@ import { ScriptedStore } from '../support/failing-stores.js';
 const VIOLATION = { code: 'c', reason: 'r' };
 const answer: RequestHandler = (_req, res) => void res.send('ok');
 const codeOf: ErrorRequestHandler = (error, _req, res, _next) => void res.status(500).send(String(error.code));
-/** A session for who sends `x-user`. */
+/** Requests with `x-user` have a session. */
 const byHeader = subjectSession({ subject: (req) => req.get('x-user') });
 
 const use =
@@ -131,7 +131,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       [
         'a reason with credentials',
         () => ({ reason: 'no session at redis://u:hunter2@h' }),
-        'no session at redis://***@h',
+        'no session at redis://***',
       ],
     ];
     for (const [what, session, reason] of resolvers) {

@@ -42,13 +42,13 @@ const call =
   (): unknown =>
     Reflect.apply(make, undefined, args);
 
-const STORE = "'store' must be a SessionStore or a block with a kind, for example { kind: 'memory' }; ";
+const STORE = "store: give a SessionStore, or a block with a kind, for example { kind: 'memory' }; ";
 const SESSION_HINT =
   ' Write session: subjectSession({ subject: (req) => req.auth?.sub }). For express-session, mount it with app.use() before, and add ...fromExpressSession() to these options.';
 const hintFor = (name: string): string =>
   ` Write a function of the request, ${name}: (req) => ..., or spread the accessors of a package, ...fromExpressJwt({ issuer }).`;
 const UNKNOWN_KIND =
-  "Pass it in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].";
+  "Pass its factory in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].";
 
 /** A client that never connects. */
 const client = new Redis({ lazyConnect: true });
@@ -119,31 +119,31 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'a block without a kind',
     withStore({ knd: 'memory' }),
     'config.store_kind_missing',
-    "The store block has no kind. Write 'kind' in place of 'knd'. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+    "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }. Write 'kind' in place of 'knd'.",
   ],
   [
     'a store without appendLabels',
     withStore({ loadLabels: async () => [] }),
     'config.store_kind_missing',
-    "The store block has no kind. A SessionStore needs both methods, loadLabels and appendLabels. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+    "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }. A SessionStore needs both methods, loadLabels and appendLabels.",
   ],
   [
     'kind valkey without its factory',
     withStore({ kind: 'valkey', endpoint: 'localhost' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'valkey'. ${UNKNOWN_KIND}`,
+    `Store kind 'valkey' is unknown. ${UNKNOWN_KIND}`,
   ],
   [
     'kind redis',
     withStore({ kind: 'redis', endpoint: 'localhost' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'redis'. Redis has the kind 'valkey' as well. ${UNKNOWN_KIND}`,
+    `Store kind 'redis' is unknown. Redis has the kind 'valkey' as well. ${UNKNOWN_KIND}`,
   ],
   [
     'a misspelt kind',
     withStore({ kind: 'memry' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'memry'. Did you mean 'memory'? ${UNKNOWN_KIND}`,
+    `Store kind 'memry' is unknown. Did you mean 'memory'? ${UNKNOWN_KIND}`,
   ],
   [
     'a factory in place of a list',

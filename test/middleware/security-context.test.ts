@@ -342,7 +342,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
   });
 }
 
-/** One connection for all, opened by the first who asks; answers come in order. */
+/** One connection for all requests, opened by the first. Replies arrive in order. */
 class CallbackPool {
   readonly #port: number;
   readonly #waiting: Array<() => void> = [];

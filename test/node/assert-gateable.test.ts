@@ -83,7 +83,7 @@ describe('Checks of the runtime and of a response', () => {
       return res;
     };
 
-    for (const door of [
+    for (const method of [
       'write',
       'end',
       'writeHead',
@@ -98,9 +98,9 @@ describe('Checks of the runtime and of a response', () => {
       'writeEarlyHints',
       'addTrailers',
     ]) {
-      it(`G1: is refused if its prototype has its own ${door}() below the app's`, () => {
+      it(`G1: is refused if its prototype has its own ${method}() below the app's`, () => {
         class OwnWay extends ServerResponse {}
-        Object.defineProperty(OwnWay.prototype, door, { value: () => {} });
+        Object.defineProperty(OwnWay.prototype, method, { value: () => {} });
         for (const prototype of [OwnWay.prototype, appPrototypeOn(OwnWay.prototype)]) {
           expect(codeOf(() => assertGateable(connected(prototype)))).to.equal('runtime.unsupported');
         }

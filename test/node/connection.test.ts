@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import tls from 'node:tls';
 import { expect } from 'chai';
 import { type Interceptor, interceptMethods, removeInterceptor } from '../../lib/node/method-interceptor.js';
+import { CertificateAuthority } from '../support/certificates.js';
 import { GatedServer } from '../support/gated-server.js';
 import { get, type Wire } from '../support/raw-http.js';
 
@@ -17,7 +17,7 @@ const LIMIT_MS = 2_000;
 
 const HTTP10 = get('/').replace('HTTP/1.1', 'HTTP/1.0');
 
-/** What a client that is no TCP socket gets. */
+/** What a client gets over a stream that is not a TCP socket. */
 class Client {
   received = '';
   /** `end` for a clean one, else the code of the error. */
@@ -169,7 +169,9 @@ describe('The connection below a held response', () => {
 
   it('G2: a cut over TLS is not a clean end for the client', async () => {
     await started();
-    const listener = tls.createServer(certificate(folder()), (socket) => gated.server.emit('connection', socket));
+    const listener = tls.createServer(new CertificateAuthority('tests').issue({ commonName: 'localhost' }), (socket) =>
+      gated.server.emit('connection', socket),
+    );
     const opened = await client(listener, 0, () =>
       tls.connect({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false }),
     );
@@ -188,7 +190,7 @@ describe('The connection below a held response', () => {
     ['fail', 'ECONNRESET'],
   ] as const) {
     for (const turn of ['first', 'second'] as const) {
-      it(`G1, G2: a close-delimited end waits for the append (${outcome}, ${turn})`, async () => {
+      it(`G1, G2: a close-delimited end is held (append ${outcome}s, ${turn})`, async () => {
         let first: ServerResponse | undefined;
         gated = await new GatedServer().start((res, { labels }, req) => {
           if (req.url === '/slow') {
@@ -436,11 +438,3 @@ describe('The connection below a held response', () => {
     expect(await wire.closed()).to.equal('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
   });
 });
-
-/** A certificate for this run, made by openssl. */
-function certificate(folder: string): { key: Buffer; cert: Buffer } {
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const options = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost';
-  execFileSync('openssl', [...options.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  return { key: readFileSync(key), cert: readFileSync(cert) };
-}

@@ -14,7 +14,7 @@ interface User {
   readonly provider?: string;
 }
 
-/** Takes the user from a header, which stands for a password. */
+/** Takes the user from a header, in place of a password. */
 class HeaderStrategy extends Strategy {
   override name = 'header';
 

@@ -18,7 +18,7 @@ export interface Split {
  * - `black hole`: connections are accepted, and nothing that is sent arrives
  * - `no replies`: requests arrive, replies do not
  * - `half a reply, then silence` / `end` / `reset`: a reply stops in the middle; then nothing, FIN or RST
- * - `reset`: whoever sends something is answered with RST
+ * - `reset`: the first byte of a client is answered with RST
  */
 export type Fault = 'black hole' | 'no replies' | `half a reply, then ${'silence' | 'end' | 'reset'}` | 'reset';
 

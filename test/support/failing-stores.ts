@@ -4,7 +4,7 @@ import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
 /** What a store does when it is called; need not be what the contract asks for. */
 type Behaviour = () => unknown;
 
-/** A store that does as it is told, and counts. What it is not told about works, and stores nothing. */
+/** A store with the given behaviour, which records its calls. By default calls succeed, and nothing is stored. */
 export class ScriptedStore implements SessionStore {
   readonly loads: string[] = [];
   readonly appends: Array<readonly string[]> = [];

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
-/** Changes a reply before it is sent; an empty text means that none is sent. */
+/** Changes a reply before it is sent. An empty text means that no reply is sent. */
 export type Bend = (command: string, reply: string) => string;
 
 /** A command that is neither executed nor answered. */

@@ -14,9 +14,9 @@ import { get, type RunningServer, serve, Wire } from './raw-http.js';
 export type GatedHandler = (res: ServerResponse, security: RequestSecurity, req: IncomingMessage) => unknown;
 
 /**
- * A session of its own for each request: a label of one request holds the responses of all requests of its session. What
- * stands for the request is its list of headers, which other objects of the same request share.
- * @param prefix another one for each app, where apps share a store
+ * Gives each request its own session, because a label of one request holds the responses of all requests of its session.
+ * The list of headers identifies the request: other objects of the same request share it.
+ * @param prefix must differ between apps that share a store
  */
 export function sessionPerRequest(prefix = 's'): (req: IncomingMessage) => string {
   const ids = new WeakMap<object, string>();

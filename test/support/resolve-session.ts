@@ -24,7 +24,7 @@ export function answerFor(given: Given, keying?: Keying): unknown {
   return subjectSession(accessorsFor(given, keying))({} as Request);
 }
 
-/** The session of these values, none of which may be a promise. */
+/** The session of these values, which must not be promises. */
 export function sessionFor(given: Given, keying?: Keying): { id: string; source: string } | undefined {
   return answerFor(given, keying) as { id: string; source: string } | undefined;
 }

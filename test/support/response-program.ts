@@ -117,7 +117,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 
 export const program: fc.Arbitrary<Step[]> = fc.array(step, { minLength: 1, maxLength: 12 });
 
-/** What says nothing after the end: how long a socket takes is no promise, and Node corks or writes to it all the same. */
+/** Steps that a program skips after the end, because their result depends on how fast the socket is. */
 const NOT_AFTER_END: readonly Step['do'][] = [
   'tick',
   'drain',
@@ -205,7 +205,7 @@ function perform(current: Step, index: number, res: ServerResponse, trace: Trace
   }
 }
 
-/** Whether a second end() is told that all was sent already, or when it is, depends on how long the socket takes. */
+/** How a second end() is reported depends on how fast the socket is. */
 function asksBack(current: Step & { do: 'write' | 'end' }, res: ServerResponse): boolean {
   const again = current.do === 'end' && res.writableEnded && !chunkValue(current.chunk);
   return current.callback && !again;

@@ -98,7 +98,7 @@ async function find(usable: readonly Source[], files?: TlsFiles): Promise<Found>
     throw new Error(`VALKEY_TEST_SOURCE must be one of ${SOURCES.join(', ')}.`);
   }
   const wanted = usable.filter((source) => source === forced);
-  // nobody can signal a server that is only known by its URL: a suite that must do so looks for another one
+  // a server with only a URL cannot be signalled, so suites that need signals start their own
   const candidates = wanted.length > 0 ? wanted : usable.filter((source) => source !== 'url');
   const faults: string[] = [];
   for (const source of candidates) {

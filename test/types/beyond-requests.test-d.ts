@@ -25,11 +25,11 @@ currentSecurity(req);
 const resolve = subjectSession({ subject: () => 'alice' });
 export const opened: OpenSession = await openSession({ session: await resolve(req), store, name: 'jobs' });
 await openSession({ session: { id: 'job' }, store: { kind: 'valkey', endpoint: 'localhost:6379' } });
-// @ts-expect-error whose session?
+// @ts-expect-error the session is missing
 openSession({ store });
-// @ts-expect-error a store of nobody knows nothing
+// @ts-expect-error the store is missing
 openSession({ session: 'job' });
-// @ts-expect-error a resolver resolves requests; there is none
+// @ts-expect-error a resolver needs a request
 openSession({ session: resolve, store });
 // @ts-expect-error the session is awaited before
 openSession({ session: resolve(req), store });

@@ -8,15 +8,17 @@ const PRELUDE = `
 import type { Express, Request, RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
 import { auth } from 'express-oauth2-jwt-bearer';
-import session from 'express-session';
+import expressSession from 'express-session';
 import passport from 'passport';
 import {
   aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
-  type SessionStore, sessionStoreBlock, subjectSession, taint, type Violation,
+  type SessionResolver, type SessionStore, type SessionStoreBlock, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
+import { ValkeySessionStore, valkeySessionStoreFactory } from 'express-apl-session/valkey';
 
 declare const app: Express;
+declare const session: SessionResolver;
 declare function subjectOf(req: Request): string | undefined;
 declare function readNotes(): Promise<ReadonlyArray<{ readonly pii: boolean }>>;
 // the types of the MCP SDK and of express-oauth2-jwt-bearer both declare req.auth, and contradict each other

@@ -56,7 +56,7 @@ export function accessorsMisused(): void {
 export function middlewareMisused(): void {
   // @ts-expect-error a session resolver is required
   aplSessionMiddleware({});
-  // @ts-expect-error the options of subjectSession are no resolver
+  // @ts-expect-error the options of subjectSession are not a resolver
   aplSessionMiddleware({ session: { subject } });
   // @ts-expect-error a session id is a text
   aplSessionMiddleware({ session: () => 42 });

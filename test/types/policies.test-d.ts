@@ -60,14 +60,14 @@ denyIf('a', violation, { scope: 'message' });
 
 // requireThat
 requireThat((req) => req.secure, violation);
-// @ts-expect-error a label is no predicate
+// @ts-expect-error a label is not a predicate
 requireThat('a', violation);
 // @ts-expect-error a predicate answers with a boolean
 requireThat(async () => 'yes', violation);
 
 // requireSession
 app.use(requireSession({ name: 'n' }), policyViolationHandler());
-// @ts-expect-error it makes a guard, and is none itself
+// @ts-expect-error it makes a guard, and is not a guard itself
 const notCalled: RequestHandler = requireSession;
 // @ts-expect-error no such option
 requireSession({ scope: 'message' });
@@ -85,7 +85,7 @@ policy(async ({ subject }) => (subject.length > 0 ? { allow: true } : violation)
 policy(({ labels }) => {
   if (labels.has('a')) return violation;
 });
-// @ts-expect-error true is no decision
+// @ts-expect-error true is not a decision
 policy(() => true);
 // @ts-expect-error nor is the answer to another question
 policy(() => ({ allow: false }));
@@ -93,7 +93,7 @@ policy(() => ({ allow: false }));
 policy(() => ({ allow: true, code: 'c', reason: 'r' }));
 // @ts-expect-error half a violation
 policy(() => ({ code: 'c' }));
-// @ts-expect-error nothing tells who the subject is
+// @ts-expect-error the subject is missing
 policy(({ subject }) => (subject.length > 0 ? { allow: true } : violation));
 // @ts-expect-error the subject is not a number
 policy<number>(() => ({ allow: true }), { subject: subjectOf });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { NextTurn } from '../../lib/util/next-turn.js';
 
 describe('NextTurn', () => {
-  it('lets all callers of one turn share a wait, and callers of the next turn another', async () => {
+  it('callers of one turn share a wait, and later callers share another', async () => {
     const turn = new NextTurn();
     const first = turn.wait();
     expect(turn.wait()).to.equal(first);

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { withDeadline } from '../../lib/util/deadline.js';
-import { Deadlines } from '../../lib/util/deadlines.js';
+import { Deadlines, withDeadline } from '../../lib/util/deadlines.js';
 import { PatientTimer } from '../../lib/util/patient-timer.js';
 import { rejectionOf } from '../support/eventually.js';
 

@@ -6,7 +6,7 @@ import { ValkeyConnection } from './connection/valkey-connection.js';
 import type { OnConnected, ValkeyLink } from './connection/valkey-link.js';
 import type { ValkeySource } from './connection/valkey-source.js';
 
-/** The way to what the configuration names. */
+/** Makes the link to the endpoint, the server of the client, or the cluster in the options. */
 export function linkTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLink {
   if (!('client' in config)) return single(endpointSource(config.endpoint, config.tls), config, onConnected);
   const { client } = config;

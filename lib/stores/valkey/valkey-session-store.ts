@@ -1,11 +1,13 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
-import { type RefreshListener, TtlRefresh } from './calls/ttl-refresh.js';
+import { checkServer, type SelfCheckAlarm } from './calls/check-server.js';
+import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
+import { ttlCommand } from './calls/ttl-command.js';
+import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
-import { membersOf } from './calls/valkey-replies.js';
-import { checkServer, type SelfCheckAlarm } from './calls/valkey-self-check.js';
 import {
   parseValkeyConfig,
   ttlAlarm,
@@ -14,30 +16,34 @@ import {
 } from './config/valkey-config.js';
 import type { ValkeyLink } from './connection/valkey-link.js';
 import { linkTo } from './link-to.js';
-import { countsIn, resultOf, toStoreError } from './protocol/valkey-errors.js';
-import { appendRequest, expireRequest, loadRequest } from './protocol/valkey-request.js';
+import { resultOf } from './protocol/reply-error.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
-  open: 'Valkey could not be reached, or did not answer in time, too often in a row; calls are refused.',
-  half_open: 'One call goes to Valkey as a probe.',
-  closed: 'The probe was answered; calls go to Valkey again.',
+  open: 'Too many calls in a row found no connection to Valkey or got no reply in time. Calls are rejected until a probe succeeds.',
+  half_open: 'One call is sent to Valkey as a probe.',
+  closed: 'The probe was answered. Calls are sent to Valkey again.',
 };
 
 /**
- * Keeps labels in Valkey, laid out as CPEX does: key `<keyPrefix>:<sha256 hex of the session id>`, value a SET of labels.
- * Connects at the first call, on connections of its own. A load is one round trip; an append is one atomic
- * union in one round trip. A reply counts only once a probe behind it was answered, which proves that it belongs here.
+ * Keeps labels in Valkey, in the layout of CPEX: the key is `<keyPrefix>:<sha256 hex of the session id>`, the value a
+ * SET of labels. Opens its own connections at the first call. A load is one round trip. An append is one atomic union
+ * in one round trip. A probe behind each request proves that the replies belong to it.
  *
- * Each connection asks once whether the server is fit to keep labels, and raises what is new since the one before; see
+ * On each new connection the store checks whether the server is suitable, and raises the new warnings as alarms; see
  * {@link ValkeySessionStore.check}.
  *
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
- * `store.tls_failed`, `store.certificate_*` (no connection, and why), `store.not_permitted` (the ACL), `store.timeout`
- * (no reply in time), `store.command_failed` (refused, wrong type), `store.malformed_reply` (undecodable),
- * `store.too_many_labels`, `store.circuit_open`, `store.closed`. None takes longer than `deadlineMs`, its retry included.
+ * `store.tls_failed`, `store.certificate_*` (no connection, with the reason), `store.not_permitted` (ACL),
+ * `store.timeout` (no reply in time), `store.command_failed` (an error reply), `store.malformed_reply`,
+ * `store.too_many_labels`, `store.circuit_open`, `store.closed`. A call takes at most `deadlineMs`, including its
+ * retry.
  *
  * @throws AplSessionError `config.invalid` at construction
+ *
+ * @example
+ * const store = new ValkeySessionStore({ endpoint: 'rediss://valkey.internal:6379', ttlSeconds: 86_400 });
+ * app.use(aplSessionMiddleware({ session, store }));
  */
 export class ValkeySessionStore implements SessionStore {
   readonly deadlineMs: number;
@@ -46,14 +52,11 @@ export class ValkeySessionStore implements SessionStore {
   readonly #config: ValkeyConfig;
   readonly #link: ValkeyLink;
   readonly #caller: ValkeyCaller;
-  /** The warnings of the last self-check of each server, in words. */
+  /** The texts of the warnings from the last check of each server. */
   readonly #warnings = new Map<string, readonly string[]>();
   readonly #alarmListeners = new Set<AlarmListener>();
-  readonly #refreshes: RefreshListener = {
-    onKeyGone: () => this.#raiseRefreshFailure('The key was gone when its TTL was to be refreshed.'),
-    onRefreshFailed: (error) => {
-      this.#raiseRefreshFailure(toStoreError('TTL refresh', error).message);
-    },
+  readonly #onRefreshFailed = (error: string): void => {
+    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
   };
 
   constructor(options: ValkeySessionStoreOptions) {
@@ -61,15 +64,17 @@ export class ValkeySessionStore implements SessionStore {
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
     this.#link = linkTo(this.#config, (wire, server) => {
-      // nobody waits for this one; what it could not ask is of no consequence
+      // the next connection repeats a check that fails
       checkServer(wire).then(
         ({ alarms }) => this.#raiseNews(alarms, server),
         () => {},
       );
     });
-    this.#caller = new ValkeyCaller(this.#link, this.#config, (state) => {
+    // a change of the circuit is not about the request whose call caused it
+    const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
       this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
+    this.#caller = new ValkeyCaller(this.#link, this.#config, onCircuit);
     this.deadlineMs = this.#caller.deadlineMs;
   }
 
@@ -81,7 +86,7 @@ export class ValkeySessionStore implements SessionStore {
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
     if (labels.length === 0) return;
     const key = this.#keyOf(sessionId);
-    // the call may wait for a connection, and the list is the caller's
+    // the caller may change its list while the call waits for a connection
     const copy = [...labels];
     assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
     await this.#caller.call({ name: 'append', key, command: (wire) => this.#append(wire, key, copy) });
@@ -92,8 +97,8 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   /**
-   * Asks Valkey whether it is fit to keep labels: eviction, durability, role, version. Every warning is also an alarm.
-   * Rejects with `store.unavailable`, `store.timeout` or `store.closed` if it cannot be asked.
+   * Checks whether Valkey is suitable: eviction, durability, role, version. Every warning is also an alarm. Rejects
+   * with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
    */
   async check(): Promise<readonly StoreFinding[]> {
     const { findings, alarms } = await this.#caller.call({ name: 'check', command: checkServer });
@@ -111,32 +116,28 @@ export class ValkeySessionStore implements SessionStore {
   async #load(wire: ValkeyAsker, key: string): Promise<string[]> {
     const { ttlSeconds } = this.#config;
     const stillPrimary = wire.stillPrimary();
-    // it may reject before the members are there
+    // it may reject before the labels arrive, when it is not awaited yet
     stillPrimary?.catch(() => {});
-    const reading = wire.ask(loadRequest(key));
+    const reading = wire.ask(loadCommand(key));
     const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
-    const [reply] = await reading;
-    const labels = membersOf(resultOf(reply), this.maxLabelsPerSession);
+    const labels = labelsIn(await reading, this.maxLabelsPerSession);
     if (stillPrimary) await stillPrimary;
     refresh?.onRead(labels);
     return labels;
   }
 
   #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
-    const reply = wire.askUnproven(expireRequest(key, ttlSeconds)).then(([count]) => resultOf(count));
-    const refresh = new TtlRefresh(reply, this.#refreshes);
+    const reply = wire.askUnproven(ttlCommand(key, ttlSeconds)).then(([count]) => resultOf(count));
+    const refresh = new TtlRefresh(reply, this.#onRefreshFailed);
     this.#caller.watch(refresh, wire);
     return refresh;
   }
 
   async #append(wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
-    const { ttlSeconds } = this.#config;
-    const replies = await wire.ask(appendRequest(key, labels, ttlSeconds));
-    if (ttlSeconds === undefined) resultOf(replies[0]);
-    else countsIn(replies);
+    assertAppended(await wire.ask(appendCommand(key, labels, this.#config.ttlSeconds)));
   }
 
-  /** A connection stays quiet about what the one before it, or another server of a cluster, has found too. */
+  /** Raises only the warnings that neither the last connection nor another server of the cluster has raised. */
   #raiseNews(alarms: readonly SelfCheckAlarm[], server: string): void {
     const known = new Set([...this.#warnings.values()].flat());
     this.#remember(server, alarms);
@@ -144,14 +145,8 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
-    this.#warnings.set(
-      server,
-      alarms.map(({ error }) => error),
-    );
-  }
-
-  #raiseRefreshFailure(error: string): void {
-    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
+    const texts = alarms.map(({ error }) => error);
+    this.#warnings.set(server, texts);
   }
 
   #raise(alarm: Alarm): void {
@@ -168,12 +163,21 @@ function notify(alarm: Alarm, listeners: Iterable<AlarmListener>): void {
     try {
       listener(alarm);
     } catch {
-      // an alarm that cannot be delivered must not decide about a request
+      // a listener that throws must not change the result of a request
     }
   }
 }
 
-/** `store: { kind: 'valkey', endpoint, ... }`; the options are those of {@link ValkeySessionStore}. */
+/**
+ * For `store: { kind: 'valkey', ... }`. The options are those of {@link ValkeySessionStore}.
+ *
+ * @example
+ * app.use(aplSessionMiddleware({
+ *   session,
+ *   store: { kind: 'valkey', endpoint: 'localhost:6379', ttlSeconds: 86_400 },
+ *   storeFactories: [valkeySessionStoreFactory],
+ * }));
+ */
 export const valkeySessionStoreFactory: SessionStoreFactory = Object.freeze({
   kind: 'valkey',
   build: ({ kind: _kind, ...options }: Readonly<Record<string, unknown>>) =>

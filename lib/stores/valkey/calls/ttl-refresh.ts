@@ -1,24 +1,22 @@
 import type { TimedCall } from '../../../util/deadlines.js';
-import { countOf } from './valkey-replies.js';
+import { toStoreError } from '../protocol/store-error.js';
+import { keyWasMissing } from './ttl-command.js';
 
-/** Hears of a refresh that failed although the labels were read. */
-export interface RefreshListener {
-  onRefreshFailed(error: unknown): void;
-  /** The key was gone when its TTL was to be refreshed, and labels had just been read from it. */
-  onKeyGone(): void;
-}
-
-/** The refresh of a TTL beside a read. What was read counts; that it may expire too early is worth an alarm. */
+/**
+ * The refresh of a TTL beside a read. A failure does not change the result of the read, but the labels may expire too
+ * early, so the failure is reported. After a failed read, `onFailed` is not called.
+ */
 export class TtlRefresh implements TimedCall<unknown> {
   readonly #reply: Promise<unknown>;
-  readonly #listener: RefreshListener;
-  /** Whether labels were found; `undefined` until the read has succeeded. */
+  readonly #onFailed: (reason: string) => void;
+  /** Whether the read found labels; `undefined` until it has succeeded. */
   #found: boolean | undefined;
-  #report: (() => void) | undefined;
+  /** A report that waits for the result of the read. */
+  #pendingReport: (() => void) | undefined;
 
-  constructor(reply: Promise<unknown>, listener: RefreshListener) {
+  constructor(reply: Promise<unknown>, onFailed: (reason: string) => void) {
     this.#reply = reply;
-    this.#listener = listener;
+    this.#onFailed = onFailed;
   }
 
   get name(): string {
@@ -29,26 +27,25 @@ export class TtlRefresh implements TimedCall<unknown> {
     return this.#reply;
   }
 
-  /** The read has succeeded; one that has not tells of the fault itself. */
   onRead(labels: readonly string[]): void {
     this.#found = labels.length > 0;
-    this.#report?.();
+    this.#pendingReport?.();
   }
 
   onValue(reply: unknown): void {
-    try {
-      if (countOf('EXPIRE', reply) === 0) this.#tell(() => this.#found && this.#listener.onKeyGone());
-    } catch (error) {
-      this.onError(error);
-    }
+    if (!keyWasMissing(reply)) return;
+    this.#afterRead(() => {
+      if (this.#found)
+        this.#onFailed('The key was missing when its TTL was refreshed, although it had labels just before.');
+    });
   }
 
   onError(error: unknown): void {
-    this.#tell(() => this.#listener.onRefreshFailed(error));
+    this.#afterRead(() => this.#onFailed(toStoreError(this.name, error).message));
   }
 
-  #tell(report: () => void): void {
-    if (this.#found === undefined) this.#report = report;
+  #afterRead(report: () => void): void {
+    if (this.#found === undefined) this.#pendingReport = report;
     else report();
   }
 }

@@ -1,30 +1,30 @@
 import type { SessionStoreCircuitChanged } from '../../../contract/alarms.js';
 import { AplSessionError } from '../../../contract/errors.js';
 import { now, setTimeout } from '../../../util/clock.js';
-import { withDeadline } from '../../../util/deadline.js';
-import { Deadlines, type TimedCall } from '../../../util/deadlines.js';
+import { Deadlines, type TimedCall, withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyConfig } from '../config/valkey-config.js';
 import type { ValkeyLink } from '../connection/valkey-link.js';
-import { isDemotion, isPassing, toStoreError } from '../protocol/valkey-errors.js';
+import { isDemotion } from '../protocol/reply-error.js';
+import { isTransient, toStoreError } from '../protocol/store-error.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
 
-/** A call of the store. Its command must be one that may be applied twice. */
+/** A call of the store. It must be idempotent, because it may be sent twice. */
 export interface ValkeyCall<T> {
   readonly name: string;
-  /** What decides where a cluster keeps it. Without a key any server will do. */
+  /** The key decides which node of a cluster gets the call. Without a key, any server is suitable. */
   readonly key?: string;
   command(wire: ValkeyAsker): Promise<T>;
 }
 
-/** So often in a row a cluster may send a call on at once: two nodes that disagree would send it to and fro. */
+/** How many redirects in a row are followed without a pause: two nodes that disagree redirect a call in a loop. */
 const QUICK_DETOURS = 3;
 const MIN_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 30;
 
-/** Makes calls: each has its deadlines, whatever the server does, and one retry and a circuit breaker if configured. */
+/** Sends calls with a deadline, and with one retry and a circuit breaker if the options say so. */
 export class ValkeyCaller {
-  /** The longest that a call may take, its retry included. */
+  /** The maximum duration of a call, including its retry. */
   readonly deadlineMs: number;
   readonly #link: ValkeyLink;
   readonly #config: ValkeyConfig;
@@ -46,20 +46,20 @@ export class ValkeyCaller {
     if (config.circuitBreaker) this.#breaker = new ValkeyCircuitBreaker(config.circuitBreaker, onCircuit);
   }
 
-  /** Rejects with a store error only. */
+  /** Rejects only with an AplSessionError. */
   call<T>(call: ValkeyCall<T>): Promise<T> {
     const breaker = this.#breaker;
     return breaker?.troubled ? breaker.run(() => this.#callOrRetry(call)) : this.#callOrRetry(call, breaker);
   }
 
-  /** Waits for a reply at most `commandTimeoutMs`; a connection that does not answer in time is given up. */
+  /** Waits for a reply at most `commandTimeoutMs`, then closes the connection. */
   watch<T>(call: TimedCall<T>, wire: ValkeyAsker): void {
     this.#deadlines.run({
       name: call.name,
       start: () => call.start(),
       onValue: (value) => call.onValue(value),
       onError: (error) => {
-        leaveIfUseless(wire, error);
+        closeIfUseless(wire, error);
         call.onError(error);
       },
     });
@@ -89,7 +89,7 @@ export class ValkeyCaller {
         start: () => call.command(wire),
         onValue,
         onError(error) {
-          leaveIfUseless(wire, error);
+          closeIfUseless(wire, error);
           reject(error);
         },
       });
@@ -97,41 +97,41 @@ export class ValkeyCaller {
   }
 
   /**
-   * Goes where a cluster sends the call, and tries again once where that may help. If that fails as well, the first
-   * failure is what tells why.
+   * Follows the redirects of a cluster, and retries once after a transient failure. If the retry fails too, the call
+   * rejects with the first failure, which names the cause.
    */
   async #afterFailure<T>(call: ValkeyCall<T>, firstError: unknown, startedMs: number): Promise<T> {
     let error = firstError;
     let failure = toStoreError(call.name, error);
     let retried = !this.#config.retry;
-    // only a pause of this process makes a first failure come so late, and the server is not to blame for that
+    // only a pause of this process makes the first failure so late; do not count that time against the server
     const countsFromMs = now() - startedMs > this.deadlineMs ? now() : startedMs;
-    for (let turn = 0; ; turn += 1) {
+    for (let attempt = 0; ; attempt += 1) {
       const detour = this.#link.detour?.(error, call.key);
-      if (!detour && (retried || !isPassing(error))) throw failure;
+      if (!detour && (retried || !isTransient(error))) throw failure;
       if (!detour) retried = true;
-      const isQuick = detour?.isQuick && turn < QUICK_DETOURS;
+      const isQuick = detour?.isQuick && attempt < QUICK_DETOURS;
       const pauseMs = isQuick ? 0 : MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS);
       const leftMs = this.deadlineMs - (now() - countsFromMs);
       if (pauseMs >= leftMs) throw failure;
-      const again = async (): Promise<T> => {
-        // keeps the process alive: where all else was closed, nobody would hear how an append ended
+      const resend = async (): Promise<T> => {
+        // not unref'd: the process must not exit before the result of an append is known
         if (pauseMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
         return detour ? this.#run(call, await detour.wire()) : this.#attempt(call);
       };
       try {
-        return await withDeadline(again, leftMs, () => failure);
+        return await withDeadline(resend, leftMs, () => failure);
       } catch (nextError) {
         error = nextError;
-        // that a cluster had sent the call elsewhere explains nothing
+        // after a redirect the new error is the cause, not the redirect
         if (detour) failure = toStoreError(call.name, error);
       }
     }
   }
 }
 
-/** A connection that is silent, or leads to a replica: the next one may be better. */
-function leaveIfUseless(wire: ValkeyAsker, error: unknown): void {
+/** Closes a connection that did not answer in time or leads to a replica, so that the next call gets a new one. */
+function closeIfUseless(wire: ValkeyAsker, error: unknown): void {
   if (error instanceof AplSessionError && error.code === 'store.timeout') {
     wire.giveUp('The server did not answer in time.');
   } else if (isDemotion(error)) {

@@ -6,14 +6,14 @@ import type { ValkeyCircuitBreakerOptions } from '../config/valkey-config.js';
 type State = SessionStoreCircuitChanged['state'];
 
 /**
- * Refuses calls at once after a run of failures, until a probe succeeds. Only a server that cannot be reached or does
- * not answer counts: a refused command is an answer, and one session's must not shut out all others.
+ * Rejects calls immediately after several outages in a row, until a probe succeeds. An outage is a lost connection or a
+ * timeout. An error reply does not count: one session with a bad key must not block all others.
  */
 export class ValkeyCircuitBreaker {
   readonly #options: Required<ValkeyCircuitBreakerOptions>;
   readonly #onState: (state: State) => void;
   #state: State = 'closed';
-  /** How many outages there were in a row. */
+  /** The number of outages in a row. */
   #failures = 0;
   #openedAtMs = 0;
 
@@ -22,12 +22,12 @@ export class ValkeyCircuitBreaker {
     this.#onState = onState;
   }
 
-  /** Whether calls must go through `run`: something failed since the last success. */
+  /** Whether calls must go through `run`, because a call has failed since the last success. */
   get troubled(): boolean {
     return this.#failures > 0;
   }
 
-  /** Counts the failure of a call that did not go through `run`. A success of one need not be told: it changes no state. */
+  /** Counts the failure of a call outside `run`. A success outside `run` does not change the state. */
   report(error: unknown): void {
     if (isOutage(error) && this.#state === 'closed') this.#count();
   }
@@ -35,7 +35,7 @@ export class ValkeyCircuitBreaker {
   /** Makes the call, or rejects with `store.circuit_open`. */
   async run<T>(call: () => Promise<T>): Promise<T> {
     const isProbe = this.#state === 'open' && now() - this.#openedAtMs >= this.#options.halfOpenAfterMs;
-    if (this.#state !== 'closed' && !isProbe) throw refusal();
+    if (this.#state !== 'closed' && !isProbe) throw circuitOpen();
     if (isProbe) this.#become('half_open');
     try {
       const value = await call();
@@ -55,7 +55,7 @@ export class ValkeyCircuitBreaker {
     this.#become('open');
   }
 
-  /** The server has answered. What was asked before the circuit opened says nothing about it. */
+  /** The server has answered. Only the answer to a probe closes an open circuit, not an answer to an older call. */
   #settle(isProbe: boolean, failures = 0): void {
     if (!isProbe && this.#state !== 'closed') return;
     this.#failures = isProbe ? 0 : failures;
@@ -72,6 +72,9 @@ function isOutage(error: unknown): boolean {
   return error instanceof AplSessionError && (error.code === 'store.unavailable' || error.code === 'store.timeout');
 }
 
-function refusal(): AplSessionError {
-  return new AplSessionError('store.circuit_open', 'Valkey is not asked: the circuit breaker is open.');
+function circuitOpen(): AplSessionError {
+  return new AplSessionError(
+    'store.circuit_open',
+    'The call was not sent to Valkey, because the circuit breaker is open.',
+  );
 }

@@ -1,13 +1,13 @@
-import { type ConnectionFailure, connectionFailureOf } from '../protocol/connection-failure.js';
+import { ReplyError } from '../protocol/reply-error.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
-import { replyError } from '../protocol/valkey-errors.js';
+import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { type ClusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
 
 const SLOTS = 16_384;
 
-/** Which node has which slots, as one of them has told. */
+/** The primary of each slot, as one of the nodes sees it. */
 export class ClusterMap {
-  /** All nodes that were told, by name. */
+  /** All nodes in the reply, by name. */
   readonly nodes = new Map<string, NodeAddress>();
   readonly #primaryOf: Array<string | undefined> = Array.from({ length: SLOTS });
 
@@ -20,14 +20,14 @@ export class ClusterMap {
     return new Set(this.#primaryOf.filter((name) => name !== undefined));
   }
 
-  /** A redirect has told that this slot is there. */
+  /** Records the address from a redirect. */
   move(slot: number, address: NodeAddress): void {
     if (!(slot >= 0 && slot < SLOTS)) return;
     this.nodes.set(nameOf(address), address);
     this.#primaryOf[slot] = nameOf(address);
   }
 
-  /** Reads the reply to `CLUSTER SLOTS` of the node at `asked`; `undefined` if it names no slot. */
+  /** Reads the reply of the node at `asked` to `CLUSTER SLOTS`. Returns `undefined` if the reply has no slots. */
   static from(
     reply: Reply | undefined,
     asked: NodeAddress,
@@ -46,16 +46,18 @@ export class ClusterMap {
   }
 }
 
-/** Host, port and more. A node that does not know its own host is where it was asked. */
+/** Reads host and port. A node that does not know its own host has the address at which it was asked. */
 function addressOf(node: Reply, asked: NodeAddress): NodeAddress[] {
   const [host, port] = Array.isArray(node) ? (node as readonly Reply[]) : [];
-  // '?' is what Valkey says for a host name that it was not told
+  // '?' stands for a host name that is not configured
   if (host === '?' || typeof port !== 'number' || port <= 0) return [];
   return [{ host: typeof host === 'string' && host !== '' ? host : asked.host, port }];
 }
 
-/** Why a node told no map of the slots. */
+/** Why a node did not send a map. */
 export function refusalIn(reply: Reply | undefined): ConnectionFailure {
-  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? replyError(reply.text) : undefined);
-  return code === 'store.unavailable' ? { code, reason: 'no node told the slots of the cluster' } : { code, reason };
+  const { code, reason } = connectionFailureOf(reply instanceof ErrorReply ? new ReplyError(reply.text) : undefined);
+  return code === 'store.unavailable'
+    ? { code, reason: 'the nodes did not send a map of the slots' }
+    : { code, reason };
 }

@@ -4,16 +4,16 @@ import { type ClientOptions, type ClusterClient, invalidClient } from '../config
 import { loginIn, verifiedTls } from '../connection/client-source.js';
 import type { ValkeySource } from '../connection/valkey-source.js';
 
-/** Where a node of a cluster listens, as the others name it or as the caller's `natMap` has it. */
+/** The address of a node, as the other nodes see it or as the client's `natMap` translates it. */
 export interface NodeAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** What the store takes from a caller's client of a cluster, once. */
+/** The settings that the store reads once from a cluster client. */
 export interface ClusterSettings {
   readonly seeds: readonly NodeAddress[];
-  /** The address under which a node is reached. */
+  /** Translates an address with the client's `natMap`. */
   reachable(address: NodeAddress): NodeAddress;
   source(address: NodeAddress): ValkeySource;
 }
@@ -24,11 +24,12 @@ const DEFAULT: NodeAddress = { host: '127.0.0.1', port: 6379 };
 export function clusterSettings(client: ClusterClient): ClusterSettings {
   const { redisOptions = {}, natMap } = client.options;
   const seeds = Array.isArray(client.startupNodes) ? client.startupNodes.map(seedIn) : [];
-  if (seeds.length === 0) throw invalidClient('has no startup nodes');
-  if (typeof redisOptions.tls === 'string') throw invalidClient('has a TLS profile; give redisOptions.tls its options');
+  if (seeds.length === 0) throw invalidClient('needs startup nodes');
+  if (typeof redisOptions.tls === 'string')
+    throw invalidClient('has the name of a TLS profile in redisOptions.tls; give the options themselves');
   const tls = verifiedTls(redisOptions.tls);
   if (!tls && seeds.some(({ login }) => login.tls)) {
-    throw invalidClient('has a startup node with TLS, but no redisOptions.tls for the nodes that it leads to; give it');
+    throw invalidClient('has a startup node with TLS, but redisOptions.tls is missing; set it for the other nodes');
   }
   const { family } = redisOptions;
   const login = (address: NodeAddress): ClientOptions => {
@@ -39,7 +40,7 @@ export function clusterSettings(client: ClusterClient): ClusterSettings {
     seeds,
     reachable: natMapper(typeof natMap === 'object' && natMap !== null ? { ...natMap } : natMap),
     source: (address) => ({
-      // it sends readers and writers to its primary
+      // a replica of a cluster redirects all calls to its primary
       acceptsReplica: true,
       loopbackOnly: false,
       login: async () => loginIn(login(address)),
@@ -59,7 +60,7 @@ export function nameOf({ host, port }: NodeAddress): string {
   return `${host}:${port}`;
 }
 
-/** The address that a name or a redirect gives; a node that does not know its own host is where it was asked. */
+/** Parses `host:port`. A node that does not know its own host has the address at which it was asked. */
 export function addressIn(name: string, asked: NodeAddress = DEFAULT): NodeAddress | undefined {
   const colon = name.lastIndexOf(':');
   const port = Number(name.slice(colon + 1));
@@ -75,7 +76,7 @@ function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } 
   }
   const text = String(node);
   const address = text.includes('://') ? text : `redis://${text}`;
-  if (!URL.canParse(address)) throw invalidClient('has a startup node without an address');
+  if (!URL.canParse(address)) throw invalidClient('has a startup node that is not a URL and not host:port');
   const url = new URL(address);
   const [username, password] = [decoded(url.username), decoded(url.password)];
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT.host;
@@ -87,7 +88,7 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw invalidClient('has a startup node whose credentials are not percent-encoded: write % as %25');
+    throw invalidClient('has a startup node whose credentials are not percent-encoded; write % as %25');
   }
 }
 
@@ -103,7 +104,7 @@ function mapped(natMap: unknown, name: string): unknown {
   try {
     return typeof natMap === 'function' ? natMap(name) : (natMap as Record<string, unknown> | undefined)?.[name];
   } catch {
-    // the caller's own function; without its answer the node is where the others say
+    // natMap is a function of the app; if it throws, the address stays as it is
     return undefined;
   }
 }

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import { AplSessionError } from '../../../contract/errors.js';
+import type { AplSessionError } from '../../../contract/errors.js';
+import { invalidConfig } from '../../../util/invalid-config.js';
 
-/** The options of a client of ioredis 5 or 6, or of iovalkey, that say where its server is and as whom to log in. */
+/** The options of ioredis 5 and 6 and of iovalkey that hold the address and the login of the server. */
 export interface ClientOptions {
   readonly username?: unknown;
   readonly password?: unknown;
@@ -10,17 +11,17 @@ export interface ClientOptions {
   readonly sentinelTLS?: unknown;
   readonly sentinels?: unknown;
   readonly natMap?: unknown;
-  /** Of IP: 4 or 6. */
+  /** The IP version: 4 or 6. */
   readonly family?: unknown;
 }
 
-/** What makes the sockets of a client. */
+/** The part of a client that opens its sockets. */
 export interface ClientConnector {
   connect(onEvent: (type: string, error: Error) => void): Promise<Socket>;
   disconnect(): void;
 }
 
-/** A client for one server, or for the primary that Sentinel knows. */
+/** A client of one server, or of the primary that Sentinel names. */
 export interface SingleClient {
   readonly isCluster?: false;
   readonly options: ClientOptions;
@@ -37,7 +38,7 @@ export type ValkeyClient = SingleClient | ClusterClient;
 
 const METHODS = ['connect', 'disconnect', 'duplicate', 'sendCommand', 'smembers', 'sadd', 'on', 'off'] as const;
 
-/** The options of a client that would make the store read or write something else. A cluster has some one level down. */
+/** Options with which the store would use other keys or other servers. A cluster client has some in `redisOptions`. */
 interface RelevantOptions {
   readonly keyPrefix?: unknown;
   readonly readOnly?: unknown;
@@ -52,22 +53,22 @@ interface RelevantOptions {
   readonly redisOptions?: RelevantOptions;
 }
 
-/** @throws AplSessionError `config.invalid` for anything else than a client that reads and writes the primary as it is */
+/** @throws AplSessionError `config.invalid` unless the client uses only the primary, unchanged keys and verified TLS */
 export function assertUsableClient(client: unknown): asserts client is ValkeyClient {
   const given = (client ?? {}) as Record<string, unknown>;
   const { status, options } = given;
   const isClient = METHODS.every((name) => typeof given[name] === 'function');
   if (typeof status !== 'string' || typeof options !== 'object' || !isClient) {
-    throw invalidClient('must be a client of ioredis 5 or 6, or of iovalkey');
+    throw invalidClient('must be a client of ioredis 5, ioredis 6 or iovalkey');
   }
   const outer = (options ?? {}) as RelevantOptions;
   if (outer.sentinels && !outer.failoverDetector) {
     throw invalidClient(
-      'asks Sentinel without failoverDetector: true, so it would stay with the old primary for seconds after a failover',
+      'uses Sentinel without failoverDetector: true, so it would use the old primary for seconds after a failover; set it',
     );
   }
   if (outer.useSRVRecords) {
-    throw invalidClient('finds its nodes by SRV records, which the store does not read; name the nodes');
+    throw invalidClient('has useSRVRecords, which the store does not support; list the nodes');
   }
   for (const level of [outer, outer.redisOptions ?? {}]) {
     assertPrimary(level);
@@ -78,14 +79,13 @@ export function assertUsableClient(client: unknown): asserts client is ValkeyCli
 
 function assertPrimary({ keyPrefix, readOnly, role, scaleReads }: RelevantOptions): void {
   if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix !== '') {
-    throw invalidClient(
-      "has a keyPrefix of its own, which would hide the keys from other nodes; use the store's keyPrefix",
-    );
+    throw invalidClient("has a keyPrefix, so other processes would not find its keys; use the store's keyPrefix");
   }
-  if (readOnly) throw invalidClient('is readOnly, so it would read from replicas, which lag behind');
-  if (role === 'slave') throw invalidClient("has role 'slave', so it would read from a replica, which lags behind");
+  if (readOnly) throw invalidClient('has readOnly, so it would read outdated labels from replicas; remove readOnly');
+  if (role === 'slave')
+    throw invalidClient("has role 'slave', so it would read outdated labels from a replica; remove role");
   if (scaleReads !== undefined && scaleReads !== 'master') {
-    throw invalidClient("reads from replicas, which lag behind; leave scaleReads at 'master'");
+    throw invalidClient("would read outdated labels from replicas; leave scaleReads at 'master'");
   }
 }
 
@@ -93,16 +93,16 @@ function assertVerified(name: string, tls: unknown): void {
   const { rejectUnauthorized, checkServerIdentity } = (tls ?? {}) as Record<string, unknown>;
   if (rejectUnauthorized !== undefined && rejectUnauthorized !== true) {
     throw invalidClient(
-      `has ${name}.rejectUnauthorized: false, so any server could answer in place of Valkey; give ${name}.ca the authority of its certificate`,
+      `has ${name}.rejectUnauthorized: false, so any server could pretend to be Valkey; remove it, and set ${name}.ca to the certificate authority`,
     );
   }
   if (checkServerIdentity !== undefined) {
     throw invalidClient(
-      `has a ${name}.checkServerIdentity of its own; say with ${name}.servername which name the certificate has`,
+      `has ${name}.checkServerIdentity; remove it, and set ${name}.servername to the name in the certificate`,
     );
   }
 }
 
 export function invalidClient(fault: string): AplSessionError {
-  return new AplSessionError('config.invalid', `ValkeySessionStore: 'client' ${fault}.`);
+  return invalidConfig('ValkeySessionStore', `'client' ${fault}`);
 }

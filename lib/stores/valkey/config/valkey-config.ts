@@ -1,81 +1,111 @@
 import Joi from 'joi';
 import type { SessionStoreTtlUnsound } from '../../../contract/alarms.js';
-import { AplSessionError } from '../../../contract/errors.js';
+import { DEFAULT_MAX_LABELS_PER_SESSION } from '../../../labels/label-limit.js';
+import { invalidConfig } from '../../../util/invalid-config.js';
 import { parseOptions } from '../../../util/parse-options.js';
-import { assertUsableClient, type ValkeyClient } from './valkey-client.js';
+import { assertUsableClient, invalidClient, type ValkeyClient } from './valkey-client.js';
 import { parseValkeyEndpoint, type ValkeyEndpoint, type ValkeyPassword } from './valkey-endpoint.js';
 import { parseValkeyTls, tlsDetails, tlsSwitch, type ValkeyTls, type ValkeyTlsOptions } from './valkey-tls.js';
 
 export interface ValkeySessionStoreOptions {
   /**
-   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Plain text is accepted for
-   * loopback only: `localhost` whose peer is on another machine is given up before anything is said. Required, unless there is a `client`.
+   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Only loopback addresses may be
+   * used without TLS. The store checks the address of the peer before it sends anything. Required, unless there is a
+   * `client`.
    */
   readonly endpoint?: string;
 
   /**
-   * TLS for an endpoint that is `host:port`, or its details: `true`, or `{ ca, cert, key, servername }`. Implied by
-   * `rediss://`, refused with `redis://`. `false`, the default, adds nothing.
+   * `true` for TLS with an endpoint that is `host:port`, or the details: `{ ca, cert, key, servername }`. `rediss://`
+   * has TLS already and may get details; `redis://` with TLS is an error.
+   * @default false
    */
   readonly tls?: boolean | ValkeyTlsOptions;
 
-  /** The ACL user to log in as, beside an endpoint that is `host:port`. Needs `password`. Default: the default user. */
+  /**
+   * The ACL user, for an endpoint that is `host:port`. Needs `password`.
+   * @default the default user of the server
+   */
   readonly username?: string;
 
   /**
-   * The password as it is, not encoded, beside an endpoint that is `host:port`; or a function that returns it or
-   * promises it within 5 seconds, called again for each connection.
+   * The password, not percent-encoded, for an endpoint that is `host:port`; or a function that returns the password or
+   * a promise of it. The function is called for each connection and must settle within 5 seconds.
    */
   readonly password?: ValkeyPassword;
 
   /**
-   * A client of ioredis 5 or 6, or of iovalkey, instead of an endpoint. The store opens connections of its own with the
-   * address, TLS, database and login that the client has at construction, and reads only `username` and `password` anew
-   * for each; `close()` ends them. The client itself is neither used nor touched. It must have no `keyPrefix`, must not
-   * read from replicas, and must check certificates; with `sentinels` it needs `failoverDetector`.
+   * A client of ioredis 5, ioredis 6 or iovalkey, instead of an endpoint. The store opens its own connections with the
+   * address, TLS and database that the client has when the store is constructed. It reads `username` and `password`
+   * again for each connection. `close()` closes these connections; the store never uses or closes the client itself.
+   * The client must not have a `keyPrefix`, must not read from replicas, and must check certificates. With `sentinels`
+   * it needs `failoverDetector: true`.
    */
   readonly client?: object;
 
-  /** What comes before the colon and the hash in every key. Default `taint:v1`, which CPEX uses. */
+  /**
+   * The beginning of every key: `<keyPrefix>:<hash of the session id>`. CPEX uses the default.
+   * @default 'taint:v1'
+   */
   readonly keyPrefix?: string;
 
-  /** Seconds after the last load or append at which Valkey forgets a session. Default: never. */
+  /**
+   * Valkey deletes a session this many seconds after its last load or append.
+   * @default sessions never expire
+   */
   readonly ttlSeconds?: number;
 
-  /** The longest that a session may live, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
+  /** The longest life of a session, in seconds. A shorter `ttlSeconds` raises `session_store_ttl_unsound`. */
   readonly maxSessionLifetimeSeconds?: number;
 
   /**
-   * How many labels a session may have: a load that finds more, and an append of more at once, reject with
-   * `store.too_many_labels`. Default 1,000.
+   * How many labels a session may have. A load that finds more, or an append of more in one call, rejects with
+   * `store.too_many_labels`.
+   * @default 1000
    */
   readonly maxLabelsPerSession?: number;
 
-  /** How long a call waits for a connection, in milliseconds. Default 250. */
+  /**
+   * How long a call waits for a connection, in milliseconds.
+   * @default 250
+   */
   readonly connectTimeoutMs?: number;
 
-  /** How long a call then waits for its reply, in milliseconds. Default 500. */
+  /**
+   * How long a call then waits for its reply, in milliseconds.
+   * @default 500
+   */
   readonly commandTimeoutMs?: number;
 
   /**
-   * Whether a call is tried once more, within the same deadlines, if its connection was lost or the server cannot serve
-   * at present. Default true.
+   * Whether to retry a call once, within the same deadlines, if its connection was lost or the server cannot serve at
+   * present.
+   * @default true
    */
   readonly retry?: boolean;
 
-  /** Whether calls are refused at once after a run of failures, until a probe succeeds. Default false. */
+  /**
+   * Rejects calls immediately after several failures in a row, until a probe succeeds.
+   * @default false
+   */
   readonly circuitBreaker?: false | ValkeyCircuitBreakerOptions;
 }
 
 export interface ValkeyCircuitBreakerOptions {
-  /** How many calls in a row must find no connection or get no reply in time. Default 10. */
+  /**
+   * The circuit opens after this many calls in a row without a connection or without a reply in time.
+   * @default 10
+   */
   readonly consecutiveFailures?: number;
 
-  /** How long calls are then refused before one of them is let through as a probe, in milliseconds. Default 1000. */
+  /**
+   * How long all calls are then rejected, in milliseconds. The next call after that is the probe.
+   * @default 1000
+   */
   readonly halfOpenAfterMs?: number;
 }
 
-/** Where the labels are: at an endpoint, or behind a client. */
+/** The server: an endpoint, or the server of a client. */
 export type ValkeyTarget =
   | { readonly endpoint: ValkeyEndpoint; readonly tls?: ValkeyTls }
   | { readonly client: ValkeyClient };
@@ -92,7 +122,7 @@ export type ValkeyConfig = ValkeyTarget & {
 };
 
 const MAX_SECONDS = 2_147_483_647;
-/** The two timeouts together must fit a timer of Node. */
+/** The sum of the two timeouts must fit in a Node timer. */
 const MAX_TIMEOUT_MS = 1_000_000_000;
 
 const breakerSchema = Joi.object({
@@ -115,7 +145,7 @@ const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
   keyPrefix: Joi.string().min(1).default('taint:v1'),
   ttlSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
   maxSessionLifetimeSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
-  maxLabelsPerSession: Joi.number().integer().min(1).default(1_000),
+  maxLabelsPerSession: Joi.number().integer().min(1).default(DEFAULT_MAX_LABELS_PER_SESSION),
   connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
   commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
   retry: Joi.boolean().default(true),
@@ -130,23 +160,25 @@ export function parseValkeyConfig(options: unknown): ValkeyConfig {
   return Object.freeze({ ...targetOf(parsed), keyPrefix, ...rest });
 }
 
-/** The alarm that a TTL below the lifetime of a session deserves: labels would vanish under a living session. */
+/** The alarm for a TTL that is shorter than the life of a session: a living session would lose its labels. */
 export function ttlAlarm({ ttlSeconds, maxSessionLifetimeSeconds }: ValkeyConfig): SessionStoreTtlUnsound | undefined {
   if (ttlSeconds === undefined || maxSessionLifetimeSeconds === undefined) return undefined;
   if (ttlSeconds >= maxSessionLifetimeSeconds) return undefined;
-  const error = `ttlSeconds is ${ttlSeconds}, maxSessionLifetimeSeconds ${maxSessionLifetimeSeconds}. Raise ttlSeconds to that at least.`;
+  const error = `ttlSeconds is ${ttlSeconds} and maxSessionLifetimeSeconds is ${maxSessionLifetimeSeconds}. Raise ttlSeconds to at least ${maxSessionLifetimeSeconds}.`;
   return Object.freeze({ alarm: 'session_store_ttl_unsound', error, ttlSeconds, maxSessionLifetimeSeconds });
 }
 
 function targetOf({ endpoint, tls = false, username, password, client }: ValkeySessionStoreOptions): ValkeyTarget {
   if (client !== undefined) {
     if (endpoint !== undefined || tls !== false || username !== undefined || password !== undefined) {
-      throw invalid("'client' has its own endpoint, tls, username and password; drop those, or the client");
+      throw invalidClient(
+        'has its own address, TLS and login; remove endpoint, tls, username and password, or the client',
+      );
     }
     assertUsableClient(client);
     return { client };
   }
-  if (endpoint === undefined) throw invalid("'endpoint' is required, or a 'client'");
+  if (endpoint === undefined) throw invalidConfig('ValkeySessionStore', "give an 'endpoint' or a 'client'");
   const parsed = parseValkeyEndpoint(endpoint, { tls: tls !== false, username, password });
   return { endpoint: Object.freeze(parsed), ...(typeof tls === 'object' && { tls: parseValkeyTls(tls) }) };
 }
@@ -155,8 +187,4 @@ function passwordLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
   return typeof value === 'function' || (typeof value === 'string' && value !== '')
     ? value
     : error('any.custom', { error: new Error('it must be a non-empty string or a function') });
-}
-
-function invalid(fault: string): AplSessionError {
-  return new AplSessionError('config.invalid', `ValkeySessionStore: ${fault}.`);
 }

@@ -1,9 +1,11 @@
-import { AplSessionError } from '../../../contract/errors.js';
+import { isAddress } from '../../../alarms/redact.js';
+import type { AplSessionError } from '../../../contract/errors.js';
+import { invalidConfig } from '../../../util/invalid-config.js';
 
-/** A password, or what finds one: asked again for each connection, so that it may change. */
+/** A password, or a function that is called for each connection, so that the password may change. */
 export type ValkeyPassword = string | (() => string | Promise<string>);
 
-/** Where a Valkey listens, and as whom to log in, taken apart from a URL or `host:port`. */
+/** The address and the login of a Valkey, parsed from a URL or from `host:port`. */
 export interface ValkeyEndpoint {
   readonly host: string;
   readonly port: number;
@@ -13,41 +15,41 @@ export interface ValkeyEndpoint {
   readonly db?: number;
 }
 
-/** What is said beside the endpoint. */
+/** The options beside the endpoint. */
 export interface EndpointOptions {
   readonly tls?: boolean;
   readonly username?: string | undefined;
   readonly password?: ValkeyPassword | undefined;
 }
 
-/** What a name really leads to is looked at once connected, before anything is said. */
+/** A name may resolve to another machine; the connection checks its peer before it sends anything. */
 const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 const DEFAULT_PORT = 6379;
 const SCHEME = /^[a-z]+:\/\//i;
 
 /**
- * Reads `redis://`, `rediss://` or `host:port`. Plain text is for loopback only: anything else needs TLS. Credentials
- * stand in the URL or beside a bare `host:port`, never in both.
- * @throws AplSessionError `config.invalid`; the message shows of the endpoint what cannot be a credential
+ * Parses `redis://`, `rediss://` or `host:port`. Only loopback addresses may be used without TLS. Credentials are in
+ * the URL, or in the options if the endpoint is `host:port`, never in both.
+ * @throws AplSessionError `config.invalid`; the message never shows a part of the endpoint that may be a credential
  */
 export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions = {}): ValkeyEndpoint {
   const misspelt = MISSPELLINGS.find(([pattern]) => pattern.test(endpoint));
   if (misspelt) throw invalid(endpoint, misspelt[1]);
   const url = toUrl(endpoint);
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || url.search || url.hash) {
-    throw invalid(endpoint, 'is not redis://host:port, rediss://host:port or host:port');
+    throw invalid(endpoint, 'must be redis://host:port, rediss://host:port or host:port');
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (options.tls && url.protocol === 'redis:' && SCHEME.test(endpoint)) {
-    throw invalid(endpoint, 'says redis://, which contradicts tls: use rediss://, or host:port with tls');
+    throw invalid(endpoint, 'begins with redis://, which contradicts tls: use rediss://, or host:port with tls');
   }
   const tls = url.protocol === 'rediss:' || options.tls === true;
   if (!tls && !LOOPBACK.test(host)) {
     throw invalid(endpoint, 'is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port');
   }
   const db = url.pathname.replace(/^\//, '');
-  if (url.port === '0') throw invalid(endpoint, 'has port 0, which nothing can listen on');
-  if (!/^\d{0,9}$/.test(db)) throw invalid(endpoint, 'has a path that is no database number');
+  if (url.port === '0') throw invalid(endpoint, 'has port 0: give the port of the server');
+  if (!/^\d{0,9}$/.test(db)) throw invalid(endpoint, 'has a path that is not a database number');
   return {
     host,
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
@@ -57,21 +59,21 @@ export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions =
   };
 }
 
-/** Spellings that are often met, and how to mend each. The first that fits is told. */
+/** Common mistakes and how to correct each. The first match decides the message. */
 const MISSPELLINGS: ReadonlyArray<readonly [pattern: RegExp, fault: string]> = [
   [
     /^(export\s+)?\w+\s*=\s*(['"]|rediss?:|REDISS?:)|^[A-Z][A-Z0-9]*_[A-Z0-9_]*=/,
-    'begins with a name and =, as a line of an environment file does: give what stands behind the = only',
+    'begins with a name and =, like a line of an environment file: give only the part after the =',
   ],
-  [/^['"`]|['"`]$/, 'is in quotes: take them away'],
-  [/\s/, 'has white space in it: take it away, or write %20 where it belongs to a username or password'],
+  [/^['"`]|['"`]$/, 'is in quotes: remove the quotes'],
+  [/\s/, 'contains white space: remove it, or write %20 if it belongs to a username or password'],
   [
     /^(unix|redis\+socket|redis-socket):|^\/(?!\/)/i,
-    "is a Unix socket, to which the store cannot connect by itself: give host:port, or a 'client' that is connected to the socket",
+    "is a Unix socket, which the store cannot open itself: give host:port, or a 'client' that is connected to the socket",
   ],
   [
     /^(?:[a-z][a-z0-9+.-]*:\/\/|(?!.*:\/\/))[^/?#]*[/?#].*@/i,
-    "has a / or ? or # before its @: in a username or password write %2F, %3F and %23, or give them as 'username' and 'password' beside host:port",
+    "has a / or ? or # before its @: in a username or password write %2F, %3F and %23, or use host:port with the options 'username' and 'password'",
   ],
 ];
 
@@ -81,7 +83,10 @@ function loginFor(endpoint: string, url: URL, { username, password }: EndpointOp
   const inUrl = url.username !== '' || url.password !== '';
   if (username !== undefined || password !== undefined) {
     if (inUrl || SCHEME.test(endpoint)) {
-      throw invalid(endpoint, 'is a URL, so its credentials must be in it: drop username and password, or the scheme');
+      throw invalid(
+        endpoint,
+        'is a URL, so the credentials must be in the URL: remove username and password, or the scheme',
+      );
     }
     if (password === undefined) throw invalid(endpoint, 'has a username without a password');
     return { ...(username !== undefined && { username }), password };
@@ -93,30 +98,27 @@ function loginFor(endpoint: string, url: URL, { username, password }: EndpointOp
   };
 }
 
-/** An endpoint, taken apart; each part looks as it has to. */
+/** The parts of an endpoint, each in its correct form. */
 const PARTS =
   /^(?<scheme>rediss?:\/\/)?(?:(?<login>[^/?#]*)@)?(?<host>\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)(?<port>:\d{1,5})?(?<rest>[/?#].*)?$/is;
-/** What looks like a name of another machine may be a username whose host was forgotten, and its port a password. */
-const ADDRESS = /^(localhost|\[.*\]|\d{1,3}(\.\d{1,3}){3})$/i;
 
 /**
- * Of an endpoint what can be shown: its scheme, and its host and port where they cannot be anything else. All the rest may be
- * a credential, wherever it stands, as nobody knows what was meant with an endpoint that is wrong.
+ * Returns the endpoint with `***` for every part that may be a credential. In a wrong endpoint that is nearly every
+ * part: `user:5555` may be a login whose host is missing, and in `user:a@b:6379` the password may be `a@b`.
  */
 export function redactEndpoint(endpoint: string): string {
   const { scheme, login, host = '', port = '', rest = '' } = PARTS.exec(endpoint)?.groups ?? {};
-  const certain = ADDRESS.test(host) || port === `:${DEFAULT_PORT}`;
-  // behind a login it may be the end of a password that has an @ in it
+  const isCertain = isAddress(host) || (login === undefined && port === `:${DEFAULT_PORT}`);
   const isName = login === undefined && host.includes('.');
-  if (host === '' || rest.includes('@') || !(certain || isName)) {
+  if (host === '' || rest.includes('@') || !(isCertain || isName)) {
     return `${/^rediss?:\/\//i.exec(endpoint)?.[0] ?? ''}***`;
   }
-  const shownPort = certain || port === '' ? port : ':***';
+  const shownPort = isCertain || port === '' ? port : ':***';
   const shownRest = /^(\/\d{0,2})?$/.test(rest) ? rest : `${rest.slice(0, 1)}***`;
   return `${scheme ?? ''}${login === undefined ? '' : '***@'}${host}${shownPort}${shownRest}`;
 }
 
-/** Node's URL knows no default for `redis:`, and reads `host:port` as a scheme; hence the two steps. */
+/** `new URL('host:port')` takes the host for a scheme, so a scheme is added. */
 function toUrl(endpoint: string): URL | undefined {
   const text = SCHEME.test(endpoint) ? endpoint : `redis://${endpoint}`;
   return URL.canParse(text) ? new URL(text) : undefined;
@@ -131,5 +133,5 @@ function decode(endpoint: string, part: string): string {
 }
 
 function invalid(endpoint: string, fault: string): AplSessionError {
-  return new AplSessionError('config.invalid', `Valkey endpoint '${redactEndpoint(endpoint)}' ${fault}.`);
+  return invalidConfig('ValkeySessionStore', `endpoint '${redactEndpoint(endpoint)}' ${fault}`);
 }

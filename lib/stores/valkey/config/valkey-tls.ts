@@ -2,24 +2,27 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import Joi from 'joi';
-import { AplSessionError } from '../../../contract/errors.js';
+import { invalidConfig } from '../../../util/invalid-config.js';
 
-/** How to trust the server, and how to show it who we are. Certificates and keys are PEM texts, not paths. */
+/** Which certificates to trust, and the client's own certificate. All are PEM texts, not paths. */
 export interface ValkeyTlsOptions {
-  /** The authorities to trust, one or more, instead of those that Node brings. */
+  /** The certificate authorities to trust, one or more, instead of the list that Node contains. */
   readonly ca?: string | Buffer;
 
-  /** The certificate to show to the server, with its chain if there is one. Needs `key`. */
+  /** The client's certificate, with its chain if there is one. Needs `key`. */
   readonly cert?: string | Buffer;
 
-  /** The private key of `cert`, not encrypted. */
+  /** The private key of `cert`, without a passphrase. */
   readonly key?: string | Buffer;
 
-  /** The name that the server's certificate must have. Default: the host of the endpoint. */
+  /**
+   * The name that the server's certificate must have.
+   * @default the host of the endpoint
+   */
   readonly servername?: string;
 }
 
-/** The same, checked and copied. */
+/** The options after validation, as strings. */
 export interface ValkeyTls {
   readonly ca?: string;
   readonly cert?: string;
@@ -27,6 +30,7 @@ export interface ValkeyTls {
   readonly servername?: string;
 }
 
+const STORE = 'ValkeySessionStore';
 const pem = Joi.alternatives(Joi.string().min(1), Joi.binary());
 
 const SHAPES = '{{#label}} must be a boolean, or an object with ca, cert, key, servername';
@@ -34,28 +38,36 @@ const SHAPES = '{{#label}} must be a boolean, or an object with ca, cert, key, s
 export const tlsSwitch = Joi.boolean().messages({ 'boolean.base': SHAPES });
 export const tlsDetails = Joi.object({ ca: pem, cert: pem, key: pem, servername: Joi.string().hostname() });
 
-/** @throws AplSessionError `config.invalid`; Node would ignore a `ca` that is none, and find the rest at connection */
+/**
+ * Node ignores a `ca` without certificates, and reports other mistakes only while it connects.
+ * @throws AplSessionError `config.invalid`
+ */
 export function parseValkeyTls(options: ValkeyTlsOptions): ValkeyTls {
-  const ca = textOf(options.ca);
-  const cert = textOf(options.cert);
-  const key = textOf(options.key);
+  const ca = options.ca?.toString();
+  const cert = options.cert?.toString();
+  const key = options.key?.toString();
   const { servername } = options;
   if (ca !== undefined) readCertificates('tls.ca', ca);
-  if ((cert === undefined) !== (key === undefined)) throw invalid("'tls.cert' and 'tls.key' need each other");
+  if ((cert === undefined) !== (key === undefined))
+    throw invalidConfig(STORE, "give 'tls.cert' and 'tls.key' together");
   if (cert !== undefined && key !== undefined) assertPair(cert, key);
   if (servername !== undefined && isIP(servername)) {
-    throw invalid("'tls.servername' must be a name; certificates of an IP address are checked against the endpoint");
+    throw invalidConfig(
+      STORE,
+      "'tls.servername' is an IP address; give a host name, or put the address in the endpoint",
+    );
   }
   return Object.freeze({ ...(ca && { ca }), ...(cert && key && { cert, key }), ...(servername && { servername }) });
 }
 
 function assertPair(cert: string, key: string): void {
   const [own] = readCertificates('tls.cert', cert);
-  if (!own?.checkPrivateKey(readKey(key))) throw invalid("'tls.key' is not the key of 'tls.cert'");
+  if (!own?.checkPrivateKey(readKey(key)))
+    throw invalidConfig(STORE, "'tls.key' does not belong to 'tls.cert'; give the key of that certificate");
   try {
     createSecureContext({ cert, key });
   } catch {
-    throw invalid("'tls.cert' and 'tls.key' are not acceptable to OpenSSL");
+    throw invalidConfig(STORE, "OpenSSL does not accept 'tls.cert' and 'tls.key'; check their algorithm and key size");
   }
 }
 
@@ -65,23 +77,15 @@ function readCertificates(name: string, text: string): X509Certificate[] {
     const certificates = blocks.map((block) => new X509Certificate(block));
     if (certificates.length > 0) return certificates;
   } catch {
-    // as if there were none
+    // the error below is about a broken certificate, too
   }
-  throw invalid(`'${name}' holds no PEM certificate, or a broken one; give the text, not a path`);
+  throw invalidConfig(STORE, `'${name}' is not a valid PEM certificate; give the text, not a path`);
 }
 
 function readKey(key: string): KeyObject {
   try {
     return createPrivateKey(key);
   } catch {
-    throw invalid("'tls.key' is no PEM private key without a passphrase; give the text, not a path");
+    throw invalidConfig(STORE, "'tls.key' is not a PEM private key without a passphrase; give the text, not a path");
   }
-}
-
-function textOf(pemText: string | Buffer | undefined): string | undefined {
-  return pemText === undefined ? undefined : pemText.toString();
-}
-
-function invalid(fault: string): AplSessionError {
-  return new AplSessionError('config.invalid', `ValkeySessionStore: ${fault}.`);
 }

@@ -1,19 +1,19 @@
 import { type ClientConnector, type ClientOptions, invalidClient, type SingleClient } from '../config/valkey-client.js';
 import { VERIFIED } from './endpoint-source.js';
-import type { ValkeyLogin } from './valkey-greeting.js';
+import type { ValkeyLogin } from './greet.js';
 import type { ValkeySource } from './valkey-source.js';
 
-/** How long a look-up at Sentinel waits for one of them, in milliseconds. */
+/** How long a lookup waits for each Sentinel, in milliseconds. */
 const SENTINEL_TIMEOUT_MS = 1_000;
 
 /**
- * Connections with the options that a caller's client has now: where its server is, TLS, database, Sentinel. The store
- * opens and ends them; the client itself is neither used nor touched. Later changes of its options change nothing, but
- * for the username and the password, which apps rotate: those are read for each connection, and wrong ones can only fail.
+ * Connections with the address, TLS, database and Sentinel options that a client has now. Later changes of these
+ * options have no effect. Only username and password are read again for each connection, because apps rotate them. The
+ * store opens and closes the connections itself and never uses the client.
  */
 export function clientSource(client: SingleClient): ValkeySource {
   const { db, tls, sentinelTLS, sentinels, natMap } = client.options;
-  // never connected; it keeps the options from the caller's hands
+  // never connected; a copy, so that the app cannot change the options later
   const template = client.duplicate({
     tls: verifiedTls(tls),
     sentinelTLS: verifiedTls(sentinelTLS),
@@ -31,8 +31,9 @@ export function clientSource(client: SingleClient): ValkeySource {
     scripts: undefined,
     himportFieldsets: undefined,
   });
-  // each copy makes its sockets with a connector of its own
-  if (!isConnector(template.connector)) throw invalidClient('has no connector that the store could use');
+  // each duplicate has its own connector, which opens its sockets
+  if (!isConnector(template.connector))
+    throw invalidClient('needs a connector with connect() and disconnect(); use a supported version');
   return {
     acceptsReplica: false,
     loopbackOnly: false,
@@ -44,7 +45,7 @@ export function clientSource(client: SingleClient): ValkeySource {
   };
 }
 
-/** The login that a client has at this moment. */
+/** The current login of a client. */
 export function loginIn({ username, password }: ClientOptions, db?: unknown): ValkeyLogin {
   return {
     ...(typeof username === 'string' && username !== '' && { username }),
@@ -53,7 +54,7 @@ export function loginIn({ username, password }: ClientOptions, db?: unknown): Va
   };
 }
 
-/** A copy that verifies certificates; `undefined` if the client speaks plain text. */
+/** Copies the options and adds certificate checks. Returns `undefined` if the client does not use TLS. */
 export function verifiedTls(tls: unknown): object | undefined {
   if (!tls) return undefined;
   return { ...(typeof tls === 'object' && tls), ...VERIFIED };

@@ -1,35 +1,51 @@
-import { withDeadline } from '../../../util/deadline.js';
+import { AplSessionError } from '../../../contract/errors.js';
+import { now } from '../../../util/clock.js';
+import { withDeadline } from '../../../util/deadlines.js';
+import { type ConnectionFailure, noConnection } from '../protocol/store-error.js';
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** Calls that wait for a connection. One that gives up leaves, so that an outage piles up nothing, however long it lasts. */
+/** Calls that wait for a connection. A call that times out is removed, so an outage cannot fill the memory. */
 export class ConnectionWaiters {
-  readonly #waiting = new Set<Waiter>();
+  readonly #timeoutMs: number;
+  readonly #waiting = new Set<() => void>();
+  #closed = false;
 
-  async wait(timeoutMs: number, onTimeout: () => Error): Promise<void> {
-    let waiter: Waiter | undefined;
-    const connected = (): Promise<void> =>
-      new Promise((resolve, reject) => {
-        waiter = { resolve, reject };
-        this.#waiting.add(waiter);
+  /** @param timeoutMs how long a call waits at most */
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Returns the result of `find`, which is called again after each notification: a connection may be lost between its
+   * notification and the moment when the call continues.
+   * @throws AplSessionError with the code of `failure` after the timeout; `store.closed`
+   */
+  async waitFor<T>(find: () => T | undefined, failure: () => ConnectionFailure | undefined): Promise<T> {
+    const timedOut = (): AplSessionError => noConnection(this.#timeoutMs, failure());
+    const deadline = now() + this.#timeoutMs;
+    for (;;) {
+      if (this.#closed) throw new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
+      const found = find();
+      if (found) return found;
+      // checked after the search: a pause of this process may have used up the time, but the connection may be ready
+      const leftMs = deadline - now();
+      if (leftMs <= 0) throw timedOut();
+      let notify = (): void => {};
+      const notified = new Promise<void>((resolve) => {
+        notify = resolve;
       });
-    try {
-      await withDeadline(connected, timeoutMs, onTimeout);
-    } finally {
-      if (waiter) this.#waiting.delete(waiter);
+      this.#waiting.add(notify);
+      await withDeadline(() => notified, leftMs, timedOut).finally(() => this.#waiting.delete(notify));
     }
   }
 
-  resolveAll(): void {
-    for (const { resolve } of this.#waiting) resolve();
+  notifyAll(): void {
+    for (const notify of this.#waiting) notify();
     this.#waiting.clear();
   }
 
-  rejectAll(error: Error): void {
-    for (const { reject } of this.#waiting) reject(error);
-    this.#waiting.clear();
+  /** Rejects pending and later calls with `store.closed`. */
+  close(): void {
+    this.#closed = true;
+    this.notifyAll();
   }
 }

@@ -1,17 +1,17 @@
 import { createConnection, isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { AplSessionError } from '../../../contract/errors.js';
-import { withDeadline } from '../../../util/deadline.js';
+import { withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyEndpoint, ValkeyPassword } from '../config/valkey-endpoint.js';
 import type { ValkeyTls } from '../config/valkey-tls.js';
 import type { ValkeySource } from './valkey-source.js';
 
 const PASSWORD_TIMEOUT_MS = 5_000;
 
-/** Said each time, or `NODE_TLS_REJECT_UNAUTHORIZED` would decide. */
+/** Explicit, because the default depends on the environment variable `NODE_TLS_REJECT_UNAUTHORIZED`. */
 export const VERIFIED = Object.freeze({ rejectUnauthorized: true, checkServerIdentity });
 
-/** Connections to an endpoint of the configuration. Plain text is for loopback only. */
+/** Connections to the endpoint in the options. */
 export function endpointSource(endpoint: ValkeyEndpoint, details: ValkeyTls = {}): ValkeySource {
   const { host, port, tls, username, password, db } = endpoint;
   return {
@@ -26,7 +26,7 @@ export function endpointSource(endpoint: ValkeyEndpoint, details: ValkeyTls = {}
       };
     },
     dial() {
-      // SNI takes names only; the certificate is checked against the host either way
+      // SNI does not allow IP addresses; the certificate is checked against the host in both cases
       const name = isIP(host) ? {} : { servername: host };
       const socket = tls
         ? connectTls({ host, port, ...name, ...details, ...VERIFIED })
@@ -36,11 +36,11 @@ export function endpointSource(endpoint: ValkeyEndpoint, details: ValkeyTls = {}
   };
 }
 
-/** What the function throws may hold anything, so it goes nowhere. */
+/** Never repeats the error of the password function, because its message may contain the password. */
 async function currentPassword(password: ValkeyPassword | undefined): Promise<string | undefined> {
   if (typeof password !== 'function') return password;
   const failed = (): AplSessionError =>
-    new AplSessionError('store.login_failed', 'the password function gave no password');
+    new AplSessionError('store.login_failed', 'the password function did not return a password in time');
   const answer: unknown = await withDeadline(async () => password(), PASSWORD_TIMEOUT_MS, failed).catch(() => {});
   if (typeof answer === 'string' && answer !== '') return answer;
   throw failed();

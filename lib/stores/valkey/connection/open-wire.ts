@@ -2,25 +2,25 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { AplSessionError } from '../../../contract/errors.js';
 import { PatientTimer } from '../../../util/patient-timer.js';
-import { type ConnectionFailure, connectionFailureOf } from '../protocol/connection-failure.js';
+import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { ValkeyWire } from '../protocol/valkey-wire.js';
-import { greet, type ValkeyLogin } from './valkey-greeting.js';
+import { greet, type ValkeyLogin } from './greet.js';
 import type { ValkeySource } from './valkey-source.js';
 
-/** How long a connection says nothing before TCP asks whether the peer is there, in milliseconds. */
+/** TCP sends keep-alive probes after this many milliseconds without traffic. */
 const KEEP_ALIVE_MS = 5_000;
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
 
 export interface WireOptions {
-  /** How long connecting and greeting may take together. */
+  /** The time limit for connecting and greeting together. */
   readonly timeoutMs: number;
-  /** Ends the attempt. A connection that is ready does not hear it. */
+  /** Ends the attempt. It has no effect on a connection that is ready. */
   readonly signal: AbortSignal;
-  /** Hears that a connection which was ready is lost. */
+  /** Called when a connection that was ready is lost. */
   onLost(failure: ConnectionFailure | undefined): void;
 }
 
-/** One attempt to connect. Never rejects: there is a connection that is ready for calls, or a reason why not. */
+/** Makes one attempt to connect. Resolves with a connection that is ready for calls, or with the failure. */
 export async function openWire(
   source: ValkeySource,
   options: WireOptions,
@@ -59,7 +59,7 @@ class Opening {
       timer.start(timeoutMs);
       const wire = await this.#connect(await dialled.socket);
       await this.#greet(wire, login);
-      // an error on the way, such as one of a second alert of TLS, makes this another connection than was asked for
+      // for example, a TLS alert may arrive after the greeting
       if (!wire.open || signal.aborted) throw new Error('The connection was lost.');
       this.#state = 'ready';
       return wire;
@@ -83,12 +83,12 @@ class Opening {
     await connected(socket);
     if (socket instanceof TLSSocket) {
       this.#state = 'secured';
-      // a caller's connector may have made the socket
+      // the connector of a client may have opened the socket, with its own TLS options
       if (!socket.authorized) throw { code: (socket.authorizationError as { code?: unknown })?.code };
     }
     if (this.#source.loopbackOnly && !LOOPBACK.test(socket.remoteAddress ?? '')) {
-      this.#failure = { code: 'store.tls_failed', reason: 'the peer is not on this machine, so it needs TLS' };
-      wire.giveUp('The peer is not on this machine.');
+      this.#failure = { code: 'store.tls_failed', reason: 'the peer is on another machine, so TLS is required' };
+      wire.giveUp('The peer is on another machine.');
     }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -110,7 +110,7 @@ class Opening {
   }
 }
 
-/** Resolves once the socket can be written to; rejects if it closes before. */
+/** Resolves when the socket is connected, including TLS. Rejects if it closes before. */
 function connected(socket: Socket): Promise<void> {
   const isTls = socket instanceof TLSSocket;
   if (isTls ? socket.authorized : !socket.connecting && !socket.destroyed) return Promise.resolve();

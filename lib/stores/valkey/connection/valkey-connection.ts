@@ -1,6 +1,6 @@
-import { AplSessionError } from '../../../contract/errors.js';
+import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, now, setTimeout } from '../../../util/clock.js';
-import { type ConnectionFailure, noConnection } from '../protocol/connection-failure.js';
+import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyWire } from '../protocol/valkey-wire.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import { openWire } from './open-wire.js';
@@ -9,57 +9,54 @@ import type { ValkeySource } from './valkey-source.js';
 
 const MIN_ATTEMPT_MS = 2_000;
 const MAX_BACKOFF_MS = 250;
-/** Where somebody has to mend a password or a certificate first. */
+/** The longest backoff if an operator must correct a password or a certificate first. */
 const MAX_REFUSED_BACKOFF_MS = 2_000;
+/** A connection that has lasted this long resets the backoff, even if no call used it. */
+const STABLE_MS = 1_000;
 
 export interface ConnectionListener {
   onConnected(wire: ValkeyWire): void;
-  /** A connection was lost, or could not be made. */
+  /** Called when a connection was lost or an attempt failed. */
   onTrouble?(): void;
 }
 
 /**
- * One connection that is made at first use and remade whenever it is lost, each time with the login of that moment. A
- * call that finds no connection waits for one at most `connectTimeoutMs`, and a call whose connection is lost fails.
+ * One connection. It is opened at the first call and reopened whenever it is lost, each time with the current login. A
+ * call without a connection waits for one at most `connectTimeoutMs`; a call whose connection is lost fails.
  */
 export class ValkeyConnection implements ValkeyLink {
   readonly #source: ValkeySource;
-  readonly #connectTimeoutMs: number;
+  readonly #attemptTimeoutMs: number;
   readonly #listener: ConnectionListener;
-  readonly #waiters = new ConnectionWaiters();
+  readonly #waiters: ConnectionWaiters;
+  /** Sockets, timers and callbacks must not run in the asynchronous context of the request that needs them first. */
+  readonly #context = new AsyncResource('express-apl-session.connection');
   #state: 'idle' | 'connecting' | 'ready' | 'pausing' | 'closed' = 'idle';
-  /** The connection that is ready. */
+  /** Set in the state `ready`. */
   #wire: ValkeyWire | undefined;
+  #readyAtMs = 0;
   #attempt: AbortController | undefined;
   #failedAttempts = 0;
-  #pause: NodeJS.Timeout | undefined;
-  /** Why there is no connection. */
+  #backoff: NodeJS.Timeout | undefined;
   #failure: ConnectionFailure | undefined;
 
   constructor(source: ValkeySource, connectTimeoutMs: number, listener: ConnectionListener) {
     this.#source = source;
-    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#attemptTimeoutMs = Math.max(MIN_ATTEMPT_MS, connectTimeoutMs);
     this.#listener = listener;
+    this.#waiters = new ConnectionWaiters(connectTimeoutMs);
   }
 
   wireNow(): ValkeyWire | undefined {
     return this.#wire?.open ? this.#wire : undefined;
   }
 
-  async wire(): Promise<ValkeyWire> {
-    const deadline = now() + this.#connectTimeoutMs;
-    const failed = (): AplSessionError => noConnection(this.#connectTimeoutMs, this.#failure);
-    // a connection may be lost between its announcement and the moment this goes on, hence the loop
-    for (;;) {
-      if (this.#isClosed()) throw closed();
-      const wire = this.wireNow();
-      if (wire) return wire;
-      // a pause of this process may have used the time up, but not that of the server
-      const leftMs = deadline - now();
-      if (leftMs <= 0) throw failed();
+  wire(): Promise<ValkeyWire> {
+    const find = (): ValkeyWire | undefined => {
       this.start();
-      await this.#waiters.wait(leftMs, failed);
-    }
+      return this.wireNow();
+    };
+    return this.#waiters.waitFor(find, () => this.#failure);
   }
 
   /** Why there is no connection, if that is known. */
@@ -67,61 +64,59 @@ export class ValkeyConnection implements ValkeyLink {
     return this.#failure;
   }
 
-  /** Begins to connect, unless that was begun. */
+  /** Opens the connection. Does nothing after the first call. */
   start(): void {
-    if (this.#state === 'idle') void this.#connect();
+    if (this.#state === 'idle') this.#context.runInAsyncScope(() => void this.#connect());
   }
 
   close(): void {
     this.#state = 'closed';
-    clearTimeout(this.#pause);
+    clearTimeout(this.#backoff);
     this.#attempt?.abort();
     this.#wire?.giveUp('The store was closed.');
     this.#wire = undefined;
-    this.#waiters.rejectAll(closed());
+    this.#waiters.close();
   }
 
-  /** One attempt; a failed one is followed by the next. */
+  /** One attempt. After a failure the next one follows. */
   async #connect(): Promise<void> {
     this.#state = 'connecting';
     this.#attempt = new AbortController();
     const opened = await openWire(this.#source, {
-      timeoutMs: Math.max(MIN_ATTEMPT_MS, this.#connectTimeoutMs),
+      timeoutMs: this.#attemptTimeoutMs,
       signal: this.#attempt.signal,
-      onLost: (failure) => this.#lose(failure),
+      onLost: (failure) => this.#context.runInAsyncScope(() => this.#onLost(failure)),
     });
     this.#attempt = undefined;
-    if ('failure' in opened) return this.#lose(opened.failure);
-    // it may be gone again, and that was told
+    if ('failure' in opened) return this.#onLost(opened.failure);
+    // already lost again; onLost was called
     if (!opened.open) return;
     if (this.#isClosed()) return opened.giveUp('The store was closed.');
     this.#state = 'ready';
-    this.#failedAttempts = 0;
+    this.#readyAtMs = now();
     this.#failure = undefined;
     this.#wire = opened;
     this.#listener.onConnected(opened);
-    this.#waiters.resolveAll();
+    this.#waiters.notifyAll();
   }
 
-  /** There is no connection any more, or still none. */
-  #lose(failure: ConnectionFailure | undefined): void {
+  /** A connection was lost, or an attempt failed. */
+  #onLost(failure: ConnectionFailure | undefined): void {
+    // a server that accepts connections and closes them again must not reset the backoff
+    const wasStable = this.#wire && (this.#wire.answered || now() - this.#readyAtMs >= STABLE_MS);
     this.#wire = undefined;
     if (this.#isClosed()) return;
     this.#state = 'pausing';
     this.#failure = failure;
-    this.#failedAttempts += 1;
+    this.#failedAttempts = wasStable ? 1 : this.#failedAttempts + 1;
     const refused = failure !== undefined && failure.code !== 'store.unavailable';
     const longestMs = refused ? MAX_REFUSED_BACKOFF_MS : MAX_BACKOFF_MS;
     const delayMs = Math.min(10 * 2 ** this.#failedAttempts, longestMs) * (0.5 + Math.random() / 2);
-    this.#pause = setTimeout(() => void this.#connect(), delayMs);
+    this.#backoff = setTimeout(() => void this.#connect(), delayMs);
     this.#listener.onTrouble?.();
   }
 
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
-}
-
-export function closed(): AplSessionError {
-  return new AplSessionError('store.closed', 'ValkeySessionStore is closed.');
 }

@@ -1,24 +1,27 @@
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
-/** The way to Valkey, as the store sees it. Nothing is dialled before the first call. */
+/** The connection or connections to Valkey. They are opened at the first call. */
 export interface ValkeyLink {
-  /** A connection for a key, if one is ready at this moment. Without a key, any connection will do. */
+  /** Returns a connection for a key, if one is ready. Without a key, any connection is suitable. */
   wireNow(key: string | undefined): ValkeyAsker | undefined;
 
-  /** A connection for a key; waits at most `connectTimeoutMs` for one. */
+  /** Waits for a connection for a key, at most `connectTimeoutMs`. */
   wire(key: string | undefined): Promise<ValkeyAsker>;
 
-  /** Where a call goes that a server of a cluster has refused so; `undefined` if the error is the call's own. */
+  /** Returns where to send a call that a cluster node redirected; `undefined` if the error is not a redirect. */
   detour?(error: unknown, key: string | undefined): Detour | undefined;
 
   close(): void;
 }
 
 export interface Detour {
-  /** Whether it is known where the call goes, so that it need not wait. */
+  /** Whether the node is known, so that the call can be sent without a pause. */
   readonly isQuick: boolean;
   wire(): Promise<ValkeyAsker>;
 }
 
-/** Called for each connection, with the name of its server, before its first call; what it sends leaves with that. */
+/**
+ * Called for each new connection, with the name of its server. Runs before the first call on the connection, so
+ * requests that it sends share a packet with that call.
+ */
 export type OnConnected = (wire: ValkeyAsker, server: string) => void;

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
-import type { ValkeyLogin } from './valkey-greeting.js';
+import type { ValkeyLogin } from './greet.js';
 
-/** A socket on its way. */
+/** A socket that may still be connecting. */
 export interface Dialled {
-  /** The socket, connected or connecting. */
+  /** Resolves with the socket, connected or connecting. */
   readonly socket: Promise<Socket>;
 
-  /** Ends all that was opened for it, the socket included. May be called more than once. */
+  /** Closes the socket and everything else that was opened for it. May be called more than once. */
   release(): void;
 }
 
-/** Where connections come from, and as whom each logs in. Its sockets belong to the store. */
+/** Opens sockets to a server and provides the login. The store owns the sockets. */
 export interface ValkeySource {
-  /** Whether a peer that is not on this machine must be told nothing, a credential least of all. */
+  /** Whether the store must not send anything, in particular credentials, to a peer on another machine. */
   readonly loopbackOnly: boolean;
 
-  /** Whether a replica will do, because it sends calls to its primary. */
+  /** Whether a replica is suitable, because it redirects calls to its primary. */
   readonly acceptsReplica: boolean;
 
-  /** The login of this moment, asked for before each connection. */
+  /** Returns the current login. Called before each connection. */
   login(): Promise<ValkeyLogin>;
 
   dial(): Dialled;

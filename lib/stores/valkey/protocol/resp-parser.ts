@@ -7,7 +7,7 @@ export class StatusReply {
   }
 }
 
-/** `-text`: an error. Not an `Error` of the language, which would cost too much where the answer is expected. */
+/** `-text`: an error. Not an `Error`, because its stack trace is expensive and some error replies are expected. */
 export class ErrorReply {
   readonly text: string;
 
@@ -16,10 +16,10 @@ export class ErrorReply {
   }
 }
 
-/** A reply of RESP2. A string is a bulk string, decoded as UTF-8. */
+/** A RESP2 reply. A string is a bulk string, decoded as UTF-8. */
 export type Reply = string | number | null | StatusReply | ErrorReply | readonly Reply[];
 
-/** An array that is not complete yet. */
+/** An incomplete array. */
 interface Frame {
   readonly items: Reply[];
   missing: number;
@@ -29,21 +29,21 @@ const CR = 13;
 const LF = 10;
 const NOTHING = Buffer.alloc(0);
 const MAX_LINE_BYTES = 65_536;
-/** The longest bulk string that Valkey itself takes by default. */
+/** The default limit of Valkey. */
 const MAX_BULK_BYTES = 536_870_912;
 const MAX_DEPTH = 8;
 
 /**
- * Reads RESP2, the only protocol that the store asks for: five types, each strictly. Anything else, a type of
- * RESP3 too, ends the connection: the place of a reply that cannot be read is not known.
+ * A strict parser for RESP2. Any other bytes, also a type of RESP3, are an error that must end the connection, because
+ * the position of later replies is unknown.
  */
 export class RespParser {
   readonly #onReply: (reply: Reply) => void;
   readonly #frames: Frame[] = [];
-  /** What has arrived and was not read: the beginning of one line or bulk string. */
+  /** Bytes that are not parsed yet: the beginning of one line or bulk string. */
   #parts: Buffer[] = [];
   #heldBytes = 0;
-  /** With less than that, nothing more can be read. */
+  /** Parsing needs at least this many bytes. */
   #neededBytes = 1;
   #bytes: Buffer = NOTHING;
   #at = 0;
@@ -53,12 +53,12 @@ export class RespParser {
     this.#onReply = onReply;
   }
 
-  /** No reply is told any more, also of what was given to `write` already. */
+  /** Stops the callbacks, also for bytes that `write` has received. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** @throws Error for bytes that do not fit RESP2; its message does not repeat them */
+  /** @throws Error for bytes that are not RESP2; the message does not repeat them */
   write(bytes: Buffer): void {
     this.#heldBytes += bytes.length;
     this.#parts.push(bytes);
@@ -72,7 +72,7 @@ export class RespParser {
     this.#heldBytes = rest.length;
   }
 
-  /** Reads a line, and the bulk string that it may announce. `false` if they are not complete. */
+  /** Parses one line and its bulk string, if it has one. Returns `false` if bytes are missing. */
   #readOne(): boolean {
     const start = this.#at;
     const end = this.#bytes.indexOf(CR, start);
@@ -125,11 +125,11 @@ export class RespParser {
     this.#neededBytes = 1;
   }
 
-  /** The whole number between the type and the end of the line. */
+  /** Parses the integer between the type byte and the end of the line. */
   #numberAt(start: number, end: number): number {
     const negative = this.#bytes[start + 1] === 45;
     const first = negative ? start + 2 : start + 1;
-    // more digits than a number of JavaScript holds exactly
+    // more digits than a JavaScript number holds exactly
     if (first === end || end - first > 15) throw malformed();
     let value = 0;
     for (let at = first; at < end; at += 1) {

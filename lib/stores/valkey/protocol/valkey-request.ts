@@ -1,13 +1,13 @@
-import { ErrorReply, type Reply, StatusReply } from './resp-parser.js';
+import { type Reply, StatusReply } from './resp-parser.js';
 
-/** Commands that leave together, and of what type their replies are. An error may come in the place of each. */
+/** Commands that are sent together, with the types of their replies. Each reply may also be an error. */
 export interface ValkeyRequest {
-  /** As they are sent. */
+  /** The commands in RESP. */
   readonly text: string;
   readonly replies: ReadonlyArray<(reply: Reply) => boolean>;
 }
 
-/** A command as it is sent: an array of bulk strings. */
+/** A command in RESP: an array of bulk strings. */
 export function commandText(...words: readonly string[]): string {
   let text = `*${words.length}\r\n`;
   for (const word of words) text += bulkText(word);
@@ -19,34 +19,16 @@ export function bulkText(word: string): string {
 }
 
 const isAny = (): boolean => true;
-const isSet = (reply: Reply): boolean => Array.isArray(reply) && reply.every((item) => typeof item === 'string');
-const isCount = (reply: Reply): boolean => typeof reply === 'number' && reply >= 0;
-const isPair = (reply: Reply): boolean =>
-  Array.isArray(reply) && reply.length === 2 && reply.every((item) => isCount(item) || item instanceof ErrorReply);
-const isOk = (reply: Reply): boolean => reply instanceof StatusReply && reply.text === 'OK';
-/** Without the right to MULTI the command behind it is executed at once. */
-const isQueued = (reply: Reply): boolean => (reply instanceof StatusReply && reply.text === 'QUEUED') || isCount(reply);
 
-const ONE_SET = [isSet];
-const ONE_COUNT = [isCount];
-const TRANSACTION = [isOk, isQueued, isQueued, isPair];
-
-export function loadRequest(key: string): ValkeyRequest {
-  return { text: `*2\r\n$8\r\nsmembers\r\n${bulkText(key)}`, replies: ONE_SET };
+export function isCount(reply: Reply): boolean {
+  return typeof reply === 'number' && reply >= 0;
 }
 
-export function expireRequest(key: string, ttlSeconds: number): ValkeyRequest {
-  return { text: `*3\r\n$6\r\nexpire\r\n${bulkText(key)}${bulkText(`${ttlSeconds}`)}`, replies: ONE_COUNT };
+export function isOk(reply: Reply): boolean {
+  return reply instanceof StatusReply && reply.text === 'OK';
 }
 
-export function appendRequest(key: string, labels: readonly string[], ttlSeconds?: number): ValkeyRequest {
-  const add = commandText('sadd', key, ...labels);
-  if (ttlSeconds === undefined) return { text: add, replies: ONE_COUNT };
-  const expire = expireRequest(key, ttlSeconds).text;
-  return { text: `${commandText('multi')}${add}${expire}${commandText('exec')}`, replies: TRANSACTION };
-}
-
-/** Commands whose replies the caller judges. */
+/** Commands whose replies the caller checks. */
 export function requestOf(...commands: ReadonlyArray<readonly string[]>): ValkeyRequest {
   return { text: commands.map((words) => commandText(...words)).join(''), replies: commands.map(() => isAny) };
 }

@@ -5,15 +5,15 @@ import { ErrorReply, type Reply, RespParser } from './resp-parser.js';
 import { RoleCheck } from './role-check.js';
 import { bulkText, type ValkeyRequest } from './valkey-request.js';
 
-/** How a connection proves that a reply belongs to its command. */
+/** The command that proves the position of replies. */
 type Probe = 'echo' | 'unknown command';
 
 const NOTHING: ValkeyRequest = { text: '', replies: [] };
 
-/** A request under way. */
+/** A request in flight. */
 interface Exchange {
   readonly request: ValkeyRequest;
-  /** What the probe behind it must be answered with; empty if there is none. */
+  /** The expected reply to the probe behind the request; empty if the request has no probe. */
   readonly nonce: string;
   readonly replies: Reply[];
   readonly resolve: (replies: readonly Reply[]) => void;
@@ -21,17 +21,17 @@ interface Exchange {
   next: Exchange | undefined;
 }
 
-/** Hears, once, that the connection is gone, and of the socket's error if there was one. */
+/** Called once when the connection is lost, with the error of the socket if it had one. */
 export type OnLost = (error: unknown) => void;
 
-/** What a call needs of a connection. */
+/** The methods of a connection that calls use. */
 export type ValkeyAsker = Pick<ValkeyWire, 'ask' | 'askUnproven' | 'stillPrimary' | 'giveUp'>;
 
 /**
- * A connection that only the store writes to. Replies have no address in RESP: the first belongs to the first command, and
- * one too many or too few would give each session the labels of another. So behind each request goes a probe that only
- * its own place can answer, and nothing is released before that answer has come. Any other answer ends the
- * connection, with all that waits on it.
+ * A connection that only the store writes to. RESP has no ids: the first reply belongs to the first command. After a
+ * missing or an extra reply, each session would get the labels of another. So a probe with a unique reply follows each
+ * request, and the replies of the request count only after the probe's reply. A wrong reply closes the connection, and
+ * all pending requests fail.
  */
 export class ValkeyWire {
   readonly #socket: Socket;
@@ -41,20 +41,21 @@ export class ValkeyWire {
   readonly #prefix = randomBytes(8).toString('hex');
   #nonces = 0;
   #probe: Probe = 'echo';
-  /** Whether each turn with reads asks for the role, because the server would not refuse them as a replica. */
+  /** Whether each turn with reads checks the role, because this server would answer reads as a replica. */
   #asksRole = false;
   #state: 'open' | 'lost' = 'open';
   #heard = false;
+  #answered = false;
   #first: Exchange | undefined;
   #last: Exchange | undefined;
-  /** What leaves at the end of this turn of the event loop, in one write: the system call costs most in a command. */
+  /** Written once at the end of this turn of the event loop, because the system call is the largest cost. */
   #out = '';
 
   constructor(socket: Socket, onLost: OnLost) {
     this.#socket = socket;
     this.#onLost = onLost;
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    // a socket may report two errors in the middle of a TLS handshake, so this listener stays
+    // do not remove this listener: a socket may emit two errors during a TLS handshake
     socket.on('error', (error) => this.#lose(error));
     socket.on('close', () => this.#lose(undefined));
   }
@@ -63,12 +64,17 @@ export class ValkeyWire {
     return this.#state === 'open';
   }
 
-  /** Whether the server has said anything. */
+  /** Whether any byte has arrived from the server. */
   get heard(): boolean {
     return this.#heard;
   }
 
-  /** Sends, and resolves with the replies once their place is proven; some may be errors. Rejects if the connection is lost. */
+  /** Whether a request with a command and a probe was answered. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Resolves with the replies when the probe is answered; some may be errors. Rejects if the connection is lost. */
   ask(request: ValkeyRequest): Promise<readonly Reply[]> {
     return new Promise((resolve, reject) => {
       this.#nonces += 1;
@@ -78,33 +84,33 @@ export class ValkeyWire {
   }
 
   /**
-   * The same without a proof, for what decides about no request. Its reply must be of the right type, and its place is
-   * proven by the request behind it.
+   * Like `ask`, but without a probe. Do not use it for replies that decide about a request. Only the types of the
+   * replies are checked at once; the next request with a probe proves their position.
    */
   askUnproven(request: ValkeyRequest): Promise<readonly Reply[]> {
     return new Promise((resolve, reject) => this.#send(request, '', resolve, reject));
   }
 
-  /** Changes the probe, and resolves once it was answered: that proves the places of all before it, too. */
+  /** Changes the kind of the probe, and resolves when a probe is answered, which proves all earlier replies. */
   async probeByUnknownCommand(): Promise<void> {
     this.#probe = 'unknown command';
     await this.ask(NOTHING);
   }
 
-  /** From now on every turn with reads asks whether the server is a primary still. */
+  /** From now on, every turn with reads checks that the server is still a primary. */
   askForRole(): void {
     this.#asksRole = true;
   }
 
   /**
-   * Rejects if the server is a replica after the reads of this turn of the event loop. `undefined` where it would have
-   * refused them itself. Costs no round trip: the question goes behind the reads.
+   * Rejects if the server is a replica after the reads of this turn of the event loop. Returns `undefined` if the
+   * server would refuse reads itself. Costs no round trip, because the check is sent behind the reads.
    */
   stillPrimary(): Promise<void> | undefined {
     return this.#asksRole ? this.#roleCheck.wait() : undefined;
   }
 
-  /** Closes the connection; all that waits on it fails. */
+  /** Closes the connection. All pending requests fail. */
   giveUp(why: string): void {
     this.#lose(new Error(why));
   }
@@ -127,7 +133,7 @@ export class ValkeyWire {
     if (this.#state === 'lost' || length === 0) return;
     const out = this.#out;
     this.#out = '';
-    // others may have ended the socket, as the detector of failovers does
+    // the failover detector of a client may have ended the socket
     if (this.#socket.writable) this.#socket.write(out);
     else this.giveUp('The connection was ended.');
   }
@@ -153,6 +159,7 @@ export class ValkeyWire {
     } else if (!this.#proves(reply, nonce)) {
       return void this.#outOfStep();
     }
+    if (nonce !== '' && replies.length > 0) this.#answered = true;
     this.#first = exchange.next;
     if (!this.#first) this.#last = undefined;
     exchange.resolve(replies);

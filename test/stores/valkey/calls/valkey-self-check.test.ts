@@ -82,7 +82,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       words: /appendfsync is no.*everysec/,
     },
   ]) {
-    it(`${name}: a warning with its fix, and ${alarm}, at once and for check()`, async () => {
+    it(`${name}: a warning with its fix, and ${alarm}, also for check()`, async () => {
       await configure(settings);
       const { store, alarms } = storeWith();
       await store.loadLabels('s');

@@ -5,7 +5,7 @@ import iovalkey from 'iovalkey';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
 import { AplSessionError } from '../../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import { slotOf } from '../../../../lib/stores/valkey/cluster/cluster-slot.js';
+import { slotOf } from '../../../../lib/stores/valkey/cluster/slot-of.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
@@ -79,7 +79,7 @@ describeWithValkeyGroup('ValkeySessionStore on a cluster client', 4, (group) => 
     expect(new Set(epochs)).to.have.property('size', 3);
   };
   const agreed = (): Promise<void> => eventually(expectAgreement, { withinMs: 20_000, everyMs: 50 });
-  /** All nodes agree, and the one that is no primary replicates the other of its pair. */
+  /** All nodes agree, and the one replica of a pair replicates the primary of that pair. */
   const settled = async (): Promise<void> => {
     await eventually(
       async () => {

@@ -19,14 +19,14 @@ const own = authority.issue({ commonName: 'client' });
 const other = authority.issue({ commonName: 'another' });
 
 /**
- * CPEX's tests of the same things (config.rs, then valkey_store_integration.rs), and where they are here:
+ * The tests of CPEX (config.rs, then valkey_store_integration.rs), and the tests here that do the same:
  *
  * localhost_without_tls_is_allowed, ipv6_loopback_without_tls_is_allowed: valkey-endpoint, "reads redis://localhost…"
  * non_localhost_without_tls_is_rejected: valkey-endpoint, "needs TLS: …"
  * non_localhost_with_tls_uses_rediss_scheme: "take host:port with tls"
  * rediss_scheme_implies_tls: valkey-endpoint, "reads rediss://…"
  * tls_true_with_plaintext_scheme_is_rejected: "tls with redis://"
- * credentials_are_percent_encoded_in_url: "take a separate login…", and valkey-secure, where such a login works
+ * credentials_are_percent_encoded_in_url: "take a separate login…", and tls-and-acl, where such a login works
  * username_without_password_is_rejected: "a username without a password", and valkey-endpoint, "refuses redis://app@…"
  * url_endpoint_with_separate_credentials_is_rejected: "… and a password", "… and a login"
  * password_without_username_uses_default_user: "take a separate password without a username…"
@@ -34,13 +34,13 @@ const other = authority.issue({ commonName: 'another' });
  * redact_endpoint_strips_userinfo: valkey-endpoint, "redactEndpoint"
  * tls_required_error_redacts_credentials: valkey-endpoint, "shows no credential of …"
  *
- * cross_node_concurrent_append_unions: the contract, "G5: concurrent appends from two nodes are united, none is lost"
- * unknown_session_returns_empty_ok: the contract, "a session that was never written is empty, and not an error"
+ * cross_node_concurrent_append_unions: the contract, "G5: concurrent appends from two nodes are united"
+ * unknown_session_returns_empty_ok: the contract, "an unknown session is empty, and not an error"
  * wrongtype_reply_fails_closed: valkey-failures, "a key of the wrong type rejects loads and appends…"
  * unreachable_endpoint_fails_closed: valkey-failures, "unreachable"
  * ttl_set_on_append_and_refreshed_on_load: valkey-session-store, "TTL"
  *
- * visitor.rs and config_selects_session_store_via_factory: session-store-block
+ * visitor.rs and config_selects_session_store_via_factory: cpex-store-block
  * unknown_session_store_kind_fails_config_load: session-store-registry
  */
 describe('ValkeySessionStore options', () => {
@@ -131,7 +131,7 @@ describe('ValkeySessionStore options', () => {
     };
 
     it('if ttlSeconds is below maxSessionLifetimeSeconds', () => {
-      const error = 'ttlSeconds is 59, maxSessionLifetimeSeconds 60. Raise ttlSeconds to that at least.';
+      const error = 'ttlSeconds is 59 and maxSessionLifetimeSeconds is 60. Raise ttlSeconds to at least 60.';
       const unsound = { alarm: 'session_store_ttl_unsound', error, ttlSeconds: 59, maxSessionLifetimeSeconds: 60 };
       const alarms = alarmsOf({ ttlSeconds: 59, maxSessionLifetimeSeconds: 60 });
       expect(alarms).to.deep.equal([unsound]);

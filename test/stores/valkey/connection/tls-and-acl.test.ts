@@ -157,7 +157,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       await server().grant('~taint:v1:*', ...rightsTo(['smembers', 'sadd', 'select', ...OPTIONAL]));
       const error = await rejectionOf(storeIn(999).loadLabels('s'));
       expect(error).to.include({ code: 'store.unavailable' });
-      expect((error as Error).message).to.include('no such database');
+      expect((error as Error).message).to.include('does not have this database');
     });
   });
 

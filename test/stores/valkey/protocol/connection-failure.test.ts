@@ -180,7 +180,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, through the middl
   });
 
   for (const { what, code, options, spoil } of REFUSALS) {
-    it(`${what}: a load is answered with 403, and the alarm says ${code}`, async () => {
+    it(`${what}: a load is denied, with the alarm ${code}`, async () => {
       const { app, alarms, store } = appWith(options?.(server()) ?? {});
       await spoil?.(server());
       await refusalMet(store, code);
@@ -192,10 +192,10 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, through the middl
     });
 
     if (!spoil || options) continue;
-    it(`${what}, after the load: 403, and the alarm says ${code}`, async () => {
+    it(`${what}, after the load: 403, with the alarm ${code}`, async () => {
       const { app, alarms, store } = appWith({}, async (store) => {
         await spoil(server());
-        // whoever is connected already meets neither the login nor the certificate
+        // an open connection meets neither the login nor the certificate
         if (code !== 'store.not_permitted') await server().plain.admin.call('CLIENT', 'KILL', 'USER', USERNAME);
         await refusalMet(store, code);
       });

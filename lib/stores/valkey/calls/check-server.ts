@@ -8,14 +8,13 @@ import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
 import { requestOf } from '../protocol/valkey-request.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
-/** What the server tells of itself; what it does not tell is absent. */
+/** Settings and state of the server by name. A fact is absent if the server does not report it. */
 type Facts = ReadonlyMap<string, string>;
 
 export type SelfCheckAlarm = SessionStoreUnsafeEviction | SessionStoreNotDurable | SessionStoreUnsupportedServer;
 
 interface Check {
   readonly name: string;
-  /** The fact that it is about. */
   readonly fact: string;
   readonly isSound: (value: string) => boolean;
   readonly fix: string;
@@ -29,35 +28,35 @@ const CHECKS: readonly Check[] = [
     name: 'eviction_policy',
     fact: 'maxmemory_policy',
     isSound: (policy) => policy === 'noeviction',
-    fix: 'Set maxmemory-policy to noeviction: any other may drop labels when memory runs out.',
+    fix: 'Set maxmemory-policy to noeviction: with any other policy the server may delete labels when its memory is full.',
     alarm: 'session_store_unsafe_eviction',
   },
   {
     name: 'evicted_keys',
     fact: 'evicted_keys',
     isSound: (count) => count === '0',
-    fix: 'Keys were evicted since the server started, and labels may be among them. Set maxmemory-policy to noeviction and give it more memory.',
+    fix: 'The server has evicted keys since it started, perhaps also labels. Set maxmemory-policy to noeviction and raise maxmemory.',
     alarm: 'session_store_unsafe_eviction',
   },
   {
     name: 'append_only_file',
     fact: 'aof_enabled',
     isSound: (enabled) => enabled === '1',
-    fix: 'Set appendonly to yes: without it a crash loses labels.',
+    fix: 'Set appendonly to yes: without it the server loses labels when it crashes.',
     alarm: 'session_store_not_durable',
   },
   {
     name: 'append_fsync',
     fact: 'appendfsync',
     isSound: (when) => when === 'always' || when === 'everysec',
-    fix: 'Set appendfsync to everysec, or to always, which loses no acknowledged label.',
+    fix: 'Set appendfsync to everysec, or to always, with which acknowledged labels survive a crash.',
     alarm: 'session_store_not_durable',
   },
   {
     name: 'role',
     fact: 'role',
     isSound: (role) => role === 'master',
-    fix: 'Let the endpoint lead to the primary.',
+    fix: 'Set the endpoint to the address of the primary.',
     alarm: 'session_store_unsupported_server',
   },
   {
@@ -69,14 +68,14 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
-const QUESTIONS = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
+const REQUEST = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
 
-/** Asks the server about itself in one round trip. Rejects only if the connection is lost. */
+/** Checks in one round trip whether the server is suitable. Rejects only if the connection is lost. */
 export async function checkServer(
   wire: ValkeyAsker,
 ): Promise<{ readonly findings: readonly StoreFinding[]; readonly alarms: readonly SelfCheckAlarm[] }> {
-  // managed services refuse CONFIG
-  const [info, config] = (await wire.ask(QUESTIONS)).map((reply) => (reply instanceof ErrorReply ? null : reply));
+  // managed services refuse CONFIG; the check then uses INFO alone
+  const [info, config] = (await wire.ask(REQUEST)).map((reply) => (reply instanceof ErrorReply ? null : reply));
   const facts = factsIn(info, config);
   const findings: StoreFinding[] = [];
   const alarms: SelfCheckAlarm[] = [];
@@ -91,13 +90,13 @@ export async function checkServer(
 function judge({ name, fact, isSound, fix }: Check, facts: Facts): StoreFinding {
   const value = facts.get(fact);
   if (value === undefined) {
-    return Object.freeze({ name, status: 'unknown', detail: `The server does not tell ${fact}`, fix });
+    return Object.freeze({ name, status: 'unknown', detail: `The server does not report ${fact}`, fix });
   }
   const detail = `${fact} is ${value}`;
   return Object.freeze(isSound(value) ? { name, status: 'ok', detail } : { name, status: 'warning', detail, fix });
 }
 
-/** INFO has most of it, also where CONFIG is refused; where INFO is refused, CONFIG may help. */
+/** Combines INFO and CONFIG, because the server may refuse either. INFO has most of the facts. */
 function factsIn(info: Reply | undefined, config: Reply | undefined): Facts {
   const facts = new Map<string, string>();
   const settings = settingsIn(config);
@@ -109,12 +108,12 @@ function factsIn(info: Reply | undefined, config: Reply | undefined): Facts {
   if (typeof info === 'string') {
     for (const [, name = '', value = ''] of info.matchAll(/^(\w+):([^\r\n]*)/gm)) facts.set(name, value);
   }
-  // Valkey's redis_version is that of the Redis it is compatible with
+  // in Valkey, redis_version is the version of Redis with which it is compatible
   set('version', facts.get('valkey_version') ?? facts.get('redis_version'));
   return facts;
 }
 
-/** The reply to CONFIG GET is a list of names and values. */
+/** Reads the reply to CONFIG GET, which is a list of names and values. */
 function settingsIn(config: Reply | undefined): ReadonlyMap<string, string> {
   const words = Array.isArray(config) ? config.map(String) : [];
   return new Map(words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])));

@@ -1,11 +1,11 @@
-/** The remainders of CRC-16/XMODEM for each byte. */
+/** The table of CRC-16/XMODEM. */
 const REMAINDERS = Uint16Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte << 8;
   for (let bit = 0; bit < 8; bit += 1) remainder = remainder & 0x8000 ? (remainder << 1) ^ 0x1021 : remainder << 1;
   return remainder;
 });
 
-/** The slot of a key in a cluster. A part between the first `{` and the next `}` stands for the whole key. */
+/** The slot of a key in a cluster. If the key has a hash tag in `{}`, only the tag is hashed. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -1,11 +1,9 @@
-import { StatusReply } from '../protocol/resp-parser.js';
-import { commandText, type ValkeyRequest } from '../protocol/valkey-request.js';
+import { commandText, isOk, type ValkeyRequest } from '../protocol/valkey-request.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
 const ASKING = commandText('asking');
-const isOk = (reply: unknown): boolean => reply instanceof StatusReply && reply.text === 'OK';
 
-/** A node that is taking over a slot answers for it only behind `ASKING`; a transaction needs it once. */
+/** Puts `ASKING` before each request: a node that is importing a slot refuses the requests for it otherwise. */
 export function askingFirst(wire: ValkeyAsker): ValkeyAsker {
   const asking = ({ text, replies }: ValkeyRequest): ValkeyRequest => ({
     text: ASKING + text,

@@ -1,0 +1,34 @@
+import { withDeadline } from '../../../util/deadlines.js';
+import type { ValkeyConfig } from '../config/valkey-config.js';
+import { type ConnectionListener, ValkeyConnection } from '../connection/valkey-connection.js';
+import type { ValkeySource } from '../connection/valkey-source.js';
+import type { Reply } from '../protocol/resp-parser.js';
+import type { ValkeyRequest } from '../protocol/valkey-request.js';
+import { type NodeAddress, nameOf } from './cluster-settings.js';
+
+export type ClusterTimeouts = Pick<ValkeyConfig, 'connectTimeoutMs' | 'commandTimeoutMs'>;
+
+/** One node of a cluster with its own connection, so that a node that hangs affects only its own slots. */
+export class ClusterNode {
+  readonly address: NodeAddress;
+  readonly name: string;
+  readonly connection: ValkeyConnection;
+  readonly #commandTimeoutMs: number;
+
+  constructor(address: NodeAddress, source: ValkeySource, timeouts: ClusterTimeouts, listener: ConnectionListener) {
+    this.address = address;
+    this.name = nameOf(address);
+    this.connection = new ValkeyConnection(source, timeouts.connectTimeoutMs, listener);
+    this.#commandTimeoutMs = timeouts.commandTimeoutMs;
+  }
+
+  /** Sends a request that is not part of a call. If the node does not answer in time, its connection is closed. */
+  ask(request: ValkeyRequest): Promise<readonly Reply[]> {
+    const wire = this.connection.wireNow();
+    const onTimeout = (): Error => {
+      wire?.giveUp('The server did not answer in time.');
+      return new Error('The node did not answer in time.');
+    };
+    return withDeadline(async () => (await wire?.ask(request)) ?? [], this.#commandTimeoutMs, onTimeout);
+  }
+}
