@@ -131,7 +131,7 @@ express-apl-session mount-5#4 held for N ms, then refused: session.required
 express-apl-session mount-5#4 GET *: answered 403 after N ms
 express-apl-session mount-6#4 GET *: answered 403 after N ms
 express-apl-session mount-1#1 GET: session 132465, found by header
-express-apl-session mount-1#1 the load failed after N ms: cannot load *** from redis://***@valkey
+express-apl-session mount-1#1 the load failed after N ms: cannot load *** from redis://***
 express-apl-session mount-1#1 denied: session.load_failed
 express-apl-session mount-1#1 held for N ms, then refused: session.load_failed
 express-apl-session mount-1#1 GET *: answered 403 after N ms
