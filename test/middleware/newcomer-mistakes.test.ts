@@ -17,6 +17,7 @@ import {
   policyViolationHandler,
   requireSession,
   requireThat,
+  type SessionStoreFactory,
   type SubjectSessionOptions,
   subjectSession,
   taint,
@@ -32,8 +33,10 @@ const load = createRequire(import.meta.url);
 
 type Mistake = readonly [what: string, make: () => unknown, code: string, text: string];
 
-const withStore = (store: unknown) => (): unknown =>
-  aplSessionMiddleware({ session, store } as unknown as AplSessionOptions);
+const withStore =
+  (store: unknown, storeFactories: readonly SessionStoreFactory[] = []) =>
+  (): unknown =>
+    aplSessionMiddleware({ session, store, storeFactories } as unknown as AplSessionOptions);
 const withSession = (given: unknown) => (): unknown =>
   aplSessionMiddleware({ session: given } as unknown as AplSessionOptions);
 const withAccessors = (options: unknown) => (): unknown => subjectSession(options as SubjectSessionOptions);
@@ -144,6 +147,30 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     withStore({ kind: 'memry' }),
     'config.store_kind_unknown',
     `Store kind 'memry' is unknown. Did you mean 'memory'? ${UNKNOWN_KIND}`,
+  ],
+  [
+    'redis:// to another machine',
+    withStore({ kind: 'valkey', endpoint: 'redis://valkey.internal' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: endpoint 'redis://valkey.internal' is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port, or a 'client', whose own options decide about TLS.",
+  ],
+  [
+    'the path of a certificate',
+    withStore({ kind: 'valkey', endpoint: 'localhost', tls: { ca: '/etc/ssl/ca.pem' } }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: 'tls.ca' is not a valid PEM certificate; give its text, readFileSync(path, 'utf8'), not a path.",
+  ],
+  [
+    'no endpoint',
+    withStore({ kind: 'valkey' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: give an 'endpoint' or a 'client'.",
+  ],
+  [
+    'a TTL as text',
+    withStore({ kind: 'valkey', endpoint: 'localhost', ttlSeconds: '60' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: 'ttlSeconds' must be a number; got a string: convert it with Number().",
   ],
   [
     'a factory in place of a list',
