@@ -24,6 +24,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
-  /** `undefined` while the debug output is off. */
+  /** `undefined` if the debug output is off. */
   readonly trace: RequestTrace | undefined;
 }

@@ -15,20 +15,22 @@ import { debugLabels, debugLine, isDebugging } from '../util/debug-log.js';
 export class MountTrace {
   /** Tells the lines of two middlewares in one process apart. */
   readonly #name = randomBytes(2).toString('hex');
+  /** Read once, because a request must cost nothing while the output is off. */
+  readonly #isOn = isDebugging();
   #requests = 0;
 
   /** Describes the options. */
   mounted({ store, storeTimeoutMs, limits }: StoreSettings, sessionless: string): void {
-    if (!isDebugging()) return;
+    if (!this.#isOn) return;
     const ttl = store.ttlSeconds === undefined ? 'no TTL' : `a TTL of ${store.ttlSeconds} s`;
     debugLine(
       `${this.#name} mounted: ${nameOf(store)} with ${ttl}; a store call fails after ${storeTimeoutMs} ms; at most ${limits.maxLabelsPerSession} labels per session and ${limits.maxKnownSessions} sessions; sessionless '${sessionless}'`,
     );
   }
 
-  /** Returns `undefined` while the debug output is off, so that a request costs nothing then. */
+  /** Returns `undefined` if the debug output is off. */
   begin(req: Request, res: Response): RequestTrace | undefined {
-    if (!isDebugging()) return undefined;
+    if (!this.#isOn) return undefined;
     this.#requests++;
     return new RequestTrace(`${this.#name}#${this.#requests}`, req, res);
   }

@@ -41,7 +41,7 @@ export function sessionStoreBlock(
 ): SessionStoreBlock {
   const { onWarning = warnProcess } = parseOptions('sessionStoreBlock', optionsSchema, options);
   if (!isPlainObject(document)) {
-    throw invalid('sessionStoreBlock needs a configuration that is parsed already, as an object');
+    throw invalid('the configuration must be an object; parse its text first');
   }
   const global = sectionOf(document, 'global', 'global');
   for (const scope of ignoredScopes(document, global)) {

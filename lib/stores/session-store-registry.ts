@@ -1,5 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { nearestName } from '../util/nearest-name.js';
 import { assertOwnKeys } from '../util/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
@@ -30,7 +31,7 @@ export function isSessionStore(value: unknown): value is SessionStore {
  */
 export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
   const mistake = storeMistake(block);
-  if (mistake !== undefined) throw new AplSessionError('config.invalid', mistake);
+  if (mistake !== undefined) throw invalidConfig('store', mistake);
   assertOwnKeys('The store block', block as object);
   const kind = (block as { kind?: unknown }).kind;
   if (typeof kind !== 'string' || kind === '') throw kindMissing(block as object);
@@ -45,13 +46,13 @@ function kindMissing(block: object): AplSessionError {
   const isHalfStore = typeof loadLabels === 'function' || typeof appendLabels === 'function';
   const misspelt = Object.keys(block).find((key) => nearestName(key, ['kind']) !== undefined);
   const reason = isHalfStore
-    ? 'A SessionStore needs both methods, loadLabels and appendLabels. '
+    ? ' A SessionStore needs both methods, loadLabels and appendLabels.'
     : misspelt === undefined
       ? ''
-      : `Write 'kind' in place of '${misspelt}'. `;
+      : ` Write 'kind' in place of '${misspelt}'.`;
   return new AplSessionError(
     'config.store_kind_missing',
-    `The store block has no kind. ${reason}Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.`,
+    `The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.${reason}`,
   );
 }
 
@@ -60,7 +61,7 @@ function kindUnknown(kind: string, factories: readonly SessionStoreFactory[]): A
   const hint = kind === 'redis' ? "Redis has the kind 'valkey' as well. " : near ? `Did you mean '${near}'? ` : '';
   return new AplSessionError(
     'config.store_kind_unknown',
-    `No factory is registered for store kind '${kind}'. ${kind === near ? '' : hint}Pass it in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].`,
+    `Store kind '${kind}' is unknown. ${kind === near ? '' : hint}Pass its factory in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].`,
   );
 }
 

@@ -9,7 +9,7 @@ interface Mistake {
   readonly fix: string;
 }
 
-const EXAMPLE = "a SessionStore or a block with a kind, for example { kind: 'memory' }";
+const EXAMPLE = "give a SessionStore, or a block with a kind, for example { kind: 'memory' }";
 
 /** The first one that applies is reported. A client of Valkey has `get`, `set` and `destroy` as well. */
 const MISTAKES: readonly Mistake[] = [
@@ -39,7 +39,7 @@ const MISTAKES: readonly Mistake[] = [
 export function storeMistake(given: unknown): string | undefined {
   const isObject = (typeof given === 'object' && given !== null) || typeof given === 'function';
   const mistake = isObject ? MISTAKES.find(({ applies }) => applies(given as Members)) : undefined;
-  if (mistake) return `'store' must be ${EXAMPLE}; ${mistake.fix}.`;
+  if (mistake) return `${EXAMPLE}; ${mistake.fix}`;
   if (isObject && !Array.isArray(given)) return undefined;
-  return `'store' must be ${EXAMPLE}; got ${kindOfValue(given)}.`;
+  return `${EXAMPLE}; got ${kindOfValue(given)}`;
 }

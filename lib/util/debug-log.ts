@@ -6,7 +6,7 @@ const LABELS_NAMED = /(?:^|[\s,])express-apl-session:labels(?:$|[\s,])/;
 
 const logOf = { main: createDebug('express-apl-session'), labels: createDebug(LABELS) };
 
-/** Whether one of the two logs is on. Cheap, so that it can be asked for each request. */
+/** Whether one of the two logs is on. */
 export function isDebugging(): boolean {
   return logOf.main.enabled || showsLabels();
 }

@@ -17,6 +17,7 @@ import {
   policyViolationHandler,
   requireSession,
   requireThat,
+  type SessionStoreFactory,
   type SubjectSessionOptions,
   subjectSession,
   taint,
@@ -32,8 +33,10 @@ const load = createRequire(import.meta.url);
 
 type Mistake = readonly [what: string, make: () => unknown, code: string, text: string];
 
-const withStore = (store: unknown) => (): unknown =>
-  aplSessionMiddleware({ session, store } as unknown as AplSessionOptions);
+const withStore =
+  (store: unknown, storeFactories: readonly SessionStoreFactory[] = []) =>
+  (): unknown =>
+    aplSessionMiddleware({ session, store, storeFactories } as unknown as AplSessionOptions);
 const withSession = (given: unknown) => (): unknown =>
   aplSessionMiddleware({ session: given } as unknown as AplSessionOptions);
 const withAccessors = (options: unknown) => (): unknown => subjectSession(options as SubjectSessionOptions);
@@ -42,13 +45,13 @@ const call =
   (): unknown =>
     Reflect.apply(make, undefined, args);
 
-const STORE = "'store' must be a SessionStore or a block with a kind, for example { kind: 'memory' }; ";
+const STORE = "store: give a SessionStore, or a block with a kind, for example { kind: 'memory' }; ";
 const SESSION_HINT =
   ' Write session: subjectSession({ subject: (req) => req.auth?.sub }). For express-session, mount it with app.use() before, and add ...fromExpressSession() to these options.';
 const hintFor = (name: string): string =>
   ` Write a function of the request, ${name}: (req) => ..., or spread the accessors of a package, ...fromExpressJwt({ issuer }).`;
 const UNKNOWN_KIND =
-  "Pass it in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].";
+  "Pass its factory in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].";
 
 /** A client that never connects. */
 const client = new Redis({ lazyConnect: true });
@@ -119,31 +122,55 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'a block without a kind',
     withStore({ knd: 'memory' }),
     'config.store_kind_missing',
-    "The store block has no kind. Write 'kind' in place of 'knd'. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+    "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }. Write 'kind' in place of 'knd'.",
   ],
   [
     'a store without appendLabels',
     withStore({ loadLabels: async () => [] }),
     'config.store_kind_missing',
-    "The store block has no kind. A SessionStore needs both methods, loadLabels and appendLabels. Name one, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
+    "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }. A SessionStore needs both methods, loadLabels and appendLabels.",
   ],
   [
     'kind valkey without its factory',
     withStore({ kind: 'valkey', endpoint: 'localhost' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'valkey'. ${UNKNOWN_KIND}`,
+    `Store kind 'valkey' is unknown. ${UNKNOWN_KIND}`,
   ],
   [
     'kind redis',
     withStore({ kind: 'redis', endpoint: 'localhost' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'redis'. Redis has the kind 'valkey' as well. ${UNKNOWN_KIND}`,
+    `Store kind 'redis' is unknown. Redis has the kind 'valkey' as well. ${UNKNOWN_KIND}`,
   ],
   [
     'a misspelt kind',
     withStore({ kind: 'memry' }),
     'config.store_kind_unknown',
-    `No factory is registered for store kind 'memry'. Did you mean 'memory'? ${UNKNOWN_KIND}`,
+    `Store kind 'memry' is unknown. Did you mean 'memory'? ${UNKNOWN_KIND}`,
+  ],
+  [
+    'redis:// to another machine',
+    withStore({ kind: 'valkey', endpoint: 'redis://valkey.internal' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: endpoint 'redis://valkey.internal' is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port, or a 'client', whose own options decide about TLS.",
+  ],
+  [
+    'the path of a certificate',
+    withStore({ kind: 'valkey', endpoint: 'localhost', tls: { ca: '/etc/ssl/ca.pem' } }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: 'tls.ca' is not a valid PEM certificate; give its text, readFileSync(path, 'utf8'), not a path.",
+  ],
+  [
+    'no endpoint',
+    withStore({ kind: 'valkey' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: give an 'endpoint' or a 'client'.",
+  ],
+  [
+    'a TTL as text',
+    withStore({ kind: 'valkey', endpoint: 'localhost', ttlSeconds: '60' }, [valkeySessionStoreFactory]),
+    'config.invalid',
+    "ValkeySessionStore: 'ttlSeconds' must be a number; got a string: convert it with Number().",
   ],
   [
     'a factory in place of a list',

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { only, read } from '../support/documents.js';
 import { runModule } from '../support/node-child.js';
 
 const SESSION = 'session-of-alice-0123456789';
@@ -131,7 +132,7 @@ express-apl-session mount-5#4 held for N ms, then refused: session.required
 express-apl-session mount-5#4 GET *: answered 403 after N ms
 express-apl-session mount-6#4 GET *: answered 403 after N ms
 express-apl-session mount-1#1 GET: session 132465, found by header
-express-apl-session mount-1#1 the load failed after N ms: cannot load *** from redis://***@valkey
+express-apl-session mount-1#1 the load failed after N ms: cannot load *** from redis://***
 express-apl-session mount-1#1 denied: session.load_failed
 express-apl-session mount-1#1 held for N ms, then refused: session.load_failed
 express-apl-session mount-1#1 GET *: answered 403 after N ms
@@ -205,6 +206,16 @@ describe('debug output', function () {
       }
     });
   }
+
+  it('docs/debugging.md shows lines as they are written', () => {
+    const withoutMount = (line: string): string =>
+      line.replace(/(?<=^express-apl-session )(?:mount-\d|[0-9a-f]{4})/, 'MOUNT').replace(/\d+\.\d ms/g, 'N ms');
+    const shown = only(/```text\n(.*?)\n```/s, read('docs/debugging.md'))
+      .split('\n')
+      .map(withoutMount);
+    expect(shown.length).to.be.greaterThan(10);
+    expect(LINES.map(withoutMount)).to.include.members(shown);
+  });
 
   it('DEBUG=express-apl-session,express-apl-session:labels shows the labels as well', async () => {
     const lines = await linesWith('express-apl-session,express-apl-session:labels');

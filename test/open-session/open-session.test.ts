@@ -154,7 +154,7 @@ describe('openSession', () => {
 
   const misconfigured: ReadonlyArray<readonly [string, object, RegExp]> = [
     ['no store', { store: undefined }, /'store' is required/],
-    ['a store that is none', { store: 5 }, /'store' must be/],
+    ['a store that is none', { store: 5 }, /store: give a SessionStore/],
     ['a memory store of its own', { store: { kind: 'memory' } }, /no labels of this session/],
     ['an unknown option', { sesion: 'x' }, /unknown option 'sesion'; did you mean 'session'\?/],
     ['no time', { storeTimeoutMs: 0 }, /'storeTimeoutMs'/],

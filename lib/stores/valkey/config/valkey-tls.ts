@@ -79,13 +79,19 @@ function readCertificates(name: string, text: string): X509Certificate[] {
   } catch {
     // the error below is about a broken certificate, too
   }
-  throw invalidConfig(STORE, `'${name}' is not a valid PEM certificate; give the text, not a path`);
+  throw invalidConfig(
+    STORE,
+    `'${name}' is not a valid PEM certificate; give its text, readFileSync(path, 'utf8'), not a path`,
+  );
 }
 
 function readKey(key: string): KeyObject {
   try {
     return createPrivateKey(key);
   } catch {
-    throw invalidConfig(STORE, "'tls.key' is not a PEM private key without a passphrase; give the text, not a path");
+    throw invalidConfig(
+      STORE,
+      "'tls.key' is not a PEM private key without a passphrase; give its text, readFileSync(path, 'utf8'), not a path",
+    );
   }
 }
