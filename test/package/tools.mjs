@@ -23,7 +23,7 @@ app.install(
   ...['jest@30', 'ts-jest@29', '@types/jest@30', 'vitest@4', 'esbuild', 'pnpm@12'],
   ...nestPackages(12),
 );
-for (const file of ['app/app.ts', 'app/main.ts', 'app/app.test.ts', 'app/names.ts']) app.copy(file);
+for (const file of ['app/app.ts', 'app/main.ts', 'app/app.spec.ts', 'app/names.ts']) app.copy(file);
 const tsc = (compiler) => app.path('node_modules', compiler, 'bin/tsc');
 
 function nestPackages(major) {

@@ -118,6 +118,6 @@ describe('sessionStoreContract()', () => {
     const options = { open: () => new MemorySessionStore(), limits: true } as SessionStoreContractOptions;
     const error = thrownBy(() => sessionStoreContract(options));
     expect(error).to.have.property('code', 'config.invalid');
-    expect(error).to.have.property('message').that.includes("'limits' is not allowed");
+    expect(error).to.have.property('message').that.includes("unknown option 'limits'; did you mean 'limit'?");
   });
 });
