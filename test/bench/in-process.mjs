@@ -47,11 +47,18 @@ async function appOf(kind, dist) {
 async function measure(kind, dist) {
   const app = await appOf(kind, dist);
   const sockets = Array.from({ length: TOGETHER }, sink);
-  const headers = ['Host', 'bench', ...(kind === 'no session' ? [] : ['x-subject', 'alice', 'mcp-session-id', 'one'])];
+  let sessions = 0;
+  const headersOf = () => {
+    if (kind === 'no session') return ['Host', 'bench'];
+    // the store forgets all labels, so each request that adds one needs a session of its own
+    const session = kind === 'tainting' ? `session-${sessions++}` : 'one';
+    return ['Host', 'bench', 'x-subject', 'alice', 'mcp-session-id', session];
+  };
   const one = (socket) =>
     new Promise((done) => {
       const req = new IncomingMessage(socket);
       Object.assign(req, { method: 'GET', url: '/', httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 });
+      const headers = headersOf();
       req._addHeaderLines(headers, headers.length);
       const res = new ServerResponse(req);
       res.assignSocket(socket);
