@@ -9,14 +9,18 @@ import type { ValkeyGroup, ValkeyNode } from './valkey-group.js';
 import type { TlsFiles } from './valkey-servers.js';
 
 /** The rights that docs/operations.md and docs/high-availability.md tell operators to grant. */
-const RIGHTS = '~taint:v1:* +smembers +sadd +expire +multi +exec +echo +client|capa +info +config|get'.split(' ');
-const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
-const SENTINEL_RIGHTS = ['+sentinel|get-master-addr-by-name'];
+export const VALKEY_RIGHTS =
+  '~taint:v1:* +smembers +sadd +expire +multi +exec +echo +client|capa +info +config|get'.split(' ');
+export const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
+export const SENTINEL_RIGHTS = ['+sentinel|get-master-addr-by-name'];
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
 const CLUSTER = [...SERVER, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
 const CREDENTIALS = { username: 'labels', password: 'of-valkey' };
 const SENTINEL_CREDENTIALS = { sentinelUsername: 'finder', sentinelPassword: 'of-sentinel' };
 const PRIMARY_NAME = 'labels';
+/** The times between questions of a Sentinel, in milliseconds. Short ones let the processes find each other sooner. */
+const SHORT_PERIODS = ['info-period', '200', 'publish-period', '200'];
+const DEFAULT_PERIODS = ['info-period', '10000', 'publish-period', '2000'];
 const SETTLE = { withinMs: 30_000, everyMs: 50 };
 
 /** Servers that tests can break, and the options of a store for them. */
@@ -95,13 +99,18 @@ function common(servers: readonly ValkeyNode[], sentinels: readonly ValkeyNode[]
   };
 }
 
+export interface SentinelTopology extends Topology {
+  /** During the action the Sentinels ask and publish as often as they do by default. */
+  withDefaultPeriods(action: () => Promise<void>): Promise<void>;
+}
+
 /** A primary with two replicas and three Sentinels. */
-export async function startSentinels(group: ValkeyGroup, security?: GroupSecurity): Promise<Topology> {
+export async function startSentinels(group: ValkeyGroup, security?: GroupSecurity): Promise<SentinelTopology> {
   const replicating = ({ peerPort }: ValkeyNode): string[] => [...SERVER, '--replicaof', `127.0.0.1 ${peerPort}`];
   const first = await group.start(...SERVER);
   const replicas = await Promise.all([1, 2].map(() => group.start(...replicating(first))));
   for (const { admin } of security ? [first, ...replicas] : []) {
-    await admin.call('ACL', 'SETUSER', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...RIGHTS);
+    await admin.call('ACL', 'SETUSER', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...VALKEY_RIGHTS);
     // Sentinel does the same during a failover; the user must survive a restart in any case
     await admin.call('CONFIG', 'REWRITE');
   }
@@ -109,8 +118,7 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
   for (const { admin } of sentinels) {
     const { sentinelUsername, sentinelPassword } = SENTINEL_CREDENTIALS;
     await admin.call('ACL', 'SETUSER', sentinelUsername, 'on', `>${sentinelPassword}`, ...SENTINEL_RIGHTS);
-    // the processes find each other sooner; the detection of a failure keeps its time
-    await admin.call('SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '200');
+    await admin.call('SENTINEL', 'DEBUG', ...SHORT_PERIODS);
     await admin.call('SENTINEL', 'MONITOR', PRIMARY_NAME, '127.0.0.1', String(first.peerPort), '2');
     await admin.call('SENTINEL', 'SET', PRIMARY_NAME, 'down-after-milliseconds', '1000', 'failover-timeout', '2000');
   }
@@ -119,8 +127,16 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
     const [primary] = await basis.primaries();
     return primary ?? expect.fail('there is no primary');
   };
-  const topology: Topology = {
+  const topology: SentinelTopology = {
     ...basis,
+    async withDefaultPeriods(action) {
+      await Promise.all(sentinels.map(({ admin }) => admin.call('SENTINEL', 'DEBUG', ...DEFAULT_PERIODS)));
+      try {
+        await action();
+      } finally {
+        await Promise.all(sentinels.map(({ admin }) => admin.call('SENTINEL', 'DEBUG', ...SHORT_PERIODS)));
+      }
+    },
     options: {
       sentinels: sentinels.map(addressOf),
       name: PRIMARY_NAME,
@@ -219,7 +235,7 @@ interface MadeCluster {
 }
 
 async function makeCluster(group: ValkeyGroup, hasUser: boolean): Promise<MadeCluster> {
-  const user = ['--user', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...RIGHTS, ...CLUSTER_RIGHTS];
+  const user = ['--user', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...VALKEY_RIGHTS, ...CLUSTER_RIGHTS];
   const starting = [0, 1, 2, 3, 4, 5].map(async (index) => {
     const busPort = await group.innerPort();
     const own = ['--cluster-port', String(busPort), '--cluster-config-file', `nodes-${index}`];

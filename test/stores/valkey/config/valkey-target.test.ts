@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { AplSessionError } from '../../../../lib/contract/errors.js';
+import { sessionStoreBlock } from '../../../../lib/stores/cpex-store-block.js';
 import {
   parseValkeyConfig,
   type ValkeySessionStoreOptions,
@@ -61,6 +62,13 @@ describe('ways to connect', () => {
       expect(primary).to.have.property('tls', true);
     });
   }
+
+  it('a CPEX configuration has the same options in snake_case', async () => {
+    const { kind: _, ...options } = sessionStoreBlock({
+      global: { session_store: { kind: 'valkey', sentinels, name, sentinel_username: 'u', sentinel_password: secret } },
+    });
+    expect(parsed(options)).to.have.property('sentinels').that.includes({ username: 'u', password: secret });
+  });
 
   it('lists are copied and frozen', () => {
     const list = ['localhost:7000'];

@@ -7,7 +7,7 @@ import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { array, bulk, FakeValkey } from '../../../support/fake-valkey.js';
 import { SessionTraffic } from '../../../support/session-traffic.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
-import { GroupSecurity, startSentinels, type Topology } from '../../../support/valkey-topologies.js';
+import { GroupSecurity, type SentinelTopology, startSentinels } from '../../../support/valkey-topologies.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
 /** These tests are not about deadlines, and the machine that runs them may be busy. */
@@ -24,7 +24,7 @@ for (const isSecure of [false, true]) {
   const title = `ValkeySessionStore on Sentinels${isSecure ? ', over TLS, with the fewest rights' : ''}`;
 
   const define = (group: Parameters<Parameters<typeof describeWithValkeyGroup>[2]>[0]): void => {
-    let topology: Topology;
+    let topology: SentinelTopology;
     const open: ValkeySessionStore[] = [];
     const fakes: FakeValkey[] = [];
     const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
@@ -141,6 +141,24 @@ for (const isSecure of [false, true]) {
         },
       ];
 
+      const successorOf = (old: ValkeyNode): Promise<ValkeyNode> =>
+        eventually(
+          async () => {
+            const [other] = (await topology.primaries()).filter((node) => node !== old);
+            return other ?? expect.fail('no replica has become the primary');
+          },
+          { withinMs: 30_000 },
+        ) as Promise<ValkeyNode>;
+      /** The old primary may still acknowledge the first of these appends. */
+      const expectServiceOn = (successor: ValkeyNode, store: ValkeySessionStore): Promise<unknown> =>
+        eventually(
+          async () => {
+            await store.appendLabels('s', ['after']);
+            expect(await successor.admin.exists(keyOf('s'))).to.equal(1);
+          },
+          { withinMs: 15_000 },
+        );
+
       for (const { what, act, repair } of failovers) {
         it(`G2: ${what}: requests in flight are served right or denied, and the store follows`, async function () {
           this.timeout(60_000);
@@ -151,25 +169,13 @@ for (const isSecure of [false, true]) {
           const old = await topology.primaryOf('s');
           const traffic = new SessionTraffic(store, ['a', 'b', 'c', 'd']);
           await eventually(() => traffic.rounds > 50);
-          await act(old);
           try {
-            const successor = await eventually(
-              async () => {
-                const [other] = (await topology.primaries()).filter((node) => node !== old);
-                return other ?? expect.fail('no replica has become the primary');
-              },
-              { withinMs: 30_000 },
-            );
-            // the old primary may still acknowledge the first of these appends
-            await eventually(
-              async () => {
-                await store.appendLabels('s', ['after']);
-                expect(await successor.admin.exists(keyOf('s'))).to.equal(1);
-              },
-              { withinMs: 10_000 },
-            );
-            const rounds = traffic.rounds;
-            await eventually(() => traffic.rounds > rounds + 50);
+            await topology.withDefaultPeriods(async () => {
+              await act(old);
+              await expectServiceOn(await successorOf(old), store);
+              const rounds = traffic.rounds;
+              await eventually(() => traffic.rounds > rounds + 50);
+            });
           } finally {
             await traffic.stop();
             await repair(old);
@@ -250,6 +256,32 @@ for (const isSecure of [false, true]) {
           expect(performance.now() - startedMs).to.be.below(3_000);
         });
       }
+
+      it('G4: the store leaves a primary that still answers when most Sentinels name another one', async () => {
+        const [before, after] = [await FakeValkey.start(), await FakeValkey.start()];
+        fakes.push(before, after);
+        before.sets.set(keyOf('s'), new Set(['old']));
+        after.sets.set(keyOf('s'), new Set(['old', 'new']));
+        const named = [before, before, before];
+        let questions = 0;
+        const answering = async (index: number): Promise<string> =>
+          fakeSentinel(() => {
+            questions += 1;
+            return array([bulk('127.0.0.1'), bulk(String(named[index]?.port))]);
+          });
+        const sentinels = await Promise.all([0, 1, 2].map(answering));
+        const store = storeWith({ ...OUTAGE, sentinels });
+        expect(await store.loadLabels('s')).to.deep.equal(['old']);
+        // a minority does not move the store
+        named[0] = after;
+        const asked = questions;
+        await eventually(() => questions > asked + 6);
+        expect([before.connections, after.connections]).to.deep.equal([1, 0]);
+        // no call is needed for this
+        named[1] = after;
+        await eventually(() => after.connections === 1);
+        expect(await store.loadLabels('s')).to.deep.equal(['old', 'new']);
+      });
 
       it('without any Sentinel the store keeps its connection', async () => {
         const proxies = await Promise.all([1, 2, 3].map(async () => naming((await topology.primaryOf('s')).peerPort)));
