@@ -236,6 +236,7 @@ for (const isSecure of [false, true]) {
         ['one that answers something else', () => fakeSentinel(() => array([bulk(''), bulk('x')]))],
         ['one that names a replica', async () => naming((await topology.replicaOf('s')).peerPort)],
         ['one that names itself', () => fakeSentinel((port) => array([bulk('127.0.0.1'), bulk(String(port))]))],
+        ['one that names a server that is down', () => naming(1)],
         ['one that is down', async () => '127.0.0.1:1'],
       ];
       for (const [what, sentinel] of faults) {
@@ -249,7 +250,8 @@ for (const isSecure of [false, true]) {
       }
       for (const [what, sentinel] of faults.filter(([name]) => !name.includes('itself'))) {
         it(`${what} costs one deadline beside a single other one`, async () => {
-          const sentinels = [await sentinel(), real()[0]];
+          // the first one counts if both name an address
+          const sentinels = [await sentinel(), await naming((await topology.primaryOf('s')).peerPort)];
           const store = storeWith({ ...OUTAGE, sentinels });
           const startedMs = performance.now();
           await eventually(() => store.loadLabels('s'));
@@ -289,6 +291,14 @@ for (const isSecure of [false, true]) {
         await store.appendLabels('s', ['a']);
         await Promise.all(fakes.splice(0).map((fake) => fake.close()));
         for (let load = 0; load < 30; load += 1) expect(await store.loadLabels('s')).to.deep.equal(['a']);
+      });
+
+      it('G4: a replica is never used, even if all Sentinels name it', async () => {
+        const replica = await topology.replicaOf('s');
+        const store = storeWith({ ...OUTAGE, sentinels: [await naming(replica.peerPort)] });
+        const error = await rejectionOf(store.loadLabels('s'));
+        expect(error).to.have.property('code', 'store.unavailable');
+        expect(error).to.have.property('message').that.includes('the server is a replica');
       });
 
       it('a name that no Sentinel knows: the error says so', async () => {
