@@ -34,7 +34,7 @@ export class Sentinel {
    */
   async primary(): Promise<ServerAddress> {
     this.#connection.start();
-    const tooLate = (): DialError => sentinelError(unavailable('it did not answer in time'));
+    const tooLate = (): DialError => sentinelError(unavailable('a Sentinel did not answer in time'));
     await withDeadline(() => this.#firstAttempt, this.#timeoutMs, tooLate);
     const wire = this.#connection.wireNow();
     if (!wire) throw sentinelError(this.#connection.failure ?? unavailable('the connection was closed'));
@@ -62,11 +62,11 @@ export class Sentinel {
 }
 
 function addressIn(reply: Reply | undefined): ServerAddress {
-  if (reply === null) throw sentinelError(unavailable("it does not know the 'name' of the primary"));
+  if (reply === null) throw sentinelError(unavailable("a Sentinel does not know the 'name' of the primary"));
   const [host, text] = Array.isArray(reply) ? reply : [];
   const port = Number(text);
   if (typeof host !== 'string' || host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw sentinelError(unavailable('its answer is not an address'));
+    throw sentinelError(unavailable('the answer of a Sentinel is not an address'));
   }
   return { host, port };
 }
@@ -77,10 +77,11 @@ function unavailable(reason: string): ConnectionFailure {
 
 /** Faults that an operator must correct, in the words of the options. */
 const REASONS: Partial<Record<ConnectionFailure['code'], string>> = {
-  'store.login_failed': "a Sentinel refused 'sentinelUsername' or 'sentinelPassword'",
-  'store.not_permitted': 'the ACL of a Sentinel forbids SENTINEL GET-MASTER-ADDR-BY-NAME',
+  'store.login_failed': "a Sentinel refused the login; correct 'sentinelUsername' and 'sentinelPassword'",
+  'store.not_permitted':
+    'the ACL of a Sentinel forbids SENTINEL GET-MASTER-ADDR-BY-NAME; grant +sentinel|get-master-addr-by-name',
 };
 
 function sentinelError({ code, reason }: ConnectionFailure): DialError {
-  return new DialError({ code, reason: REASONS[code] ?? `no Sentinel named the primary; one of them: ${reason}` });
+  return new DialError({ code, reason: REASONS[code] ?? `no Sentinel named the primary (${reason})` });
 }
