@@ -8,6 +8,7 @@ export type {
   SessionStoreCircuitChanged,
   SessionStoreFailure,
   SessionStoreNotDurable,
+  SessionStoreRegression,
   SessionStoreTtlRefreshFailed,
   SessionStoreTtlUnsound,
   SessionStoreUnsafeEviction,

@@ -23,7 +23,8 @@ const LAYERS: Readonly<Record<string, number>> = {
   middleware: 10,
   guards: 11,
   'open-session': 11,
-  '.': 12,
+  testing: 12,
+  '.': 13,
 };
 
 /** Source texts by their path below lib/. */
@@ -43,12 +44,12 @@ describe('layers of lib/', () => {
 
   it('entry points hold named re-exports and nothing else', () => {
     const entries = [...lib.keys()].filter((path) => posix.dirname(path) === '.');
-    expect(entries).to.have.members(['context.ts', 'index.ts', 'valkey.ts']);
+    expect(entries).to.have.members(['context.ts', 'index.ts', 'testing.ts', 'valkey.ts']);
     for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
   });
 
   it('no entry imports a client of Valkey', () => {
-    for (const entry of ['index.ts', 'valkey.ts', 'context.ts']) {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
       expect(packagesReachedFrom(lib, entry)).to.not.include.oneOf(['ioredis', 'iovalkey', 'redis']);
     }
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
@@ -57,6 +58,7 @@ describe('layers of lib/', () => {
   it('only the context entry creates an AsyncLocalStorage', () => {
     const makers = (entry: string) => filesReachedFrom(lib, entry).filter((path) => makesContext(source(lib, path)));
     expect(makers('index.ts')).to.deep.equal([]);
+    expect(makers('testing.ts')).to.deep.equal([]);
     expect(makers('context.ts')).to.deep.equal(['middleware/security-context.ts']);
   });
 

@@ -1,6 +1,5 @@
-// #region readme
 import express, { type Request, type RequestHandler } from 'express';
-import { type AplSessionOptions, aplSessionMiddleware, denyIf, subjectSession, taint } from '../../lib/index.js';
+import { type AplSessionOptions, aplSessionMiddleware, denyIf, subjectSession, taint } from 'express-apl-session';
 
 export function createApp(storeOptions: Pick<AplSessionOptions, 'store' | 'storeFactories'> = {}) {
   const aplSession = aplSessionMiddleware({
@@ -31,19 +30,16 @@ export function createApp(storeOptions: Pick<AplSessionOptions, 'store' | 'store
 
   return { app, close: () => aplSession.close() };
 }
-// #endregion
 
-// #region readme store
-/** Labels in this process, or in the Valkey that `VALKEY_URL` names; only then is its client loaded. */
+/** Keeps the labels in this process, or in the Valkey at `VALKEY_URL`. The code for Valkey is loaded only if it is used. */
 export async function storeFromEnvironment() {
   const endpoint = process.env['VALKEY_URL'];
   if (!endpoint) return { store: { kind: 'memory' } };
-  const { valkeySessionStoreFactory } = await import('../../lib/valkey.js');
+  const { valkeySessionStoreFactory } = await import('express-apl-session/valkey');
   return { store: { kind: 'valkey', endpoint, ttlSeconds: 86_400 }, storeFactories: [valkeySessionStoreFactory] };
 }
-// #endregion
 
-/** A toy: who may call, by bearer token. */
+/** The users of this example, by bearer token. A real app verifies its tokens. */
 const SUBJECTS: ReadonlyMap<string, string> = new Map([
   ['alice-token', 'alice'],
   ['bob-token', 'bob'],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { MemorySessionStore, type SessionStore, type SessionStoreFactory } from '../../lib/index.js';
+import { MemorySessionStore, type SessionStore, type SessionStoreFactory } from 'express-apl-session';
 import { createApp, storeFromEnvironment } from './app.js';
 import { type Step, scenario } from './scenario.js';
 
@@ -10,7 +10,7 @@ interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** The given factory, with every call to its store written down. */
+/** A factory like the given one, whose stores add every call to `calls`. */
 function observed(factory: SessionStoreFactory, calls: string[]): SessionStoreFactory {
   const observe = (store: SessionStore): SessionStore => ({
     ...(store.deadlineMs !== undefined && { deadlineMs: store.deadlineMs }),
@@ -50,7 +50,7 @@ ${number}. ${step.title}
   else console.log(`   WRONG   expected ${step.status} ${JSON.stringify(step.body)}, store ${step.store.join('; ')}`);
 }
 
-/** Plays the scenario; the titles of the steps that went wrong. */
+/** Plays the scenario, and returns the titles of the steps whose answer was not the expected one. */
 async function play(origin: string, calls: string[]): Promise<readonly string[]> {
   const wrong: string[] = [];
   for (const [index, step] of scenario().entries()) {

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 
-/** One request, and everything that must come of it. */
+/** One request with its expected answer. */
 export interface Step {
   readonly title: string;
   readonly token: 'alice-token' | 'bob-token';
-  /** The `mcp-session-id` header; without it the session is that of the person. */
+  /** The `mcp-session-id` header. Without it the request gets the `identity` session of its user. */
   readonly session?: string;
   readonly request: 'GET /compensation' | 'GET /notes?topic=lunch' | 'GET /notes?topic=customers' | 'POST /email';
   readonly status: number;
-  /** Members that the body must have. */
+  /** Members of the expected body. It may have others. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** What the store was asked for, in order. */
+  /** The expected calls of the store, in order. */
   readonly store: readonly string[];
   readonly why: string;
 }
 
-/** The story, with session ids that were never used before, so that it can be told again on the same store. */
+/** The steps, with new session ids, so that the scenario can run again on the same store. */
 export function scenario(): readonly Step[] {
   const first = `chat-${randomUUID()}`;
   const second = `chat-${randomUUID()}`;
@@ -29,7 +29,7 @@ export function scenario(): readonly Step[] {
       request: 'POST /email',
       ...sent,
       store: ['load: nothing'],
-      why: 'This session has touched nothing secret.',
+      why: 'This session has no labels.',
     },
     {
       title: 'In the same session it reads salary data',
@@ -38,17 +38,17 @@ export function scenario(): readonly Step[] {
       request: 'GET /compensation',
       ...salaries,
       store: ['load: nothing', 'append: secret'],
-      why: "taint('secret') stored the label first; only then was the data read and sent.",
+      why: "taint('secret') stored the label first. Then the data was read and sent.",
     },
     {
-      title: 'The same session asks for the same e-mail once more',
+      title: 'The same session sends the same e-mail again',
       token: 'alice-token',
       session: first,
       request: 'POST /email',
       status: 403,
       body: { code: 'session_tainted', detail: 'session touched secret data' },
       store: ['load: secret'],
-      why: 'The e-mail is clean, the session is not: nothing goes out of it any more.',
+      why: 'The session has the label secret, so the guard refuses every e-mail of it.',
     },
     {
       title: 'Alice uses another session',
@@ -57,7 +57,7 @@ export function scenario(): readonly Step[] {
       request: 'POST /email',
       ...sent,
       store: ['load: nothing'],
-      why: 'Labels belong to a session, not to a person.',
+      why: 'Labels belong to a session, not to a user. This session has no labels.',
     },
     {
       title: "Bob sends the id of Alice's tainted session",
@@ -66,7 +66,7 @@ export function scenario(): readonly Step[] {
       request: 'POST /email',
       ...sent,
       store: ['load: nothing'],
-      why: 'A session id is bound to who is authenticated, so this is another session.',
+      why: 'The session id counts only together with the authenticated user, so this is another session.',
     },
     {
       title: "Bob reads salaries under the id of Alice's other session",
@@ -75,16 +75,16 @@ export function scenario(): readonly Step[] {
       request: 'GET /compensation',
       ...salaries,
       store: ['load: nothing', 'append: secret'],
-      why: 'This taints a session of Bob, although the id is the one that Alice uses.',
+      why: 'The label goes to a session of Bob, although Alice uses the same id.',
     },
     {
-      title: "Alice's other session is as it was",
+      title: "Alice's other session has no label from Bob",
       token: 'alice-token',
       session: second,
       request: 'POST /email',
       ...sent,
       store: ['load: nothing'],
-      why: 'Nobody can poison the session of somebody else.',
+      why: 'A user cannot add labels to the session of another user.',
     },
     {
       title: 'Alice reads harmless notes',
@@ -94,7 +94,7 @@ export function scenario(): readonly Step[] {
       status: 200,
       body: { 0: 'The canteen is closed on Friday.' },
       store: ['load: nothing'],
-      why: 'No personal data, so no label and no write.',
+      why: 'The notes hold no personal data, so the handler adds no label.',
     },
     {
       title: 'Alice reads notes that hold personal data',
@@ -104,16 +104,16 @@ export function scenario(): readonly Step[] {
       status: 200,
       body: { 0: 'Ada asks for an invoice: ada@customer.example' },
       store: ['load: nothing', 'append: PII'],
-      why: 'The handler added a label in the middle of its work; the answer waited until it was stored.',
+      why: 'The handler added a label. The response was held until the label was stored.',
     },
     {
-      title: 'PII is a label that the e-mail route does not refuse',
+      title: 'Alice sends an e-mail from that session',
       token: 'alice-token',
       session: second,
       request: 'POST /email',
       ...sent,
       store: ['load: PII'],
-      why: 'Each route names the labels that it minds.',
+      why: 'The guard of this route refuses the label secret, but not PII.',
     },
     {
       title: 'A request without a session id',
@@ -122,7 +122,7 @@ export function scenario(): readonly Step[] {
       status: 200,
       body: { 0: 'The canteen is closed on Friday.' },
       store: ['load: nothing'],
-      why: 'It belongs to the one session that Alice has without an id. An app that wants none of these refuses them.',
+      why: 'It gets the identity session of Alice. An app can refuse such requests with a guard that checks req.security.source.',
     },
   ];
 }

@@ -3,8 +3,8 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { isInitializeRequest } from '@modelcontextprotocol/sdk/types.js';
 import express, { type Request, type RequestHandler } from 'express';
-import { securityContext } from '../../lib/context.js';
-import { type AplSessionOptions, aplSessionMiddleware, subjectSession } from '../../lib/index.js';
+import { type AplSessionOptions, aplSessionMiddleware, subjectSession } from 'express-apl-session';
+import { securityContext } from 'express-apl-session/context';
 
 /** An MCP server over streamable HTTP: one `McpServer` for each MCP session. */
 export function createApp(createServer: () => McpServer, options: Pick<AplSessionOptions, 'store' | 'logger'> = {}) {
@@ -34,7 +34,7 @@ export function createApp(createServer: () => McpServer, options: Pick<AplSessio
   };
 }
 
-/** The MCP sessions of this process. One belongs to the subject that has opened it. */
+/** The MCP sessions of this process. Only the subject that has opened a session can use it. */
 class McpSessions {
   readonly #createServer: () => McpServer;
   readonly #transports = new Map<string, StreamableHTTPServerTransport>();
@@ -65,7 +65,7 @@ function keyOf(req: Request, sessionId: string): string {
   return JSON.stringify([subjectOf(req), sessionId]);
 }
 
-/** A toy: who may call, by bearer token. */
+/** The users of this example, by bearer token. A real app verifies its tokens. */
 const SUBJECTS: ReadonlyMap<string, string> = new Map([
   ['alice-token', 'alice'],
   ['bob-token', 'bob'],

@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
-/** An agent with an MCP session of its own. */
+/** An agent with its own MCP session. */
 export class Agent {
   readonly #client = new Client({ name: 'agent', version: '1.0.0' });
 
@@ -14,7 +14,7 @@ export class Agent {
     return agent;
   }
 
-  /** What a tool says, or `refused: ` and why. */
+  /** Returns the text of a tool, or `refused: ` and the reason. */
   async call(name: string): Promise<string> {
     const { content, isError } = await this.#client.callTool({ name });
     const said = (content as ReadonlyArray<{ text: string }>).map(({ text }) => text).join('');

@@ -1,2 +1,2 @@
-/** A type of the DOM that the declarations of the MCP SDK name; those of Node 20 have it under no global name. */
+/** The declarations of the MCP SDK use this type of the DOM. The declarations of Node 20 have no global type of this name. */
 type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;

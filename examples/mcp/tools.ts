@@ -1,7 +1,7 @@
 // #region docs
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { currentSecurity } from '../../lib/context.js';
-import { PolicyViolation } from '../../lib/index.js';
+import { PolicyViolation } from 'express-apl-session';
+import { currentSecurity } from 'express-apl-session/context';
 
 /** Data access: knows labels, and neither requests nor MCP. */
 function readSalaries(): object {

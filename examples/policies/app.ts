@@ -1,5 +1,5 @@
 import express, { type Request, type RequestHandler } from 'express';
-import { aplSessionMiddleware, type DecidePolicy, policy, subjectSession, taint } from '../../lib/index.js';
+import { aplSessionMiddleware, type DecidePolicy, policy, subjectSession, taint } from 'express-apl-session';
 import { decideByCedar } from './cedar.js';
 import { decideByCel } from './cel.js';
 
@@ -37,7 +37,7 @@ export function createApp(decide: DecidePolicy<string | undefined>) {
   return { app, close: () => aplSession.close() };
 }
 
-/** A toy: who may call, by bearer token. */
+/** The users of this example, by bearer token. A real app verifies its tokens. */
 const SUBJECTS: ReadonlyMap<string, string> = new Map([
   ['alice-token', 'alice'],
   ['bob-token', 'bob'],

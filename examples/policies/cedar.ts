@@ -1,7 +1,7 @@
 // #region docs
 import { randomUUID } from 'node:crypto';
 import { preparsePolicySet, preparseSchema, statefulIsAuthorized, validate } from '@cedar-policy/cedar-wasm/nodejs';
-import type { DecidePolicy, Violation } from '../../lib/index.js';
+import type { DecidePolicy, Violation } from 'express-apl-session';
 
 const SCHEMA = `
   entity User;

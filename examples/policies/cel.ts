@@ -1,6 +1,6 @@
 // #region docs
 import { Environment } from '@marcbachmann/cel-js';
-import type { DecidePolicy, Violation } from '../../lib/index.js';
+import type { DecidePolicy, Violation } from 'express-apl-session';
 
 const environment = new Environment().registerVariable('labels', 'list<string>').registerVariable('subject', 'string');
 

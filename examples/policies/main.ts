@@ -12,13 +12,19 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { title: 'Alice sends mail', token: 'alice-token', session: 'one', request: 'POST /email', status: 202 },
-  { title: 'Bob is permitted nothing', token: 'bob-token', session: 'one', request: 'POST /email', status: 403 },
+  { title: 'Bob sends mail', token: 'bob-token', session: 'one', request: 'POST /email', status: 403 },
   { title: 'Alice reads salaries', token: 'alice-token', session: 'one', request: 'GET /compensation', status: 200 },
-  { title: 'and sends no more mail', token: 'alice-token', session: 'one', request: 'POST /email', status: 403 },
-  { title: 'but does in a new session', token: 'alice-token', session: 'two', request: 'POST /email', status: 202 },
+  { title: 'Alice sends mail again', token: 'alice-token', session: 'one', request: 'POST /email', status: 403 },
+  {
+    title: 'Alice sends mail in a new session',
+    token: 'alice-token',
+    session: 'two',
+    request: 'POST /email',
+    status: 202,
+  },
 ];
 
-/** Asks for one step; whether the answer was the expected one. */
+/** Sends the request of one step. Returns whether its status is the expected one. */
 async function play(origin: string, { title, token, session, request, status }: Step): Promise<boolean> {
   const [method = '', path = ''] = request.split(' ');
   const headers = { authorization: `Bearer ${token}`, 'mcp-session-id': session };

@@ -8,6 +8,7 @@ import { routeName } from './route-name.js';
 const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure load': 'session label load failed; failing request closed',
   'session_store_failure append': 'session label persist failed; failing request closed',
+  session_store_regression: 'the session store has lost labels; appending them again',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
   session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
   policy_error: 'policy could not be evaluated; request denied',
@@ -20,7 +21,12 @@ const MESSAGES: Readonly<Record<string, string>> = {
 };
 
 /** Alarms of level error: a request was denied, or a label was not stored. All others are warnings. */
-const ERRORS: ReadonlySet<Alarm['alarm']> = new Set(['session_store_failure', 'policy_error', 'denial_not_rendered']);
+const ERRORS: ReadonlySet<Alarm['alarm']> = new Set([
+  'session_store_failure',
+  'session_store_regression',
+  'policy_error',
+  'denial_not_rendered',
+]);
 
 /** Where a failure happened, and which texts the alarm must not show. */
 export interface AlarmScope {
@@ -60,6 +66,16 @@ export class AlarmReporter {
     this.raise({ alarm: 'session_store_failure', op, ...response, ...described(cause, scope), ...codeOf(cause) });
   }
 
+  regression(lostLabels: number, { at, secrets }: AlarmScope): void {
+    this.raise({
+      alarm: 'session_store_regression',
+      route: routeOf({ at, secrets }),
+      lostLabels,
+      error:
+        'The load did not return labels that the session had a short time ago. Check the store for a failover, a restart without its data, eviction, or a deleted key.',
+    });
+  }
+
   policyError(guard: string, cause: unknown, scope: AlarmScope): void {
     this.raise({ alarm: 'policy_error', guard, ...described(cause, scope), ...codeOf(cause) });
   }
@@ -75,8 +91,11 @@ export class AlarmReporter {
 }
 
 function described(error: unknown, { at, secrets }: AlarmScope): { readonly route: string; readonly error: string } {
-  const route = typeof at === 'string' ? withoutSecrets(at, secrets) : routeName(at, secrets);
-  return { route, error: errorText(error, secrets) };
+  return { route: routeOf({ at, secrets }), error: errorText(error, secrets) };
+}
+
+function routeOf({ at, secrets }: AlarmScope): string {
+  return typeof at === 'string' ? withoutSecrets(at, secrets) : routeName(at, secrets);
 }
 
 function codeOf(error: unknown): { readonly code: string } | undefined {

@@ -18,6 +18,21 @@ export interface SessionStoreFailure {
   readonly bytesSent?: boolean;
 }
 
+/**
+ * A load did not return labels that an earlier load had returned, or that the store had acknowledged, in this process. The
+ * store has lost them. They are in the request's labels and are appended again before its handlers run; if that fails, the
+ * request fails closed. Level: error.
+ */
+export interface SessionStoreRegression {
+  readonly alarm: 'session_store_regression';
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** How many labels the load did not return. */
+  readonly lostLabels: number;
+  /** What happened, and what to check. */
+  readonly error: string;
+}
+
 /** A load returned labels but could not refresh their TTL. The labels are used. Level: warn. */
 export interface SessionStoreTtlRefreshFailed {
   readonly alarm: 'session_store_ttl_refresh_failed';
@@ -104,6 +119,7 @@ export interface DenialNotRendered {
 /** A named operational event. The logger and `onAlarm` receive the same frozen object. */
 export type Alarm =
   | SessionStoreFailure
+  | SessionStoreRegression
   | SessionStoreTtlRefreshFailed
   | PolicyError
   | DenialNotRendered

@@ -1,3 +1,6 @@
+// `ErrorOptions`, also for apps that compile to an older JavaScript
+/// <reference lib="es2022.error" preserve="true" />
+
 /**
  * Every error code of this package. Codes are stable: they are part of the public API.
  *

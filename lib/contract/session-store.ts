@@ -25,6 +25,13 @@ export interface SessionStore {
   /** Adds labels to the session. Must not call the backend for an empty list. */
   appendLabels(sessionId: string, labels: readonly string[]): Promise<void>;
 
+  /**
+   * Connects to the backend, and makes one cheap call there, so that the first load need not wait for a connection. Rejects
+   * with the error that a load would have. May be called again, also after it has failed. Leave it out if the store needs no
+   * connection. The middleware calls it in its own `ready()`, with the deadline of a load.
+   */
+  ready?(): Promise<void>;
+
   /** Stops the timers and connections that the store has started. Later calls reject with `store.closed`. */
   close?(): Promise<void>;
 
@@ -51,6 +58,13 @@ export interface SessionStore {
    * appends the label again.
    */
   readonly ttlSeconds?: number | undefined;
+
+  /**
+   * Called once for the store. The store must call the listener when its calls may reach a server with other data: after a
+   * reconnect, and when another server has become the primary. Labels that were stored within the last five minutes are
+   * then appended again.
+   */
+  onReconnect?(listener: () => void): void;
 
   /** Called once by each middleware that uses the store. The store must report its own alarms to the listener. */
   onAlarm?(listener: AlarmListener): void;

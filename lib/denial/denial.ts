@@ -29,7 +29,7 @@ export interface DenialTemplate {
   readonly body?: string | object;
 }
 
-/** How violations are answered. */
+/** How a denied request is answered. */
 export type DenialOption = DenialTemplate | DenialRenderer;
 
 const template = Joi.object<DenialTemplate>({
@@ -38,11 +38,14 @@ const template = Joi.object<DenialTemplate>({
   body: Joi.alternatives(Joi.string().allow(''), Joi.object(), Joi.array()),
 }).custom(withValidNames);
 
-/** @throws AplSessionError `config.invalid` */
-export function parseDenial(what: string, option: DenialOption): DenialRenderer {
+/**
+ * @param name the name of the option, for example `denial`
+ * @throws AplSessionError `config.invalid`
+ */
+export function parseDenial(what: string, option: DenialOption, name = 'denial'): DenialRenderer {
   if (typeof option === 'function') return option;
-  const { status = 403, headers = {}, body } = parseOptions(`${what}: denial`, template, option);
-  const { text, type } = rendered(what, body);
+  const { status = 403, headers = {}, body } = parseOptions(`${what}: ${name}`, template, option);
+  const { text, type } = rendered(`${what}: ${name}`, body);
   return (violation, req, res) => {
     res.statusCode = status;
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
@@ -60,10 +63,7 @@ function rendered(what: string, body: DenialTemplate['body']): { text: string | 
   try {
     return { text: JSON.stringify(body), type: 'application/json; charset=utf-8' };
   } catch {
-    throw new AplSessionError(
-      'config.invalid',
-      `${what}: denial: 'body' must be a string, or a value that JSON can hold.`,
-    );
+    throw new AplSessionError('config.invalid', `${what}: 'body' must be a string, or a value that JSON can hold.`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 
 export const LOAD_FAILED: Violation = Object.freeze({
   code: 'session.load_failed',
@@ -21,6 +22,11 @@ export const POLICY_ERROR: Violation = Object.freeze({
   reason: 'the policy could not be evaluated',
 });
 
+/** Whether the request is denied because of its store, and not because of a policy. */
+export function isStoreFailure({ code }: Violation): boolean {
+  return code === LOAD_FAILED.code || code === PERSIST_FAILED.code;
+}
+
 /**
  * Checks and copies a violation.
  * @throws AplSessionError `violation.invalid`
@@ -30,5 +36,8 @@ export function toViolation(value: unknown): Violation {
   if (typeof code === 'string' && code !== '' && typeof reason === 'string' && reason !== '') {
     return Object.freeze({ code, reason });
   }
-  throw new AplSessionError('violation.invalid', 'A violation must be { code, reason } with two non-empty strings.');
+  throw new AplSessionError(
+    'violation.invalid',
+    `A violation must be { code, reason } with two non-empty strings; got ${kindOfValue(value)}.`,
+  );
 }

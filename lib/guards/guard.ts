@@ -55,7 +55,7 @@ function requiredRequest(req: Request, name: string): SessionRequest {
   if (typeof persist === 'function') throw otherVersion();
   throw new AplSessionError(
     'middleware.missing',
-    `The guard '${name}' met a request that aplSessionMiddleware has not seen. Mount the middleware before it.`,
+    `The guard '${name}' met a request that aplSessionMiddleware has not seen. Mount the middleware before the guard: app.use(aplSessionMiddleware({ session })) above the routes.`,
   );
 }
 

@@ -3,6 +3,8 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
+import { assertCalled } from '../util/assert-called.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
@@ -50,12 +52,13 @@ export function policy(
   decide: DecidePolicy<never>,
   options?: GuardOptions & Partial<PolicyOptions<unknown>>,
 ): RequestHandler {
+  assertCalled('policy', decide, "app.post('/path', policy(decide), handler)");
   const settings = parseGuardOptions('policy', options, OPTIONS);
   const { name, subject } = settings;
   if (typeof decide !== 'function') {
     throw new AplSessionError(
       'config.invalid',
-      `${name}: the decision must be a function of { req, labels, subject }.`,
+      `${name}: the decision must be a function of { req, labels, subject }; got ${kindOfValue(decide)}.`,
     );
   }
   return decidingGuard(settings, (req, { labels }) => {

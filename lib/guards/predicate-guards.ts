@@ -2,6 +2,8 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
+import { assertCalled } from '../util/assert-called.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import { decidingGuard } from './guard.js';
 import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
@@ -27,6 +29,7 @@ export function denyIf(
   violation: Violation,
   options?: GuardOptions,
 ): RequestHandler {
+  assertCalled('denyIf', condition, "app.post('/path', denyIf('secret', { code, reason }), handler)");
   const settings = parseGuardOptions('denyIf', options);
   const checked = toViolation(violation);
   if (typeof condition === 'function') return predicateGuard(settings, condition, true, checked);
@@ -45,9 +48,13 @@ export function denyIf(
  * Express's error handling
  */
 export function requireThat(predicate: RequestPredicate, violation: Violation, options?: GuardOptions): RequestHandler {
+  assertCalled('requireThat', predicate, "app.use('/path', requireThat(predicate, { code, reason }))");
   const settings = parseGuardOptions('requireThat', options);
   if (typeof predicate !== 'function') {
-    throw new AplSessionError('config.invalid', `${settings.name}: the predicate must be a function of the request.`);
+    throw new AplSessionError(
+      'config.invalid',
+      `${settings.name}: the predicate must be a function of the request that returns true or false; got ${kindOfValue(predicate)}.`,
+    );
   }
   return predicateGuard(settings, predicate, false, toViolation(violation));
 }

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { SESSION_REQUIRED } from '../denial/violations.js';
+import { assertCalled } from '../util/assert-called.js';
 import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 
@@ -12,6 +13,7 @@ import { type GuardOptions, parseGuardOptions } from './guard-options.js';
  * @throws AplSessionError `config.invalid` at construction; `middleware.missing` goes to Express's error handling
  */
 export function requireSession(options?: GuardOptions): RequestHandler {
+  assertCalled('requireSession', options, "app.use('/path', requireSession())");
   const settings = parseGuardOptions('requireSession', options);
   return decidingGuard(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
 }

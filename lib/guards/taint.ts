@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express';
 import Joi from 'joi';
+import { AplSessionError } from '../contract/errors.js';
 import { PERSIST_FAILED } from '../denial/violations.js';
+import { assertCalled } from '../util/assert-called.js';
 import { guard, type Rule } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';
@@ -30,6 +32,14 @@ const OPTIONS = { scope: Joi.string().valid('session', 'message').default('sessi
 export function taint(...labels: Labels): RequestHandler;
 export function taint(...labelsAndOptions: readonly [...Labels, TaintOptions]): RequestHandler;
 export function taint(...given: ReadonlyArray<string | TaintOptions>): RequestHandler {
+  const [first] = given;
+  assertCalled('taint', first, "app.get('/path', taint('secret'), handler)");
+  if (Array.isArray(first)) {
+    throw new AplSessionError(
+      'label.invalid',
+      "taint takes labels one by one, taint('a', 'b'). Spread a list: taint(...labels).",
+    );
+  }
   const last = given.at(-1);
   const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
   const settings = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);

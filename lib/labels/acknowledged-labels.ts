@@ -5,15 +5,9 @@
 export class AcknowledgedLabels {
   /** Each label with the number of its acknowledgement. */
   readonly #numbers = new Map<string, number>();
-  #count = 0;
 
   get size(): number {
     return this.#numbers.size;
-  }
-
-  /** The number of acknowledgements so far, which is also the number of the latest one. */
-  get count(): number {
-    return this.#count;
   }
 
   [Symbol.iterator](): IterableIterator<string> {
@@ -24,15 +18,17 @@ export class AcknowledgedLabels {
     return this.#numbers.has(label);
   }
 
-  add(labels: readonly string[]): void {
-    this.#count += 1;
-    for (const label of labels) this.#numbers.set(label, this.#count);
+  add(labels: readonly string[], number: number): void {
+    for (const label of labels) this.#numbers.set(label, number);
   }
 
-  /** Removes and returns the labels that were acknowledged before a load started, and that it did not return. */
-  takeLost(countAtStart: number, loaded: readonly string[]): string[] {
+  /**
+   * Removes and returns the labels that were acknowledged before a load started, and that it did not return.
+   * @param numberAtStart the number of the latest acknowledgement when the load started
+   */
+  takeLost(numberAtStart: number, loaded: readonly string[]): string[] {
     const found = new Set(loaded);
-    const lost = [...this.#numbers].filter(([label, number]) => number <= countAtStart && !found.has(label));
+    const lost = [...this.#numbers].filter(([label, number]) => number <= numberAtStart && !found.has(label));
     for (const [label] of lost) this.#numbers.delete(label);
     return lost.map(([label]) => label);
   }

@@ -1,7 +1,9 @@
 import type { SessionStore } from '../contract/session-store.js';
-import { microtask } from '../util/clock.js';
+import { microtask, now } from '../util/clock.js';
 import { type AppendingSession, LabelAppends } from './label-appends.js';
 import type { SessionMember } from './session-member.js';
+
+const NO_LABELS: readonly string[] = Object.freeze([]);
 
 /** Keeps the sessions that are in use. */
 export interface SessionOwner {
@@ -24,6 +26,12 @@ export class KnownSession implements AppendingSession {
   readonly id: string;
   readonly #owner: SessionOwner;
   readonly #members: SessionMember[] = [];
+  /** The labels that the latest load has returned, and earlier ones that it has not returned. */
+  #loaded = NO_LABELS;
+  /** The number of `#loaded` in the order of all loads and acknowledgements. */
+  #loadedNumber = 0;
+  #knownCount = 0;
+  #usedAtMs = 0;
   #appends: LabelAppends | undefined;
 
   constructor(id: string, owner: SessionOwner) {
@@ -48,12 +56,18 @@ export class KnownSession implements AppendingSession {
 
   /** Whether there are labels to remember when the session is not in use. */
   get memorable(): boolean {
-    return this.#appends?.remembers ?? false;
+    return this.#loaded.length > 0 || (this.#appends?.remembers ?? false);
   }
 
-  /** The number of acknowledgements so far, for `onLoaded`. */
-  get acknowledgements(): number {
-    return this.#appends?.acknowledgements ?? 0;
+  /** How many loads and acknowledgements have ended so far. A load that starts now must return all their labels. */
+  get knownCount(): number {
+    return this.#knownCount;
+  }
+
+  /** The labels that the store has returned or acknowledged. A label may occur twice. */
+  *storedLabels(): Generator<string> {
+    yield* this.#loaded;
+    if (this.#appends) yield* this.#appends.acknowledged;
   }
 
   /** Whether this process may know labels of the session. */
@@ -116,21 +130,43 @@ export class KnownSession implements AppendingSession {
 
   /** A load starts. Appends labels whose last append has failed; returns the promise of that append, if there are any. */
   onLoad(member: SessionMember): Promise<void> | undefined {
-    if (!this.#appends) return undefined;
-    this.#appends.use(this.#owner.memoryMs);
-    if (!this.owes) return undefined;
+    this.#use();
+    if (!this.#appends || !this.owes) return undefined;
     const persisted = this.#appends.persist(member);
     // if the load fails, nothing else handles this rejection
     persisted.catch(() => {});
     return persisted;
   }
 
+  /** Notes the use of the session. Forgets its stored labels if the last use is longer ago than `memoryMs`. */
+  #use(): void {
+    const nowMs = now();
+    if (nowMs - this.#usedAtMs > this.#owner.memoryMs) {
+      this.#loaded = NO_LABELS;
+      this.#appends?.forget();
+    }
+    this.#usedAtMs = nowMs;
+  }
+
   /**
-   * A load has ended. Labels that the store has lost will be appended again. Returns whether there are any.
-   * @param acknowledgements the number of acknowledgements when the load started
+   * A load has ended. Labels that the store has lost will be appended again. Returns how many there are.
+   * @param knownAtStart the value of `knownCount` when the load started
    */
-  onLoaded(member: SessionMember, acknowledgements: number, loaded: readonly string[]): boolean {
-    return this.#appends?.tryLost(member, acknowledgements, loaded) ?? false;
+  onLoaded(member: SessionMember, knownAtStart: number, loaded: readonly string[]): number {
+    const missing = missingIn(loaded, this.#loaded);
+    // an older load, which has ended in the meantime, could not return these labels
+    const lost = this.#loadedNumber <= knownAtStart ? missing : NO_LABELS;
+    this.#loaded = missing.length === 0 ? loaded : [...loaded, ...missing];
+    this.#knownCount += 1;
+    this.#loadedNumber = this.#knownCount;
+    if (lost.length > 0) this.#appends ??= new LabelAppends(this);
+    return this.#appends?.tryLost(member, knownAtStart, loaded, lost) ?? 0;
+  }
+
+  onAcknowledged(): number {
+    this.#usedAtMs = now();
+    this.#knownCount += 1;
+    return this.#knownCount;
   }
 
   append(labels: readonly string[]): PromiseLike<void> {
@@ -146,6 +182,13 @@ export class KnownSession implements AppendingSession {
   #retireIfIdle(): void {
     if (this.#members.length === 0 && !this.unacknowledged) this.#owner.retire(this);
   }
+}
+
+/** The labels of `earlier` that `loaded` does not contain. Most loads return the same labels in the same order. */
+function missingIn(loaded: readonly string[], earlier: readonly string[]): readonly string[] {
+  if (earlier.length <= loaded.length && earlier.every((label, index) => label === loaded[index])) return NO_LABELS;
+  const found = new Set(loaded);
+  return earlier.filter((label) => !found.has(label));
 }
 
 /** Notifies a member in its own context. This call already runs in the context of `by`, which made the append. */

@@ -1,12 +1,16 @@
 import type { AlarmListener } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
-import { now } from '../util/clock.js';
+import { microtask, now } from '../util/clock.js';
+import type { TimedCall } from '../util/deadlines.js';
 import { KnownSession, type SessionOwner } from './known-session.js';
+import { RepeatedAppends } from './repeated-appends.js';
 import type { SessionMember } from './session-member.js';
 
 /** How long acknowledged labels are remembered after the last use of their session. */
 const MEMORY_MS = 300_000;
+/** Nine tenths of a second of the TTL: at its very end, a missing label may have expired. */
+const TTL_SHARE_MS = 900;
 /** The shortest and longest pause before a failed append is retried. The pause doubles with each failure. */
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 300_000;
@@ -36,12 +40,13 @@ export class KnownSessions implements SessionOwner {
   /** Sessions with labels whose append has failed. The first one is retried next. */
   readonly #owing = new Map<KnownSession, Retry>();
   #hasAlarmListener = false;
+  #repeats: RepeatedAppends | undefined;
   readonly #collected = new FinalizationRegistry<() => void>((leave) => leave());
 
   private constructor(store: SessionStore) {
     this.store = store;
     const { ttlSeconds } = store;
-    this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * 1_000);
+    this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * TTL_SHARE_MS);
   }
 
   /** Returns the one object for this store. */
@@ -55,6 +60,16 @@ export class KnownSessions implements SessionOwner {
       stores.set(store, sessions);
     }
     return sessions;
+  }
+
+  /** The same for reconnects of the store: appends the labels again that were stored lately. */
+  repeatAppendsAfterReconnect(append: (call: TimedCall<void>) => void): void {
+    if (this.#repeats) return;
+    const repeats = new RepeatedAppends(append);
+    this.#repeats = repeats;
+    const start = (): void => repeats.start([...this.#inUse.values(), ...this.#recent.values()]);
+    // the connection takes no calls yet
+    this.store.onReconnect?.(() => microtask(start));
   }
 
   /** Subscribes to the alarms of the store, once for all callers. */

@@ -1,5 +1,4 @@
 import { AplSessionError } from '../contract/errors.js';
-import { now } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import { AcknowledgedLabels } from './acknowledged-labels.js';
 import type { SessionMember } from './session-member.js';
@@ -8,6 +7,8 @@ import type { SessionMember } from './session-member.js';
 export interface AppendingSession {
   /** Calls the store. */
   append(labels: readonly string[]): PromiseLike<void>;
+  /** The store has acknowledged labels. Returns the number of this acknowledgement. */
+  onAcknowledged(): number;
   /** Every label was tried. `waiting` are the members to notify, and `by` has made the last append. */
   onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void;
 }
@@ -31,7 +32,6 @@ export class LabelAppends implements TimedCall<void> {
   readonly #acknowledged = new AcknowledgedLabels();
   /** All labels that are untried, trying or owed. */
   readonly #unacknowledged = new Set<string>();
-  #usedAtMs = 0;
   /** The member that makes the next append and reports its failure: the first one that has added a label to it. */
   #next: SessionMember | undefined;
   /** The same for the append in flight. */
@@ -56,9 +56,8 @@ export class LabelAppends implements TimedCall<void> {
     return this.#owed.length > 0;
   }
 
-  /** The number of acknowledgements so far. */
-  get acknowledgements(): number {
-    return this.#acknowledged.count;
+  get acknowledged(): Iterable<string> {
+    return this.#acknowledged;
   }
 
   get remembers(): boolean {
@@ -97,21 +96,28 @@ export class LabelAppends implements TimedCall<void> {
     });
   }
 
-  /** Notes the use of the session. Forgets its acknowledged labels if the last use is longer ago than `memoryMs`. */
-  use(memoryMs: number): void {
-    const nowMs = now();
-    if (nowMs - this.#usedAtMs > memoryMs) this.#acknowledged.clear();
-    this.#usedAtMs = nowMs;
+  /** Forgets the acknowledged labels. */
+  forget(): void {
+    this.#acknowledged.clear();
   }
 
-  /** Makes labels untried again that a load has not returned although it should. Returns whether there are any. */
-  tryLost(member: SessionMember, acknowledgements: number, loaded: readonly string[]): boolean {
-    const lost = this.#acknowledged.takeLost(acknowledgements, loaded);
-    if (lost.length === 0) return false;
-    this.#untried = lost.concat(this.#untried ?? NO_LABELS);
-    for (const label of lost) this.#unacknowledged.add(label);
+  /**
+   * Makes labels untried again that a load has not returned although it should. Returns how many there are.
+   * @param lostLoaded such labels that an earlier load has returned
+   */
+  tryLost(
+    member: SessionMember,
+    knownAtStart: number,
+    loaded: readonly string[],
+    lostLoaded: readonly string[],
+  ): number {
+    const lost = new Set([...this.#acknowledged.takeLost(knownAtStart, loaded), ...lostLoaded]);
+    const untried = [...lost].filter((label) => !this.#unacknowledged.has(label));
+    if (untried.length === 0) return lost.size;
+    this.#untried = untried.concat(this.#untried ?? NO_LABELS);
+    for (const label of untried) this.#unacknowledged.add(label);
     this.#next ??= member;
-    return true;
+    return lost.size;
   }
 
   start(): PromiseLike<void> {
@@ -123,10 +129,10 @@ export class LabelAppends implements TimedCall<void> {
 
   onValue(): void {
     const acknowledged = this.#trying ?? NO_LABELS;
-    this.#acknowledged.add(acknowledged);
+    this.#acknowledged.add(acknowledged, this.#session.onAcknowledged());
     for (const label of acknowledged) this.#unacknowledged.delete(label);
-    this.#usedAtMs = now();
     this.#owed = NO_LABELS;
+    this.#current?.onAppended?.(acknowledged);
     this.#onTried();
   }
 

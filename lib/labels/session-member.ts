@@ -32,6 +32,9 @@ export interface SessionMember {
   /** Every label of the session is acknowledged, or its append has failed. Must not throw. */
   onSettled(): void;
 
+  /** An append has succeeded. Called on one member for each append. Must not throw. */
+  onAppended?(labels: readonly string[]): void;
+
   /** An append has failed. Called on one member for each append, so that it raises one alarm. Must not throw. */
   onAppendFailed(cause: unknown): void;
 }

@@ -11,6 +11,8 @@ import type { SessionMember } from './session-member.js';
 /** Called with the result of a load, later in any case. No method may throw. */
 export interface LoadListener {
   onLoaded(labels: readonly string[]): void;
+  /** The store has lost labels of the session. They are appended again before `onLoaded`. */
+  onLabelsLost(count: number): void;
   onLoadFailed(cause: unknown): void;
   /** The labels were read, but labels that the process owes to the session could not be appended. */
   onOwedFailed(): void;
@@ -50,6 +52,7 @@ export class StoreAccess {
       );
     this.#loads = new Deadlines(storeTimeoutMs, tooLate);
     this.#appends = new Deadlines(storeTimeoutMs, tooLate);
+    this.sessions.repeatAppendsAfterReconnect((call) => this.append(call));
   }
 
   /**
@@ -67,6 +70,12 @@ export class StoreAccess {
    */
   load(session: KnownSession, member: SessionMember, listener: LoadListener): AsyncResource {
     return this.#loads.run(new LoadCall(this, session, member, listener));
+  }
+
+  /** Connects the store, with the deadline of a load. Resolves at once for a store that needs no connection. */
+  async ready(): Promise<void> {
+    const { store } = this;
+    if (store.ready) await this.#loads.promise('ready() call', async () => store.ready?.());
   }
 
   /** @throws AplSessionError `store.too_many_labels` */
@@ -90,9 +99,9 @@ class LoadCall implements TimedCall<unknown> {
   readonly #session: KnownSession;
   readonly #member: SessionMember;
   readonly #listener: LoadListener;
-  /** The append of earlier labels, and the number of acknowledgements, when the load started. */
+  /** The append of earlier labels, and what was known, when the load started. */
   readonly #owed: Promise<void> | undefined;
-  readonly #acknowledgements: number;
+  readonly #knownAtStart: number;
 
   constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
     this.#access = access;
@@ -100,7 +109,7 @@ class LoadCall implements TimedCall<unknown> {
     this.#member = member;
     this.#listener = listener;
     this.#owed = session.onLoad(member);
-    this.#acknowledgements = session.acknowledgements;
+    this.#knownAtStart = session.knownCount;
   }
 
   get name(): string {
@@ -120,8 +129,9 @@ class LoadCall implements TimedCall<unknown> {
       this.#listener.onLoadFailed(error);
       return;
     }
-    const lost = this.#session.onLoaded(this.#member, this.#acknowledgements, labels);
-    if (lost || this.#owed) this.#persistFirst(lost, labels);
+    const lost = this.#session.onLoaded(this.#member, this.#knownAtStart, labels);
+    if (lost > 0) this.#listener.onLabelsLost(lost);
+    if (lost > 0 || this.#owed) this.#persistFirst(lost > 0, labels);
     else this.#listener.onLoaded(labels);
   }
 

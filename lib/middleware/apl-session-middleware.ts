@@ -8,13 +8,34 @@ import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
+import { MountTrace } from './request-trace.js';
 import { sessionRequestOf, shareSecurity } from './session-security.js';
 
-/** The middleware, with a method that ends its work. */
+/** The middleware, with methods to start and stop it. */
 export interface AplSessionMiddleware extends RequestHandler {
   /**
+   * Connects to the store, and makes one call there. Await it before `listen()`; otherwise the first requests wait for the
+   * connection, and get 403 if that takes too long. You may call it again. If it rejects, you may start the app nevertheless:
+   * requests with a session are denied until the store can be reached.
+   *
+   * @throws the error of the store, for example an AplSessionError `store.unavailable`, `store.login_failed` or
+   * `store.certificate_untrusted`; AplSessionError `store.timeout` after `storeTimeoutMs`
+   *
+   * @example
+   * await aplSession.ready();
+   * app.listen(3000);
+   */
+  ready(): Promise<void>;
+
+  /**
    * Waits for the appends in flight, retries labels whose append has failed, and then closes the store if the middleware has
-   * built it from a block. Call it after `server.close()`.
+   * built it: from a block, or by default. Does not close a store that you have made. Call it when the server has closed.
+   *
+   * @example
+   * server.close(async () => {
+   *   await aplSession.close();
+   *   await store.close(); // only a store that you have made
+   * });
    */
   close(): Promise<void>;
 }
@@ -24,7 +45,8 @@ export interface AplSessionMiddleware extends RequestHandler {
  * labels that the request adds before any byte of the response leaves.
  *
  * If the load fails, the answer is 403 `session.load_failed`, and no handler runs. If persisting fails, every response that
- * is not a denial becomes 403 `session.persist_failed`; if bytes have left already, the connection is cut.
+ * is not a denial becomes 403 `session.persist_failed`; if bytes have left already, the connection is cut. The option
+ * `unavailable` replaces these two answers, for example by a 503.
  *
  * @throws AplSessionError `config.*` for invalid options; `runtime.unsupported` on a version of Node whose responses cannot be
  * held back
@@ -37,12 +59,15 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, store, ownsStore, denial, alarms } = settings;
+  const { session, sessionless, store, ownsStore, denial, unavailable, alarms } = settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
 
-  const mount: Mount = { access, session, sessionless, missingSessions: new MissingSessions(alarms), denial };
+  const missingSessions = new MissingSessions(alarms);
+  const trace = new MountTrace();
+  trace.mounted(settings, sessionless);
+  const mount: Mount = { access, session, sessionless, missingSessions, denial, unavailable, trace };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
@@ -53,10 +78,13 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
   return Object.assign(middleware, {
+    ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {
         await access.idle();
         await persistOwed(access);
+        // labels that were added in the meantime
+        await access.idle();
         if (ownsStore) await store.close?.();
       });
     },

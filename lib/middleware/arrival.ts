@@ -13,6 +13,7 @@ import {
 } from '../session/resolved-session.js';
 import { isPromiseLike } from '../util/maybe-promise.js';
 import type { Exchange, Mount } from './exchange.js';
+import type { RequestTrace } from './request-trace.js';
 import { SessionRequest } from './session-request.js';
 import { attachSecurity } from './session-security.js';
 
@@ -21,6 +22,7 @@ export class Arrival implements Exchange, LoadListener {
   readonly req: Request;
   readonly res: Response;
   readonly mount: Mount;
+  trace: RequestTrace | undefined;
   headersAtEntry: HeaderSnapshot = [];
   readonly #next: NextFunction;
   /** The request as an earlier mount has found it. */
@@ -31,6 +33,7 @@ export class Arrival implements Exchange, LoadListener {
     this.req = req;
     this.res = res;
     this.mount = mount;
+    this.trace = undefined;
     this.#next = next;
     this.#mounted = mounted;
   }
@@ -39,10 +42,14 @@ export class Arrival implements Exchange, LoadListener {
   enter(): void {
     this.#proceed(() => {
       assertGateable(this.res);
+      this.trace = this.mount.trace.begin(this.req, this.res);
       this.headersAtEntry = snapshotHeaders(this.res);
       const answer = this.mount.session(this.req);
       if (!isPromiseLike(answer)) return this.#load(answer);
-      Promise.resolve(answer).then((awaited) => this.#proceed(() => this.#load(awaited)), this.#next);
+      Promise.resolve(answer).then(
+        (awaited) => this.#proceed(() => this.#load(awaited)),
+        (error) => this.#fail(error),
+      );
       return false;
     });
   }
@@ -52,18 +59,27 @@ export class Arrival implements Exchange, LoadListener {
     try {
       if (!step()) return;
     } catch (error) {
-      this.#next(error);
+      this.#fail(error);
       return;
     }
     this.#next();
   }
 
+  #fail(error: unknown): void {
+    this.trace?.failed(error);
+    this.#next(error);
+  }
+
   #load(answer: unknown): boolean {
     const { req, mount } = this;
     const session = toResolvedSession(answer);
-    if (this.#isServedByMounted(session)) return true;
+    if (this.#isServedByMounted(session)) {
+      this.trace?.servedByEarlierMount();
+      return true;
+    }
     if (!session) return this.#enterWithoutSession(toMissingSession(mount.session, req, answer));
     mount.missingSessions.found(req);
+    this.trace?.session(session);
     this.#request = new SessionRequest(this, session);
     this.#request.load(session.id, this);
     return false;
@@ -89,6 +105,7 @@ export class Arrival implements Exchange, LoadListener {
 
   #enterWithoutSession(session: MissingSession): boolean {
     const { res, mount } = this;
+    this.trace?.noSession(session.reason);
     if (mount.sessionless === 'allow') return this.#open(new SessionRequest(this, session), []);
     const request = this.#mounted ?? new SessionRequest(this, session);
     request.reliesOnSession();
@@ -97,16 +114,23 @@ export class Arrival implements Exchange, LoadListener {
   }
 
   onLoaded(storedLabels: readonly string[]): void {
+    this.trace?.loaded(storedLabels);
     this.#proceed(() => this.#open(this.#request as SessionRequest, storedLabels));
   }
 
+  onLabelsLost(count: number): void {
+    this.mount.access.alarms.regression(count, { at: this.req, secrets: this.#request?.secrets() ?? [] });
+  }
+
   onLoadFailed(cause: unknown): void {
+    this.trace?.loadFailed(cause);
     const secrets = [this.#request?.sessionId ?? ''];
     this.mount.access.alarms.storeFailure('load', cause, { at: this.req, secrets });
     this.#refuse(LOAD_FAILED);
   }
 
   onOwedFailed(): void {
+    this.trace?.owedFailed();
     this.#refuse(PERSIST_FAILED);
   }
 

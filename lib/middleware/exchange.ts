@@ -4,6 +4,7 @@ import type { HeaderSnapshot } from '../denial/entry-headers.js';
 import type { StoreAccess } from '../labels/store-access.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
+import type { MountTrace, RequestTrace } from './request-trace.js';
 
 /** What all requests of one `aplSessionMiddleware()` share. */
 export interface Mount {
@@ -12,6 +13,9 @@ export interface Mount {
   readonly sessionless: 'allow' | 'deny';
   readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
+  /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
+  readonly unavailable: DenialRenderer | undefined;
+  readonly trace: MountTrace;
 }
 
 /** One request and its response, as the middleware received them. */
@@ -20,4 +24,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
+  /** `undefined` if the debug output is off. */
+  readonly trace: RequestTrace | undefined;
 }

@@ -8,6 +8,7 @@ import { sendProblem } from '../denial/problem-denial.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
+import { assertCalled } from '../util/assert-called.js';
 import { parseOptions } from '../util/parse-options.js';
 
 export interface AplSessionOptions {
@@ -57,6 +58,18 @@ export interface AplSessionOptions {
   readonly denial?: DenialOption;
 
   /**
+   * How requests are answered that are denied because of the store: with `session.load_failed` (also beyond
+   * `maxKnownSessions`) or `session.persist_failed`. Has the form of `denial`, and takes precedence over the `denial` of the
+   * middleware and of guards.
+   *
+   * The status stays 403 unless you set another one. An agent or a proxy may repeat a request by itself after a 503, also one
+   * whose handler has run.
+   * @default the `denial` option
+   * @example { status: 503, headers: { 'Retry-After': '1' } }
+   */
+  readonly unavailable?: DenialOption;
+
+  /**
    * Receives alarms.
    * @default winston, JSON lines on standard error
    */
@@ -70,6 +83,7 @@ export interface Settings extends StoreSettings {
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
   readonly denial: DenialRenderer;
+  readonly unavailable: DenialRenderer | undefined;
   readonly alarms: AlarmReporter;
 }
 
@@ -84,24 +98,35 @@ export const sharedOptions = {
 };
 
 const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
-  session: Joi.function().required(),
+  // Express middleware has three parameters
+  session: Joi.function().maxArity(2).required(),
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
   store: Joi.any(),
   denial: Joi.any(),
+  unavailable: Joi.any(),
   ...sharedOptions,
 });
 
+const hints = {
+  session:
+    'Write session: subjectSession({ subject: (req) => req.auth?.sub }). For express-session, mount it with app.use() before, and add ...fromExpressSession() to these options.',
+  storeFactories: 'Write storeFactories: [valkeySessionStoreFactory].',
+};
+
 /** @throws AplSessionError `config.*` */
 export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
-  const parsed = parseOptions('aplSessionMiddleware', schema, options);
+  assertCalled('aplSessionMiddleware', options, 'app.use(aplSessionMiddleware({ session }))');
+  const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
-  const { session, denial, logger } = options;
+  const { session, denial, unavailable, logger } = options;
   const { sessionless, onAlarm } = parsed;
   return {
     session,
     sessionless,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
+    unavailable:
+      unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
     alarms: new AlarmReporter(logger, onAlarm),
   };
 }

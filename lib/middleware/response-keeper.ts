@@ -2,7 +2,7 @@ import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import { defaultDenial, renderDenial } from '../denial/render-denial.js';
-import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
 import type { KnownSession } from '../labels/known-session.js';
@@ -40,7 +40,7 @@ export class ResponseKeeper implements GateKeeper {
   #gate: ResponseGate | undefined;
   #state: ResponseState = 'answer';
   #violation: Violation | undefined;
-  /** The renderer of a guard; without one, that of the middleware is used. */
+  /** The renderer of a guard. */
   #denial: DenialRenderer | undefined;
   /** The callbacks of holds without a verdict. */
   #pending = NO_CALLBACKS;
@@ -97,7 +97,8 @@ export class ResponseKeeper implements GateKeeper {
     this.record(violation);
     if (this.#state === 'denial-due' || this.#state === 'denial') return;
     const gate = this.#gated();
-    const { res, headersAtEntry } = this.#exchange;
+    const { res, headersAtEntry, trace } = this.#exchange;
+    trace?.denied(violation.code);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';
@@ -122,6 +123,7 @@ export class ResponseKeeper implements GateKeeper {
   }
 
   settle(onVerdict: OnVerdict): void {
+    this.#exchange.trace?.held();
     // a spread would reserve memory for more elements
     this.#pending = this.#pending.concat(onVerdict);
     this.#noteAppDenial();
@@ -137,9 +139,15 @@ export class ResponseKeeper implements GateKeeper {
     for (const onVerdict of pending) {
       // output that the callback before has released may have led to another label, which was not tried yet
       if (this.#isUnsettled) this.settle(onVerdict);
-      else onVerdict(this.#verdict());
+      else onVerdict(this.#tracedVerdict());
     }
     this.reconsider();
+  }
+
+  #tracedVerdict(): Verdict {
+    const verdict = this.#verdict();
+    this.#exchange.trace?.verdict(verdict, this.bytesSent, this.#violation?.code);
+    return verdict;
   }
 
   #verdict(): Verdict {
@@ -172,9 +180,10 @@ export class ResponseKeeper implements GateKeeper {
 
   renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void {
     const { req, headersAtEntry, mount } = this.#exchange;
+    const violation = this.#violation ?? PERSIST_FAILED;
     const denial = {
-      violation: this.#violation ?? PERSIST_FAILED,
-      render: this.#denial ?? mount.denial,
+      violation,
+      render: (isStoreFailure(violation) && mount.unavailable) || (this.#denial ?? mount.denial),
       headersAtEntry,
       onFailure: (error: unknown) =>
         mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),

@@ -29,7 +29,11 @@ const context = shared[kContext] as AsyncLocalStorage<Current>;
  * `aplSessionMiddleware` has not seen, goes to Express's error handling
  */
 export function securityContext(...none: readonly []): RequestHandler {
-  if (none.length > 0) throw new AplSessionError('config.invalid', 'securityContext() takes no arguments.');
+  if (none.length > 0)
+    throw new AplSessionError(
+      'config.invalid',
+      'securityContext() takes no arguments. Call it: app.use(securityContext()).',
+    );
   return (req, _res, next) => {
     if (!securityOf(req)) {
       throw new AplSessionError(

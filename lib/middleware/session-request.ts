@@ -118,6 +118,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   }
 
   onNewLabel(label: string): void {
+    this.#exchange.trace?.added(label);
     this.reliesOnSession();
     // without a session, a label cannot be stored, and holds nothing
     if (!this.#session) return;
@@ -144,7 +145,12 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     this.#keeper?.onSettled();
   }
 
+  onAppended(labels: readonly string[]): void {
+    this.#exchange.trace?.appended(labels);
+  }
+
   onAppendFailed(cause: unknown): void {
+    this.#exchange.trace?.appendFailed(cause, this.secrets());
     const keeper = this.#keeper;
     const response = { decisionWasAllow: !keeper?.isDenial(), bytesSent: keeper?.bytesSent ?? false };
     this.access.alarms.storeFailure('append', cause, { at: this.#exchange.req, secrets: this.secrets() }, response);

@@ -46,6 +46,7 @@ export class OpenSessionMember implements NewLabelListener, OwingSession {
       }
       this.#access.load(this.#session, this.#member, {
         onLoaded: (storedLabels) => resolve(this.#makeLabels(storedLabels)),
+        onLabelsLost: (count) => this.#access.alarms.regression(count, { at: this.#name, secrets: [this.id] }),
         onLoadFailed,
         onOwedFailed: () => {
           const message = 'Earlier labels of the session could not be persisted.';

@@ -1,4 +1,5 @@
 import { AplSessionError } from '../contract/errors.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 import { isPlainObject } from '../util/plain-object.js';
 
 /** What an accessor returns. `undefined`, `null` and `''` mean that the request has no such value. */
@@ -12,7 +13,12 @@ export function optionalText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   // all lone surrogates hash like U+FFFD, so two different values would get one session
   if (typeof value === 'string' && value.isWellFormed()) return value;
-  throw malformed(`${name} must be a well-formed string, undefined or null`);
+  throw malformed(`${name} must be a well-formed string, undefined or null; got ${kindOfValue(value)}${fixFor(value)}`);
+}
+
+function fixFor(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return ', so convert it: String(id)';
+  return typeof value === 'string' ? ' with a lone surrogate' : '';
 }
 
 /**
@@ -39,6 +45,6 @@ function jsonOf(value: unknown): string {
 }
 
 /** The error for a value that the app or its authentication has put on the request. `what` must not repeat the value. */
-export function malformed(what: string): AplSessionError {
-  return new AplSessionError('session.invalid', `subjectSession: ${what}.`);
+export function malformed(what: string, options?: ErrorOptions): AplSessionError {
+  return new AplSessionError('session.invalid', `subjectSession: ${what}.`, options);
 }

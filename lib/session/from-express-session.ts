@@ -1,6 +1,8 @@
 import type { Request } from 'express';
+import { AplSessionError } from '../contract/errors.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
+import { markUncalled } from './uncalled-accessor.js';
 import { onRequest } from './verified-claims.js';
 
 /**
@@ -15,12 +17,26 @@ import { onRequest } from './verified-claims.js';
  * app.use(expressSession({ secret: 'a secret', resave: false, saveUninitialized: false }));
  * app.use(aplSessionMiddleware({ session: subjectSession({ subject: subjectOf, ...fromExpressSession() }) }));
  */
-export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sessionId'>> {
+export function fromExpressSession(): Required<Pick<SubjectSessionOptions, 'sessionId'>>;
+export function fromExpressSession(...none: readonly unknown[]): Required<Pick<SubjectSessionOptions, 'sessionId'>> {
+  if (none.length > 0) {
+    throw new AplSessionError(
+      'config.invalid',
+      'fromExpressSession() takes no arguments. Write subjectSession({ subject, ...fromExpressSession() }).',
+    );
+  }
   return { sessionId: Object.assign((req: Request) => establishedId(req), { explain: assertServed }) };
 }
 
+markUncalled(fromExpressSession);
+
 function assertServed(req: Request): undefined {
   if (onRequest(req, 'sessionStore') !== undefined) return;
+  if (onRequest(req, 'session')) {
+    throw malformed(
+      'another package than express-session has set req.session; write a sessionId accessor for that package in place of fromExpressSession()',
+    );
+  }
   throw malformed('express-session has not served the request; mount it before, and check that its store is connected');
 }
 

@@ -1,7 +1,9 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
+import { markUncalled } from './uncalled-accessor.js';
 import { onRequest } from './verified-claims.js';
 
 /**
@@ -21,7 +23,10 @@ export function fromPassport<User>(
   idOf: (user: User) => string | number | null | undefined,
 ): Required<Pick<SubjectSessionOptions, 'subject'>> {
   if (typeof idOf !== 'function') {
-    throw new AplSessionError('config.invalid', 'fromPassport takes a function that returns the id of a user.');
+    throw new AplSessionError(
+      'config.invalid',
+      `fromPassport takes a function that returns the id of a user, for example fromPassport((user) => user.id); got ${kindOfValue(idOf)}.`,
+    );
   }
   const subject = (req: Request): string | undefined => {
     if (typeof onRequest(req, 'isAuthenticated') !== 'function') {
@@ -30,13 +35,28 @@ export function fromPassport<User>(
     const property = onRequest(req, '_userProperty');
     const user = onRequest(req, typeof property === 'string' ? property : 'user');
     // passport itself takes any truthy user for a login
-    return user ? idText(idOf(user as User)) : undefined;
+    return user ? idText(idIn(user as User, idOf)) : undefined;
   };
   return { subject: Object.assign(subject, { explain: () => 'passport has put no user on the request' }) };
+}
+
+markUncalled(fromPassport);
+
+/** A `TypeError` most often means that the user has other members; all other errors of the app stay as they are. */
+function idIn<User>(user: User, idOf: (user: User) => unknown): unknown {
+  try {
+    return idOf(user);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    const text = 'the user that passport has put on the request does not have the members that fromPassport() reads';
+    throw malformed(`${text}; see the cause`, { cause });
+  }
 }
 
 function idText(id: unknown): string {
   if (typeof id === 'string' && id !== '') return id;
   if (Number.isSafeInteger(id)) return String(id);
-  throw malformed('the id of a user from passport must be a non-empty string or a safe integer');
+  throw malformed(
+    `the id of a user from passport must be a non-empty string or a safe integer; the function in fromPassport() has returned ${kindOfValue(id)}`,
+  );
 }

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { kindOfValue } from '../util/kind-of-value.js';
 
 /** The session of a request. */
 export interface ResolvedSession {
@@ -56,8 +57,18 @@ export function toResolvedSession(answer: unknown): ResolvedSession | undefined 
   }
   throw new AplSessionError(
     'session.invalid',
-    'The session resolver must return a string, { id, source }, { reason }, undefined or null, or a promise of one.',
+    `The session resolver must return a string, { id, source }, { reason }, undefined or null, or a promise of one; got ${kindOfValue(answer)}${fixFor(answer)}.`,
   );
+}
+
+function fixFor(answer: unknown): string {
+  if (typeof answer === 'number' || typeof answer === 'bigint') return ', so convert it: String(id)';
+  if (typeof answer === 'function') {
+    return "; 'session' must be a resolver such as subjectSession({ ... }), not a function that makes middleware";
+  }
+  const { id } = (answer ?? {}) as { id?: unknown };
+  if (typeof id === 'number' || typeof id === 'bigint') return ' whose id is a number, so convert it: String(id)';
+  return '';
 }
 
 /** Takes the reason from the answer, else from the resolver, else a default. */

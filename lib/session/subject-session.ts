@@ -1,10 +1,12 @@
 import type { Request } from 'express';
 import Joi from 'joi';
+import { debugLine, isDebugging } from '../util/debug-log.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { parseOptions } from '../util/parse-options.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
+import { assertCalledAccessors } from './uncalled-accessor.js';
 
 /**
  * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that the request has no such text. Any other
@@ -68,14 +70,24 @@ export interface SubjectSessionResolver {
 
 type ParsedOptions = SubjectSessionOptions & Required<Pick<SubjectSessionOptions, 'keying'>>;
 
+// Express middleware has three parameters
+const accessor = Joi.function().maxArity(2);
+
 const schema = Joi.object<ParsedOptions>({
-  subject: Joi.function().required(),
-  sessionId: Joi.function(),
-  claim: Joi.function(),
-  caller: Joi.function(),
-  gateway: Joi.function(),
+  subject: accessor.required(),
+  sessionId: accessor,
+  claim: accessor,
+  caller: accessor,
+  gateway: accessor,
   keying: Joi.string().valid('cpex', 'strict').default('cpex'),
 });
+
+const hints = Object.fromEntries(
+  ['subject', 'sessionId', 'claim', 'caller', 'gateway'].map((name) => [
+    name,
+    `Write a function of the request, ${name}: (req) => ..., or spread the accessors of a package, ...fromExpressJwt({ issuer }).`,
+  ]),
+);
 
 const absent: SessionAccessor = () => undefined;
 
@@ -92,9 +104,11 @@ const absent: SessionAccessor = () => undefined;
  * @throws AplSessionError `config.invalid` for invalid options
  */
 export function subjectSession(options: SubjectSessionOptions): SubjectSessionResolver {
-  const parsed = parseOptions('subjectSession', schema, options);
+  assertCalledAccessors(options ?? {});
+  const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
   const keyOf = KEYINGS[parsed.keying];
+  debugOptions(parsed);
   const session = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
     id: keyOf(source, parts),
     source,
@@ -122,6 +136,17 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
       return undefined;
     });
   return Object.assign(resolve, { explain });
+}
+
+function debugOptions({ keying, sessionId, claim, caller, gateway }: ParsedOptions): void {
+  if (!isDebugging()) return;
+  const identity = ['subject', ...(caller ? ['caller'] : []), ...(gateway ? ['gateway'] : [])];
+  const tiers = [
+    ...(sessionId ? ['agent (sessionId)'] : []),
+    ...(claim ? ['token_claim (claim)'] : []),
+    `identity (${identity.join(', ')})`,
+  ];
+  debugLine(`subjectSession: keying '${keying}'; tiers ${tiers.join(', ')}`);
 }
 
 function withText<R>(

@@ -2,7 +2,9 @@ import type { Request } from 'express';
 import Joi from 'joi';
 import { parseOptions } from '../util/parse-options.js';
 import { malformed } from './accessor-value.js';
+import { authInfo } from './auth-info.js';
 import type { SubjectSessionOptions } from './subject-session.js';
+import { markUncalled } from './uncalled-accessor.js';
 import {
   type Members,
   membersOf,
@@ -45,7 +47,7 @@ export function fromExpressJwt(options: ExpressJwtSessionOptions): TokenAccessor
     source: `req.${requestProperty}`,
     claimsOf: (req) => {
       const payload = onRequest(req, requestProperty);
-      return payload === undefined ? undefined : membersOf(payload, `req.${requestProperty}`);
+      return payload === undefined ? undefined : authInfo(payload, 'fromExpressJwt', `req.${requestProperty}`);
     },
   });
 }
@@ -65,7 +67,8 @@ export function fromOauth2JwtBearer(options: TokenSessionOptions): TokenAccessor
     source: 'req.auth',
     claimsOf: (req) => {
       const auth = onRequest(req, 'auth');
-      return auth === undefined ? undefined : membersOf(membersOf(auth, 'req.auth')['payload'], 'req.auth.payload');
+      if (auth === undefined) return undefined;
+      return membersOf(authInfo(auth, 'fromOauth2JwtBearer', 'req.auth')['payload'], 'req.auth.payload');
     },
   });
 }
@@ -87,14 +90,23 @@ export function fromMcpBearerAuth(
   return {
     ...tokenAccessors(parseOptions('fromMcpBearerAuth', tokenSchema, options), {
       source: 'req.auth',
-      claimsOf: (req) => membersOf(authInfoOf(req)['extra'], 'req.auth.extra'),
+      claimsOf: (req) => extraOf(authInfoOf(req)),
     }),
     caller: (req) => textMember(authInfoOf(req), 'clientId'),
   };
 }
 
+for (const accessor of [fromExpressJwt, fromOauth2JwtBearer, fromMcpBearerAuth]) markUncalled(accessor);
+
+function extraOf({ extra }: Members): Members {
+  if (extra !== undefined) return membersOf(extra, 'req.auth.extra');
+  throw malformed(
+    'req.auth has no extra; the verifier of requireBearerAuth must put the claims there (use fromExpressJwt if express-jwt has set req.auth)',
+  );
+}
+
 function authInfoOf(req: Request): Members {
   const auth = onRequest(req, 'auth');
-  if (auth !== undefined) return membersOf(auth, 'req.auth');
+  if (auth !== undefined) return authInfo(auth, 'fromMcpBearerAuth', 'req.auth');
   throw malformed('req.auth is missing; mount requireBearerAuth before aplSessionMiddleware');
 }

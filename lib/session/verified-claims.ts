@@ -1,5 +1,6 @@
 import type { Request } from 'express';
-import Joi from 'joi';
+import Joi, { type SchemaMap } from 'joi';
+import { kindOfValue } from '../util/kind-of-value.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
 
@@ -29,7 +30,7 @@ export type TokenAccessors = Required<Pick<SubjectSessionOptions, 'subject' | 'c
 
 export type Members = Readonly<Record<string, unknown>>;
 
-export const tokenSessionOptions = {
+export const tokenSessionOptions: SchemaMap = {
   issuer: Joi.alternatives(Joi.string(), Joi.array().items(Joi.string()).min(1), Joi.valid(null)).required(),
   subjectClaim: Joi.string().default('sub'),
   sessionClaim: Joi.string().default('session_id'),
@@ -68,7 +69,10 @@ export function tokenAccessors(
     subject: Object.assign(subject, { explain: () => `no ${source}` }),
     claim: (req) => {
       const claims = claimsOf(req);
-      return claims && Object.hasOwn(claims, sessionClaim) ? claims[sessionClaim] : undefined;
+      // the subject came from another accessor
+      if (!claims)
+        throw malformed(`the request has a subject but no ${source}; mount what sets it before this middleware`);
+      return Object.hasOwn(claims, sessionClaim) ? claims[sessionClaim] : undefined;
     },
   };
 }
@@ -83,12 +87,14 @@ export function onRequest(req: Request, property: string): unknown {
 /** @throws AplSessionError `session.invalid` */
 export function membersOf(value: unknown, what: string): Members {
   if (typeof value === 'object' && value !== null) return value as Members;
-  throw malformed(`${what} must be an object`);
+  throw malformed(`${what} must be an object; got ${kindOfValue(value)}`);
 }
 
 /** @throws AplSessionError `session.invalid` */
 export function textMember(members: Members, name: string): string {
   const value = Object.hasOwn(members, name) ? members[name] : undefined;
   if (typeof value === 'string' && value !== '' && value.isWellFormed()) return value;
-  throw malformed(`an authenticated request must have '${name}' as a non-empty, well-formed string`);
+  throw malformed(
+    `an authenticated request must have '${name}' as a non-empty, well-formed string; got ${kindOfValue(value)}`,
+  );
 }

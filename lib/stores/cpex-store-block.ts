@@ -1,6 +1,8 @@
+import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { invalidConfig } from '../util/invalid-config.js';
 import { assertOwnKeys } from '../util/own-keys.js';
+import { parseOptions } from '../util/parse-options.js';
 import { isPlainObject } from '../util/plain-object.js';
 import type { SessionStoreBlock } from './session-store-registry.js';
 
@@ -13,6 +15,8 @@ export interface IgnoredKey {
 }
 
 type Mapping = Readonly<Record<string, unknown>>;
+
+const optionsSchema = Joi.object<{ onWarning?: (warning: IgnoredKey) => void }>({ onWarning: Joi.function() });
 
 const KEY = 'session_store';
 const ENTITIES = ['tool', 'resource', 'prompt', 'llm'] as const;
@@ -33,8 +37,9 @@ const ENTITIES = ['tool', 'resource', 'prompt', 'llm'] as const;
  */
 export function sessionStoreBlock(
   document: unknown,
-  { onWarning = warnProcess }: { readonly onWarning?: (warning: IgnoredKey) => void } = {},
+  options: { readonly onWarning?: (warning: IgnoredKey) => void } = {},
 ): SessionStoreBlock {
+  const { onWarning = warnProcess } = parseOptions('sessionStoreBlock', optionsSchema, options);
   if (!isPlainObject(document)) {
     throw invalid('the configuration must be an object; parse its text first');
   }

@@ -1,8 +1,10 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { invalidConfig } from '../util/invalid-config.js';
+import { nearestName } from '../util/nearest-name.js';
 import { assertOwnKeys } from '../util/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
+import { storeMistake } from './store-mistakes.js';
 
 /**
  * Configuration of a store. `kind` selects the factory; the other members are its options.
@@ -28,23 +30,38 @@ export function isSessionStore(value: unknown): value is SessionStore {
  * through.
  */
 export function buildSessionStore(block: unknown, factories: readonly SessionStoreFactory[]): SessionStore {
-  if (typeof block !== 'object' || block === null || Array.isArray(block)) {
-    throw invalidConfig('store', "give a SessionStore, or a block with a kind, for example { kind: 'memory' }");
-  }
-  assertOwnKeys('The store block', block);
+  const mistake = storeMistake(block);
+  if (mistake !== undefined) throw invalidConfig('store', mistake);
+  assertOwnKeys('The store block', block as object);
   const kind = (block as { kind?: unknown }).kind;
-  if (typeof kind !== 'string' || kind === '') {
-    throw new AplSessionError(
-      'config.store_kind_missing',
-      "The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.",
-    );
-  }
+  if (typeof kind !== 'string' || kind === '') throw kindMissing(block as object);
   const factory = factories.find((candidate) => candidate.kind === kind);
   if (factory) return build(factory, block as SessionStoreBlock);
   if (kind === memorySessionStoreFactory.kind) return build(memorySessionStoreFactory, block as SessionStoreBlock);
-  throw new AplSessionError(
+  throw kindUnknown(kind, factories);
+}
+
+function kindMissing(block: object): AplSessionError {
+  const { loadLabels, appendLabels } = block as Partial<SessionStore>;
+  const isHalfStore = typeof loadLabels === 'function' || typeof appendLabels === 'function';
+  const misspelt = Object.keys(block).find((key) => nearestName(key, ['kind']) !== undefined);
+  const reason = isHalfStore
+    ? ' A SessionStore needs both methods, loadLabels and appendLabels.'
+    : misspelt === undefined
+      ? ''
+      : ` Write 'kind' in place of '${misspelt}'.`;
+  return new AplSessionError(
+    'config.store_kind_missing',
+    `The store block needs a kind, for example { kind: 'memory' } or { kind: 'valkey', endpoint }.${reason}`,
+  );
+}
+
+function kindUnknown(kind: string, factories: readonly SessionStoreFactory[]): AplSessionError {
+  const near = nearestName(kind, ['valkey', ...factories.map((factory) => factory.kind), 'memory']);
+  const hint = kind === 'redis' ? "Redis has the kind 'valkey' as well. " : near ? `Did you mean '${near}'? ` : '';
+  return new AplSessionError(
     'config.store_kind_unknown',
-    `Store kind '${kind}' is unknown. Pass its factory in storeFactories; for 'valkey' that is valkeySessionStoreFactory from 'express-apl-session/valkey'.`,
+    `Store kind '${kind}' is unknown. ${kind === near ? '' : hint}Pass its factory in storeFactories; for 'valkey': import { valkeySessionStoreFactory } from 'express-apl-session/valkey', and storeFactories: [valkeySessionStoreFactory].`,
   );
 }
 

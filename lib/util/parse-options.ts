@@ -1,12 +1,24 @@
 import type { ObjectSchema } from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import { assertCalled } from './assert-called.js';
+import { isPromiseLike } from './maybe-promise.js';
+import { type OptionHints, optionFaults } from './option-faults.js';
 import { assertOwnKeys } from './own-keys.js';
 
 /**
  * Validates options without type conversion and returns a frozen copy with defaults.
  * @throws AplSessionError `config.invalid`; the message names every fault and holds no value
  */
-export function parseOptions<T extends object>(what: string, schema: ObjectSchema<T>, value: unknown): Readonly<T> {
+export function parseOptions<T extends object>(
+  what: string,
+  schema: ObjectSchema<T>,
+  value: unknown,
+  hints?: OptionHints,
+): Readonly<T> {
+  assertCalled(what, value);
+  // a promise is an object without options, so joi would report other faults
+  if (isPromiseLike(value))
+    throw new AplSessionError('config.invalid', `${what}: the options are a promise; await it.`);
   if (isObject(value)) {
     assertOwnKeys(what, value);
     // joi ignores an own key `__proto__` at any depth; the options of this package have two levels
@@ -19,8 +31,7 @@ export function parseOptions<T extends object>(what: string, schema: ObjectSchem
     .label('options')
     .validate(value, { abortEarly: false, convert: false, errors: { wrap: { label: "'" } } });
   if (error) {
-    const faults = error.details.map((detail) => detail.message).join('; ');
-    throw new AplSessionError('config.invalid', `${what}: ${faults}.`);
+    throw new AplSessionError('config.invalid', `${what}: ${optionFaults(error.details, schema, hints)}`);
   }
   return Object.freeze({ ...parsed });
 }

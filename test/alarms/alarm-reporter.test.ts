@@ -14,6 +14,11 @@ describe('AlarmReporter', () => {
       'error',
       'session label persist failed; failing request closed',
     ],
+    [
+      { alarm: 'session_store_regression', route: 'GET /', lostLabels: 1, error: 'x' },
+      'error',
+      'the session store has lost labels; appending them again',
+    ],
     [{ alarm: 'session_store_ttl_refresh_failed', error: 'x' }, 'warn', 'TTL refresh on load failed; labels returned'],
     [
       { alarm: 'denial_not_rendered', route: 'GET /', error: 'x' },

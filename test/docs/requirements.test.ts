@@ -28,7 +28,7 @@ describe('docs/requirements.md', () => {
 
 /** The titles of the tests in a source, as they are written there. */
 function titlesIn(source: string): string[] {
-  const titles = [...source.matchAll(/\bit\(\s*(['"`])(.*?)\1,/gs)].map(([, , title = '']) => title);
+  const titles = [...source.matchAll(/\b(?:it\(|title:)\s*(['"`])(.*?)\1,/gs)].map(([, , title = '']) => title);
   // a title that depends on the case is an expression
   const chosen = [...source.matchAll(/\bit\(\w+[^?\n]* \? '(.*?)' : '(.*?)',/g)].flatMap(([, ...both]) => both);
   return [...titles, ...chosen];

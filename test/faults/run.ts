@@ -30,6 +30,8 @@ const SUITES: readonly Suite[] = [
     specs: [
       'test/labels/*.test.ts',
       ...['guard', 'guard-options', 'predicate-guards', 'taint'].map((unit) => `test/guards/${unit}.test.ts`),
+      'test/denial/unavailable.test.ts',
+      'test/middleware/close.test.ts',
       'test/middleware/deny.test.ts',
       'test/middleware/write-ahead.test.ts',
       'test/interop/mcp-results.test.ts',

@@ -48,19 +48,19 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'a load that does not wait for what is owed',
     file: access,
-    from: 'if (lost || this.#owed)',
-    to: 'if (lost)',
+    from: 'if (lost > 0 || this.#owed)',
+    to: 'if (lost > 0)',
   },
   {
     name: 'a label that the store has lost and nothing appends again',
     file: access,
-    from: 'const lost = this.#session.onLoaded(this.#member, this.#acknowledgements, labels);',
-    to: 'const lost = false;',
+    from: 'const lost = this.#session.onLoaded(this.#member, this.#knownAtStart, labels);',
+    to: 'const lost = 0;',
   },
   {
     name: 'a load that began before an acknowledgement and counts as a loss',
     file: acknowledged,
-    from: 'number <= countAtStart && ',
+    from: 'number <= numberAtStart && ',
     to: '',
   },
   {
@@ -83,9 +83,9 @@ export const SESSION_FAULTS: readonly Fault[] = [
   },
   {
     name: 'labels that are remembered beyond the TTL of the store',
-    file: appends,
-    from: 'if (nowMs - this.#usedAtMs > memoryMs) this.#acknowledged.clear();',
-    to: '',
+    file: session,
+    from: 'if (nowMs - this.#usedAtMs > this.#owner.memoryMs) {',
+    to: 'if (nowMs < 0) {',
   },
   {
     name: 'a label of the session that stays one of the message',
@@ -110,5 +110,17 @@ export const SESSION_FAULTS: readonly Fault[] = [
     file: sessions,
     from: 'this.#owing.delete(session);\n    this.#retryOwed(by);',
     to: 'this.#owing.delete(session);',
+  },
+  {
+    name: 'a store that is closed while an append is in flight',
+    file: 'lib/middleware/apl-session-middleware.ts',
+    from: '// labels that were added in the meantime\n        await access.idle();',
+    to: '',
+  },
+  {
+    name: 'a policy violation that is answered like a store failure',
+    file: 'lib/middleware/response-keeper.ts',
+    from: '(isStoreFailure(violation) && mount.unavailable)',
+    to: 'mount.unavailable',
   },
 ];

@@ -264,10 +264,10 @@ describe('KnownSession', () => {
   });
 
   describe('memory of recent sessions', () => {
-    /** Begins a load. Returns how many acknowledgements there were. */
+    /** Begins a load. Returns what `onLoaded` needs. */
     function loadOf(session: KnownSession, member: Member): number {
       expect(session.onLoad(member)).to.equal(undefined);
-      return session.acknowledgements;
+      return session.knownCount;
     }
 
     async function acknowledged(label: string): Promise<KnownSession> {
@@ -284,7 +284,7 @@ describe('KnownSession', () => {
       expect(again).to.equal(session);
       expect([...again.labels()]).to.deep.equal(['a']);
       expect(again.onLoad(member)).to.equal(undefined);
-      expect(again.onLoaded(member, again.acknowledgements, ['other'])).to.equal(true);
+      expect(again.onLoaded(member, again.knownCount, ['other'])).to.equal(1);
       const persisted = again.persist(member);
       await store.succeed();
       await persisted;
@@ -294,8 +294,32 @@ describe('KnownSession', () => {
     it('a label that the load returns is not appended again', async () => {
       await acknowledged('a');
       const { session, member } = joined();
-      expect(session.onLoaded(member, loadOf(session, member), ['a'])).to.equal(false);
+      expect(session.onLoaded(member, loadOf(session, member), ['a'])).to.equal(0);
       expect(session.unacknowledged).to.equal(false);
+    });
+
+    it('G5: a label that an earlier load has returned is appended again', async () => {
+      const { session, member } = joined();
+      expect(session.onLoaded(member, loadOf(session, member), ['a', 'b'])).to.equal(0);
+      session.leave(member);
+      const { session: again, member: next } = joined();
+      expect(again).to.equal(session);
+      expect(again.onLoaded(next, loadOf(again, next), ['b'])).to.equal(1);
+      expect([...again.labels()]).to.deep.equal(['a']);
+      const persisted = again.persist(next);
+      await store.succeed();
+      await persisted;
+      expect(store.appends).to.deep.equal([['a']]);
+    });
+
+    it('a load need not return what a later load has returned before it', () => {
+      const { session, member } = joined();
+      const { member: slow } = joined();
+      const began = loadOf(session, slow);
+      session.onLoaded(member, loadOf(session, member), ['a']);
+      expect(session.onLoaded(slow, began, [])).to.equal(0);
+      // but the next load must
+      expect(session.onLoaded(member, loadOf(session, member), [])).to.equal(1);
     });
 
     it('a load that began before the append need not return the label', async () => {
@@ -305,7 +329,7 @@ describe('KnownSession', () => {
       session.add('a', member);
       session.settle(member);
       await store.succeed();
-      expect(session.onLoaded(loading, began, [])).to.equal(false);
+      expect(session.onLoaded(loading, began, [])).to.equal(0);
       expect([...session.labels()]).to.deep.equal(['a']);
     });
 
@@ -316,7 +340,7 @@ describe('KnownSession', () => {
       const startedMs = performance.now();
       await eventually(() => performance.now() - startedMs > 25);
       const { session, member } = joined();
-      expect(session.onLoaded(member, loadOf(session, member), [])).to.equal(false);
+      expect(session.onLoaded(member, loadOf(session, member), [])).to.equal(0);
       expect([...session.labels()]).to.deep.equal([]);
     });
   });

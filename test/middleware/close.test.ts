@@ -2,14 +2,15 @@ import { expect } from 'chai';
 import request from 'supertest';
 import type { SessionStore } from '../../lib/index.js';
 import { deferred } from '../support/deferred.js';
+import { eventually } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { HeldStore } from '../support/held-store.js';
 import { addLabel, LABEL, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
-import { get, Wire } from '../support/raw-http.js';
+import { exchange, get, Wire } from '../support/raw-http.js';
 
 for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`close(), ${version}`, () => {
-    const { alarms, appOf, listen, middlewareWith } = middlewareFixture(express);
+    const { alarms, appOf, listen, middlewareWith, seen } = middlewareFixture(express);
 
     it('waits for pending appends', async () => {
       const store = new HeldStore();
@@ -70,6 +71,68 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await closing;
       expect(steps).to.deep.equal(['appended', 'closed']);
       await wire.closed();
+    });
+
+    it('G7: waits for an append that starts while it retries a failed one', async () => {
+      const steps: string[] = [];
+      const retrying = deferred<() => void>();
+      const lateAppend = deferred<void>();
+      let failures = 0;
+      const build = (): SessionStore => ({
+        loadLabels: async () => [],
+        async appendLabels(session) {
+          if (session === '/late') {
+            await lateAppend.promise;
+            steps.push('late append');
+            return;
+          }
+          failures += 1;
+          if (failures === 1) throw new Error('failed once');
+          await new Promise<void>((resolve) => retrying.resolve(resolve));
+          steps.push('retry');
+        },
+        async close() {
+          steps.push('closed');
+        },
+      });
+      const middleware = middlewareWith({
+        session: (req) => req.path,
+        store: { kind: 'mine' },
+        storeFactories: [{ kind: 'mine', build }],
+        storeTimeoutMs: 60_000,
+      });
+      const { port } = await listen(appOf(middleware, addLabel, ok));
+      await exchange(port, get('/owed', { Connection: 'close' }));
+      const closing = middleware.close();
+      const endRetry = await retrying.promise;
+      const late = new Wire(port);
+      late.send(get('/late', { Connection: 'close' }));
+      await eventually(() => seen.length === 2);
+      endRetry();
+      await eventually(() => steps.length === 1);
+      lateAppend.resolve();
+      await closing;
+      await late.closed();
+      expect(steps).to.deep.equal(['retry', 'late append', 'closed']);
+    });
+
+    it('G7: a label that is added after close() is an alarm', async () => {
+      const added = deferred<() => void>();
+      const middleware = middlewareWith();
+      const { port } = await listen(
+        appOf(middleware, (req, res) => {
+          added.resolve(() => {
+            req.security.labels.add(LABEL);
+            res.send('ok');
+          });
+        }),
+      );
+      const answer = exchange(port, get('/', { Connection: 'close' }));
+      const addLate = await added.promise;
+      await middleware.close();
+      addLate();
+      expect((await answer).text).to.match(/session\.persist_failed/);
+      expect(alarms[0]).to.include({ alarm: 'session_store_failure', op: 'append', code: 'store.closed' });
     });
 
     it('makes the default store reject: 403 session.load_failed', async () => {

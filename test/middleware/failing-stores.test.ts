@@ -7,6 +7,7 @@ import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import {
   type Alarm,
   aplSessionMiddleware,
+  type DenialTemplate,
   type RequestSecurity,
   type SessionStore,
   type SessionStoreFailure,
@@ -157,6 +158,29 @@ function failure(): Error {
   return error;
 }
 
+/** How store failures are answered. */
+interface Form {
+  readonly title: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly unavailable?: DenialTemplate;
+  /** The lines of the template's headers. */
+  readonly headers: readonly string[];
+  readonly isTestedWith: (failure: Failure) => boolean;
+}
+
+const FORMS: readonly Form[] = [
+  { title: 'by default', status: 403, statusText: 'Forbidden', headers: [], isTestedWith: () => true },
+  {
+    title: 'with unavailable',
+    status: 503,
+    statusText: 'Service Unavailable',
+    unavailable: { status: 503, headers: { 'Retry-After': '1' } },
+    headers: ['Retry-After: 1'],
+    isTestedWith: ({ name }) => name === 'rejecting' || name === 'hanging',
+  },
+];
+
 interface Fixture {
   readonly server: RunningServer;
   readonly alarms: Alarm[];
@@ -166,7 +190,11 @@ interface Fixture {
 }
 
 /** The app of the table; `store` undefined is plain Express. */
-async function start(express: ExpressModule, store: SessionStore | undefined): Promise<Fixture> {
+async function start(
+  express: ExpressModule,
+  store: SessionStore | undefined,
+  unavailable?: DenialTemplate,
+): Promise<Fixture> {
   const alarms: Alarm[] = [];
   const app: Express = express().set('env', 'test');
   app.use((_req, res, next) => {
@@ -183,6 +211,7 @@ async function start(express: ExpressModule, store: SessionStore | undefined): P
           storeTimeoutMs: store instanceof SlowStore ? 2_000 : STORE_TIMEOUT_MS,
           logger: { warn() {}, error() {} },
           onAlarm: (alarm) => void alarms.push(alarm),
+          ...(unavailable && { unavailable }),
         })
       : unsecured,
   );
@@ -256,16 +285,22 @@ function undated(text: string): string {
 }
 
 /** Every byte of the denial: headers set before the middleware with the values that they had then, and nothing else. */
-function denial(code: string, detail: string, { method, streams }: Pick<Way, 'method' | 'streams'>): string {
-  const body = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"${detail}","code":"${code}"}`;
+function denial(
+  { status, statusText, headers }: Form,
+  code: string,
+  detail: string,
+  { method, streams }: Pick<Way, 'method' | 'streams'>,
+): string {
+  const body = `{"type":"about:blank","title":"${statusText}","status":${status},"detail":"${detail}","code":"${code}"}`;
   return [
-    'HTTP/1.1 403 Forbidden',
+    `HTTP/1.1 ${status} ${statusText}`,
     'X-Powered-By: Express',
     'X-Frame-Options: DENY',
     'Vary: Origin',
     'Vary: Accept',
     'Set-Cookie: before=1',
     'Cache-Control: no-store',
+    ...headers,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${body.length}`,
     'Date: -',
@@ -303,8 +338,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     const fixtures: Fixture[] = [];
     let plain: Fixture;
 
-    async function open(store: SessionStore | undefined): Promise<Fixture> {
-      const fixture = await start(express, store);
+    async function open(store: SessionStore | undefined, unavailable?: DenialTemplate): Promise<Fixture> {
+      const fixture = await start(express, store, unavailable);
       fixtures.push(fixture);
       return fixture;
     }
@@ -315,10 +350,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     after(() => Promise.all(fixtures.map(({ server }) => server.close())));
 
     /** One server for all rows of a store. */
-    function oneServer(makeStore: () => SessionStore): () => Promise<Fixture> {
+    function oneServer(makeStore: () => SessionStore, unavailable?: DenialTemplate): () => Promise<Fixture> {
       let opened: Promise<Fixture> | undefined;
       return async () => {
-        opened ??= open(makeStore());
+        opened ??= open(makeStore(), unavailable);
         const fixture = await opened;
         fixture.alarms.length = 0;
         fixture.handled = 0;
@@ -327,112 +362,114 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       };
     }
 
-    for (const failing of LOAD_FAILURES) {
-      describe(`load: ${failing.name}`, () => {
-        const row = oneServer(() => new ScriptedStore({ load: failing.behaviour }));
-        for (const way of [...WAYS, ...DENIALS]) {
-          it(`G2, P54: ${way.name} becomes 403 session.load_failed before any handler`, async () => {
-            const fixture = await row();
-            const unread: Way = { ...way, streams: false };
-            const conversation = await converse(fixture, way, lastOfDenial(unread));
-            expect(conversation.answer).to.equal(
-              denial('session.load_failed', 'session state could not be loaded', unread),
-            );
-            expect(fixture.handled).to.equal(0);
-            assertAlarm(fixture.alarms, failing, { op: 'load', route: `${way.method ?? 'GET'} *` });
-            assertDeadline(failing, conversation);
-            assertNextAnswer(conversation);
-          });
-        }
-      });
-    }
-
-    for (const failing of APPEND_FAILURES) {
-      describe(`append: ${failing.name}`, () => {
-        const store = new ScriptedStore({ append: failing.behaviour });
-        const row = oneServer(() => store);
-        beforeEach(() => {
-          store.appends.length = 0;
+    for (const form of FORMS) {
+      for (const failing of LOAD_FAILURES.filter(form.isTestedWith)) {
+        describe(`load: ${failing.name}, ${form.title}`, () => {
+          const row = oneServer(() => new ScriptedStore({ load: failing.behaviour }), form.unavailable);
+          for (const way of [...WAYS, ...DENIALS]) {
+            it(`G2, P54: ${way.name} becomes ${form.status} session.load_failed before any handler`, async () => {
+              const fixture = await row();
+              const unread: Way = { ...way, streams: false };
+              const conversation = await converse(fixture, way, lastOfDenial(unread));
+              expect(conversation.answer).to.equal(
+                denial(form, 'session.load_failed', 'session state could not be loaded', unread),
+              );
+              expect(fixture.handled).to.equal(0);
+              assertAlarm(fixture.alarms, failing, { op: 'load', route: `${way.method ?? 'GET'} *` });
+              assertDeadline(failing, conversation);
+              assertNextAnswer(conversation);
+            });
+          }
         });
+      }
 
-        for (const way of WAYS) {
-          it(`G2, P32, P33: ${way.name} becomes 403 session.persist_failed`, async () => {
+      for (const failing of APPEND_FAILURES.filter(form.isTestedWith)) {
+        describe(`append: ${failing.name}, ${form.title}`, () => {
+          const store = new ScriptedStore({ append: failing.behaviour });
+          const row = oneServer(() => store, form.unavailable);
+          beforeEach(() => {
+            store.appends.length = 0;
+          });
+
+          for (const way of WAYS) {
+            it(`G2, P32, P33: ${way.name} becomes ${form.status} session.persist_failed`, async () => {
+              const fixture = await row();
+              // whether a stream has ended when the append fails, so that the connection could go on, is a matter of luck
+              const headers = { ...way.headers, ...(way.streams && { Connection: 'close' }) };
+              const conversation = await converse(fixture, { ...way, headers }, lastOfDenial(way));
+              expect(conversation.answer).to.equal(
+                denial(form, 'session.persist_failed', 'session state could not be persisted', way),
+              );
+              expect(conversation.ending).to.equal('end');
+              expect(fixture.handled).to.equal(1);
+              assertAlarm(fixture.alarms, failing, {
+                op: 'append',
+                route: `${way.method ?? 'GET'} /${way.name}`,
+                decisionWasAllow: true,
+                bytesSent: false,
+              });
+              expect(store.appends).to.deep.equal([[LABEL]]);
+              assertDeadline(failing, conversation);
+              if (!way.streams) assertNextAnswer(conversation);
+            });
+          }
+
+          for (const way of DENIALS) {
+            it(`G3: ${way.name} keeps every byte, and the failure is an alarm`, async () => {
+              const fixture = await row();
+              const conversation = await converse(fixture, way, way.last);
+              expect(conversation.answer).to.equal((await converse(plain, way, way.last)).answer);
+              expect(conversation.answer).to.match(/^HTTP\/1\.1 40[13] /);
+              assertAlarm(fixture.alarms, failing, {
+                op: 'append',
+                route: `${way.method ?? 'GET'} /${way.name}`,
+                decisionWasAllow: false,
+                bytesSent: false,
+              });
+              expect(store.appends).to.deep.equal([[LABEL]]);
+              assertDeadline(failing, conversation);
+              assertNextAnswer(conversation);
+            });
+          }
+
+          it('G2, P44: a label after the first bytes: truncated, with no clean end', async () => {
             const fixture = await row();
-            // whether a stream has ended when the append fails, so that the connection could go on, is a matter of luck
-            const headers = { ...way.headers, ...(way.streams && { Connection: 'close' }) };
-            const conversation = await converse(fixture, { ...way, headers }, lastOfDenial(way));
-            expect(conversation.answer).to.equal(
-              denial('session.persist_failed', 'session state could not be persisted', way),
-            );
-            expect(conversation.ending).to.equal('end');
-            expect(fixture.handled).to.equal(1);
+            const wire = new Wire(fixture.server.port);
+            wire.send(get('/label-after-bytes', { 'X-Session': newSession() }));
+            const text = await wire.closed();
+            expect(text).to.match(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n$/);
             assertAlarm(fixture.alarms, failing, {
               op: 'append',
-              route: `${way.method ?? 'GET'} /${way.name}`,
+              route: 'GET /label-after-bytes',
               decisionWasAllow: true,
-              bytesSent: false,
+              bytesSent: true,
             });
-            expect(store.appends).to.deep.equal([[LABEL]]);
-            assertDeadline(failing, conversation);
-            if (!way.streams) assertNextAnswer(conversation);
           });
-        }
 
-        for (const way of DENIALS) {
-          it(`G3: ${way.name} keeps every byte, and the failure is an alarm`, async () => {
+          it('G2: a handler that never ends: a whole denial, then the connection ends', async () => {
             const fixture = await row();
-            const conversation = await converse(fixture, way, way.last);
-            expect(conversation.answer).to.equal((await converse(plain, way, way.last)).answer);
-            expect(conversation.answer).to.match(/^HTTP\/1\.1 40[13] /);
-            assertAlarm(fixture.alarms, failing, {
-              op: 'append',
-              route: `${way.method ?? 'GET'} /${way.name}`,
-              decisionWasAllow: false,
-              bytesSent: false,
-            });
-            expect(store.appends).to.deep.equal([[LABEL]]);
-            assertDeadline(failing, conversation);
-            assertNextAnswer(conversation);
+            const way: Way = { name: 'write-and-stall', last: /stolen/, streams: true, answer: () => {} };
+            const conversation = await converse(fixture, way, undefined);
+            expect(conversation.answer).to.equal(
+              denial(form, 'session.persist_failed', 'session state could not be persisted', way),
+            );
+            expect(conversation.tookMs).to.be.below(GIVE_UP_MS);
           });
-        }
 
-        it('G2, P44: a label after the first bytes: truncated, with no clean end', async () => {
-          const fixture = await row();
-          const wire = new Wire(fixture.server.port);
-          wire.send(get('/label-after-bytes', { 'X-Session': newSession() }));
-          const text = await wire.closed();
-          expect(text).to.match(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n$/);
-          assertAlarm(fixture.alarms, failing, {
-            op: 'append',
-            route: 'GET /label-after-bytes',
-            decisionWasAllow: true,
-            bytesSent: true,
+          it('G2: an HTTP/1.0 response, which is close-delimited, is reset', async () => {
+            const fixture = await row();
+            const wire = new Wire(fixture.server.port);
+            wire.send(get('/label-after-arrival', { 'X-Session': newSession() }).replace('HTTP/1.1', 'HTTP/1.0'));
+            // a reset that comes together with bytes looks to libuv like a clean end, whatever the server does
+            await wire.until(/first$/);
+            fixture.arrived.resolve();
+            const text = await wire.closed();
+            expect(text).to.match(/\r\n\r\nfirst$/);
+            expect(wire.ending).to.equal('ECONNRESET');
+            expect(fixture.alarms).to.have.length(1);
           });
         });
-
-        it('G2: a handler that never ends: a whole denial, then the connection ends', async () => {
-          const fixture = await row();
-          const way: Way = { name: 'write-and-stall', last: /stolen/, streams: true, answer: () => {} };
-          const conversation = await converse(fixture, way, undefined);
-          expect(conversation.answer).to.equal(
-            denial('session.persist_failed', 'session state could not be persisted', way),
-          );
-          expect(conversation.tookMs).to.be.below(GIVE_UP_MS);
-        });
-
-        it('G2: an HTTP/1.0 response, which is close-delimited, is reset', async () => {
-          const fixture = await row();
-          const wire = new Wire(fixture.server.port);
-          wire.send(get('/label-after-arrival', { 'X-Session': newSession() }).replace('HTTP/1.1', 'HTTP/1.0'));
-          // a reset that comes together with bytes looks to libuv like a clean end, whatever the server does
-          await wire.until(/first$/);
-          fixture.arrived.resolve();
-          const text = await wire.closed();
-          expect(text).to.match(/\r\n\r\nfirst$/);
-          expect(wire.ending).to.equal('ECONNRESET');
-          expect(fixture.alarms).to.have.length(1);
-        });
-      });
+      }
     }
 
     for (const [name, makeStore] of [

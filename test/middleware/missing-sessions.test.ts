@@ -164,7 +164,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await ask(app, '/a/1').expect(200);
         await ask(app, '/a/1', 'bob').expect(200);
       }
-      expect(alarms).to.have.length(60);
+      // the store of this test forgets the labels of bob, which is another alarm
+      expect(alarms.filter(({ alarm }) => alarm === 'session_missing')).to.have.length(60);
     });
 
     it('an explain() that throws sends the request to the error handling', async () => {

@@ -154,9 +154,9 @@ describe('openSession', () => {
 
   const misconfigured: ReadonlyArray<readonly [string, object, RegExp]> = [
     ['no store', { store: undefined }, /'store' is required/],
-    ['a store that is none', { store: 5 }, /store must be/],
+    ['a store that is none', { store: 5 }, /store: give a SessionStore/],
     ['a memory store of its own', { store: { kind: 'memory' } }, /no labels of this session/],
-    ['an unknown option', { sesion: 'x' }, /'sesion' is not allowed/],
+    ['an unknown option', { sesion: 'x' }, /unknown option 'sesion'; did you mean 'session'\?/],
     ['no time', { storeTimeoutMs: 0 }, /'storeTimeoutMs'/],
     ['no label at all', { maxLabelsPerSession: 0 }, /'maxLabelsPerSession'/],
     ['a logger that is none', { logger: {} }, /warn and error/],

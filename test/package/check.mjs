@@ -1,50 +1,43 @@
 // Installs a packed tarball into an empty app and uses it there: by import, by require(), and through its types.
 // node test/package/check.mjs <tarball> [Express major, default 5]; with VALKEY_URL the Valkey store is exercised too
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { check, Project } from './project.mjs';
 
-const here = fileURLToPath(new URL('./', import.meta.url));
 const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
 const [tarball, express = '5'] = process.argv.slice(2);
 if (!tarball || !existsSync(tarball)) throw new Error('usage: check.mjs <tarball> [Express major]');
 
-const app = mkdtempSync(join(tmpdir(), 'express-apl-session-consumer-'));
-try {
-  install(resolve(tarball), `express@${express}`, `@types/express@${express}`, '@types/node@20');
-  if (existsSync(join(app, 'node_modules/ioredis'))) throw new Error('ioredis was installed, but it is optional');
-  use('consumer-types.mjs');
-  use('exercise.mjs', 'consumer.mjs', 'consumer.cjs');
-  for (const ioredis of ['5.0.0', '5', '6']) {
-    install(`ioredis@${ioredis}`);
-    use('exercise.mjs', 'consumer-valkey.mjs');
-  }
-  console.log(`package: ok on Node ${process.versions.node}, Express ${express}`);
-} finally {
-  rmSync(app, { recursive: true, force: true });
-}
+const app = new Project();
+app.install(resolve(tarball), `express@${express}`, `@types/express@${express}`, '@types/node@20');
+const consumers = ['consumer-types.mjs', 'consumer.mjs', 'consumer.cjs', 'consumer-entries.mjs', 'consumer-valkey.mjs'];
+for (const file of ['exercise.mjs', ...consumers]) app.copy(file);
+const on = `on Node ${process.versions.node} and Express ${express}`;
+const run = (file) => console.log(app.node(file).trim());
 
-/** Installs packages into the app. */
-function install(...packages) {
-  if (!existsSync(join(app, 'package.json'))) writeFileSync(join(app, 'package.json'), '{ "private": true }');
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
-  run('npm', 'install', ...flags, ...packages);
-}
-
-/** Type-checks consumers strictly, declarations of the package included, and runs them. */
-function use(...files) {
-  for (const file of files) copyFileSync(join(here, file), join(app, file));
+await check(`consumers compile strictly, declarations of the package included, with @types/express ${express}`, () => {
   const compilerOptions = {
     ...{ target: 'ES2023', module: 'NodeNext', moduleResolution: 'NodeNext', types: ['node'], strict: true },
     ...{ exactOptionalPropertyTypes: true, allowJs: true, checkJs: true, noEmit: true, skipLibCheck: false },
   };
-  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
-  run(process.execPath, tsc, '-p', app);
-  for (const file of files.filter((name) => name.startsWith('consumer'))) run(process.execPath, file);
-}
-
-function run(command, ...args) {
-  execFileSync(command, args, { cwd: app, stdio: 'inherit' });
+  // a program of its own: only here nothing but the import of the package brings `req.security`
+  for (const files of [['consumer-types.mjs'], consumers]) {
+    app.write('tsconfig.json', { compilerOptions, files });
+    app.node(tsc, '-p', '.');
+  }
+});
+await check(`an app that only imports the package runs, ${on}`, () => run('consumer-types.mjs'));
+await check(`ESM imports the package, ${on}`, () => run('consumer.mjs'));
+await check(`CommonJS requires the package, ${on}`, () => run('consumer.cjs'));
+await check(`import and require() of each entry have one instance, ${on}`, () => run('consumer-entries.mjs'));
+await check(`the Valkey store needs no ioredis, ${on}`, () => {
+  if (app.has('node_modules/ioredis')) throw new Error('ioredis was installed');
+  run('consumer-valkey.mjs');
+});
+for (const ioredis of ['5.0.0', '6']) {
+  await check(`the Valkey store can be installed beside ioredis ${ioredis}, ${on}`, () => {
+    app.install(`ioredis@${ioredis}`);
+    run('consumer-valkey.mjs');
+  });
 }

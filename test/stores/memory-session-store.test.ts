@@ -5,25 +5,33 @@ import {
   type MemorySessionStoreOptions,
   memorySessionStoreFactory,
 } from '../../lib/stores/memory-session-store.js';
+import type { SessionStoreContractOptions } from '../../lib/testing.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';
 import { runModule } from '../support/node-child.js';
-import { type ContractBackend, describeSessionStoreContract } from './session-store-contract.js';
+import { describeSessionStoreContract } from './session-store-contract.js';
 
-function backendWith(options: MemorySessionStoreOptions): ContractBackend {
-  const store = new MemorySessionStore(options);
+function contractOptions(options: MemorySessionStoreOptions): SessionStoreContractOptions {
+  let store = new MemorySessionStore();
   return {
-    node: () => store,
-    touches: async (action) => {
+    open: () => {
+      store = new MemorySessionStore(options);
+      return store;
+    },
+    singleProcess: true,
+    countBackendCalls: async (action) => {
       const before = store.size;
       await action();
       return store.size - before;
     },
+    limit: true,
+    close: true,
+    ttl: { open: (ttlSeconds) => new MemorySessionStore({ ttlSeconds }) },
   };
 }
 
 describe('MemorySessionStore', () => {
-  describeSessionStoreContract('contract, without a TTL', () => backendWith({}));
-  describeSessionStoreContract('contract, with a TTL', () => backendWith({ ttlSeconds: 60 }));
+  describeSessionStoreContract('contract, without a TTL', contractOptions({}));
+  describeSessionStoreContract('contract, with a TTL', contractOptions({ ttlSeconds: 60 }));
 
   describe('maxLabelsPerSession', () => {
     const TOO_MANY = 'store.too_many_labels';

@@ -5,19 +5,22 @@ import { compilerFaults } from '../support/compiler.js';
 
 /** What examples use without an import of their own: the main entry, Express, and parts of an app. */
 const PRELUDE = `
+import type { Server } from 'node:http';
 import type { Express, Request, RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
 import { auth } from 'express-oauth2-jwt-bearer';
 import expressSession from 'express-session';
 import passport from 'passport';
 import {
-  aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
+  type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
   type SessionResolver, type SessionStore, type SessionStoreBlock, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
 import { ValkeySessionStore, valkeySessionStoreFactory } from 'express-apl-session/valkey';
 
 declare const app: Express;
+declare const server: Server;
+declare const aplSession: AplSessionMiddleware;
 declare const session: SessionResolver;
 declare function subjectOf(req: Request): string | undefined;
 declare function readNotes(): Promise<ReadonlyArray<{ readonly pii: boolean }>>;

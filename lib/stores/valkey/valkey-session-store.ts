@@ -55,6 +55,7 @@ export class ValkeySessionStore implements SessionStore {
   /** The texts of the warnings from the last check of each server. */
   readonly #warnings = new Map<string, readonly string[]>();
   readonly #alarmListeners = new Set<AlarmListener>();
+  readonly #reconnectListeners = new Set<() => void>();
   readonly #onRefreshFailed = (error: string): void => {
     this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
   };
@@ -64,6 +65,7 @@ export class ValkeySessionStore implements SessionStore {
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
     this.#link = linkTo(this.#config, (wire, server) => {
+      for (const listener of this.#reconnectListeners) listener();
       // the next connection repeats a check that fails
       checkServer(wire).then(
         ({ alarms }) => this.#raiseNews(alarms, server),
@@ -92,6 +94,18 @@ export class ValkeySessionStore implements SessionStore {
     await this.#caller.call({ name: 'append', key, command: (wire) => this.#append(wire, key, copy) });
   }
 
+  /**
+   * Connects, logs in, and loads a key that does not exist, so that the first request finds a connection. Rejects like a load,
+   * within `deadlineMs`. May be called again.
+   */
+  ready(): Promise<void> {
+    const key = this.#keyOf('');
+    const command = async (wire: ValkeyAsker): Promise<void> => {
+      labelsIn(await wire.ask(loadCommand(key)), this.maxLabelsPerSession);
+    };
+    return this.#caller.call({ name: 'load', key, command });
+  }
+
   async close(): Promise<void> {
     this.#link.close();
   }
@@ -110,6 +124,11 @@ export class ValkeySessionStore implements SessionStore {
     this.#remember('', alarms);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
+  }
+
+  /** Calls the listener for each new connection, the first one too. */
+  onReconnect(listener: () => void): void {
+    this.#reconnectListeners.add(listener);
   }
 
   onAlarm(listener: AlarmListener): void {

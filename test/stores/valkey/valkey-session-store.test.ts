@@ -28,13 +28,46 @@ describeWithValkey('ValkeySessionStore', (server) => {
     { what: 'without a TTL', options: {} },
     { what: 'with a TTL', options: { ttlSeconds: 60 } },
   ]) {
-    describeSessionStoreContract(`contract, ${what}`, () => ({
-      node: () => new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options }),
-      touches: async (action) => {
+    describeSessionStoreContract(`contract, ${what}`, {
+      open: () => new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options }),
+      limit: true,
+      close: true,
+      check: true,
+      ttl: {
+        open: (ttlSeconds) => new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options, ttlSeconds }),
+      },
+      countBackendCalls: async (action) => {
         const counts = await server().countCommands(action);
         return Object.values(counts).reduce((sum, count) => sum + count, 0);
       },
-    }));
+    });
+  }
+
+  for (const fault of ['refused', 'black hole'] as const) {
+    describe(`with an outage (${fault})`, () => {
+      let proxy: CountingProxy;
+      before(async () => {
+        proxy = await CountingProxy.start(server());
+      });
+      after(() => proxy.close());
+
+      describeSessionStoreContract('contract', {
+        open: () => new ValkeySessionStore({ endpoint: proxy.url, connectTimeoutMs: 600, commandTimeoutMs: 600 }),
+        limit: true,
+        close: true,
+        check: true,
+        outage: {
+          start: async () => {
+            if (fault === 'refused') await proxy.refuse();
+            else proxy.fault = fault;
+          },
+          end: async () => {
+            proxy.fault = undefined;
+            if (fault === 'refused') await proxy.listen();
+          },
+        },
+      });
+    });
   }
 
   for (const ttlSeconds of [undefined, 60]) {

@@ -57,7 +57,9 @@ export function parseValkeyEndpoint(
   }
   const tls = url.protocol === 'rediss:' || options.tls === true;
   if (!tls && !LOOPBACK.test(host)) {
-    throw invalid('is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port');
+    throw invalid(
+      "is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port, or a 'client', whose own options decide about TLS",
+    );
   }
   const db = url.pathname.replace(/^\//, '');
   if (url.port === '0') throw invalid('has port 0: give the port of the server');

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import Joi from 'joi';
+import Joi, { type Schema } from 'joi';
 import { invalidConfig } from '../../../util/invalid-config.js';
 
 /** Which certificates to trust, and the client's own certificate. All are PEM texts, not paths. */
@@ -35,8 +35,8 @@ const pem = Joi.alternatives(Joi.string().min(1), Joi.binary());
 
 const SHAPES = '{{#label}} must be a boolean, or an object with ca, cert, key, servername';
 
-export const tlsSwitch = Joi.boolean().messages({ 'boolean.base': SHAPES });
-export const tlsDetails = Joi.object({ ca: pem, cert: pem, key: pem, servername: Joi.string().hostname() });
+export const tlsSwitch: Schema = Joi.boolean().messages({ 'boolean.base': SHAPES });
+export const tlsDetails: Schema = Joi.object({ ca: pem, cert: pem, key: pem, servername: Joi.string().hostname() });
 
 /**
  * Node ignores a `ca` without certificates, and reports other mistakes only while it connects.
@@ -79,13 +79,19 @@ function readCertificates(name: string, text: string): X509Certificate[] {
   } catch {
     // the error below is about a broken certificate, too
   }
-  throw invalidConfig(STORE, `'${name}' is not a valid PEM certificate; give the text, not a path`);
+  throw invalidConfig(
+    STORE,
+    `'${name}' is not a valid PEM certificate; give its text, readFileSync(path, 'utf8'), not a path`,
+  );
 }
 
 function readKey(key: string): KeyObject {
   try {
     return createPrivateKey(key);
   } catch {
-    throw invalidConfig(STORE, "'tls.key' is not a PEM private key without a passphrase; give the text, not a path");
+    throw invalidConfig(
+      STORE,
+      "'tls.key' is not a PEM private key without a passphrase; give its text, readFileSync(path, 'utf8'), not a path",
+    );
   }
 }

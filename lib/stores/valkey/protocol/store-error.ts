@@ -13,10 +13,11 @@ const UNTRUSTED_CERTIFICATE =
 
 /** Error codes of Node and error replies of Valkey that need a correction by an operator, each with its code here. */
 const KNOWN_FAILURES: ReadonlyArray<readonly [pattern: RegExp, failure: ConnectionFailure]> = [
+  [/^WRONGPASS\b/, { code: 'store.login_failed', reason: 'Valkey refused the username or the password; check both' }],
   [
     // ioredis puts the reply of a Sentinel at the end of its own message
-    /^WRONGPASS\b|\bNOAUTH\b/,
-    { code: 'store.login_failed', reason: 'Valkey refused the username or the password' },
+    /\bNOAUTH\b/,
+    { code: 'store.login_failed', reason: 'Valkey requires a password, and the connection has none; set one' },
   ],
   [
     /^NOPERM\b/,

@@ -183,6 +183,12 @@ describeWithValkeyGroup('ValkeySessionStore on a cluster client', 4, (group) => 
         });
       }
 
+      it('ready() connects to the cluster, and writes nothing', async () => {
+        await storeWith(ClusterClass, { ttlSeconds: 60 }).ready();
+        const sizes = await Promise.all((await primaries()).map(({ admin }) => admin.dbsize()));
+        expect(sizes).to.deep.equal([0, 0, 0]);
+      });
+
       it('one of the nodes answers the self-check', async () => {
         const findings = await storeWith(ClusterClass).check();
         expect(findings.filter(({ status }) => status === 'unknown')).to.deep.equal([]);

@@ -39,10 +39,14 @@ for (const isSecure of [false, true]) {
       await Promise.all(open.splice(0).map((store) => store.close()));
     });
 
-    describeSessionStoreContract('contract', () => ({
-      node: () => new ValkeySessionStore({ ...cluster.options, ...PATIENT, ttlSeconds: 60 }),
-      touches: (action) => cluster.countCommands(action),
-    }));
+    describeSessionStoreContract('contract', {
+      open: () => new ValkeySessionStore({ ...cluster.options, ...PATIENT }),
+      limit: true,
+      close: true,
+      check: true,
+      ttl: { open: (ttlSeconds) => new ValkeySessionStore({ ...cluster.options, ...PATIENT, ttlSeconds }) },
+      countBackendCalls: (action) => cluster.countCommands(action),
+    });
 
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {

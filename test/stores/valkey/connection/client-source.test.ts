@@ -70,13 +70,22 @@ for (const [name, ClientClass] of CLIENTS) {
     ]) {
       describe(mode, () => {
         before(() => server().grant('~taint:v1:*', ...rights));
-        describeSessionStoreContract('contract', () => ({
-          node: () => new ValkeySessionStore({ client: connect(), ...PATIENT, ...options }),
-          touches: async (action) => {
+        describeSessionStoreContract('contract', {
+          open: () => new ValkeySessionStore({ client: connect(), ...PATIENT, ...options }),
+          limit: true,
+          close: true,
+          check: true,
+          // without a TTL the user has no right to expire keys
+          ...('ttlSeconds' in options && {
+            ttl: {
+              open: (ttlSeconds) => new ValkeySessionStore({ client: connect(), ...PATIENT, ...options, ttlSeconds }),
+            },
+          }),
+          countBackendCalls: async (action) => {
             const counts = await server().plain.countCommands(action);
             return Object.values(counts).reduce((sum, count) => sum + count, 0);
           },
-        }));
+        });
       });
     }
   });

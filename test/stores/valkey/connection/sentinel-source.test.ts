@@ -43,10 +43,14 @@ for (const isSecure of [false, true]) {
       await Promise.all(fakes.splice(0).map((fake) => fake.close()));
     });
 
-    describeSessionStoreContract('contract', () => ({
-      node: () => new ValkeySessionStore({ ...topology.options, ...PATIENT, ttlSeconds: 60 }),
-      touches: (action) => topology.countCommands(action),
-    }));
+    describeSessionStoreContract('contract', {
+      open: () => new ValkeySessionStore({ ...topology.options, ...PATIENT }),
+      limit: true,
+      close: true,
+      check: true,
+      ttl: { open: (ttlSeconds) => new ValkeySessionStore({ ...topology.options, ...PATIENT, ttlSeconds }) },
+      countBackendCalls: (action) => topology.countCommands(action),
+    });
 
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {

@@ -48,13 +48,22 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       describe('with the fewest rights', () => {
         before(() => server().grant('~taint:v1:*', ...rightsTo([...commands, ...OPTIONAL])));
 
-        describeSessionStoreContract('contract', () => ({
-          node: () => new ValkeySessionStore({ ...server().options, ...PATIENT, ...options }),
-          touches: async (action) => {
+        describeSessionStoreContract('contract', {
+          open: () => new ValkeySessionStore({ ...server().options, ...PATIENT, ...options }),
+          limit: true,
+          close: true,
+          check: true,
+          // without a TTL the user has no right to expire keys
+          ...('ttlSeconds' in options && {
+            ttl: {
+              open: (ttlSeconds) => new ValkeySessionStore({ ...server().options, ...PATIENT, ...options, ttlSeconds }),
+            },
+          }),
+          countBackendCalls: async (action) => {
             const counts = await server().plain.countCommands(action);
             return Object.values(counts).reduce((sum, count) => sum + count, 0);
           },
-        }));
+        });
 
         it('Valkey denied no command in all that', async () => {
           expect(await server().denied()).to.deep.equal([]);

@@ -18,6 +18,8 @@ const SECRETS = [PASSWORD, encodeURIComponent(PASSWORD), 'not the password', USE
 interface Refusal {
   readonly what: string;
   readonly code: string;
+  /** The end of the alarm's `error`. */
+  readonly text?: string;
   /** What the client gets wrong. */
   readonly options?: (server: SecureValkey) => ValkeySessionStoreOptions;
   /** What goes wrong at the server, from this call on. */
@@ -68,7 +70,12 @@ const REFUSALS: readonly Refusal[] = [
     code: 'store.unavailable',
     options: ({ plain }) => ({ endpoint: `localhost:${plain.port}` }),
   },
-  { what: 'a wrong password', code: 'store.login_failed', options: () => ({ password: 'not the password' }) },
+  {
+    what: 'a wrong password',
+    code: 'store.login_failed',
+    text: 'Valkey refused the username or the password; check both.',
+    options: () => ({ password: 'not the password' }),
+  },
   {
     what: 'a wrong password from a function',
     code: 'store.login_failed',
@@ -82,6 +89,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     what: 'no login, where one is needed',
     code: 'store.login_failed',
+    text: 'Valkey requires a password, and the connection has none; set one.',
     options: () => ({ username: undefined, password: undefined }) as unknown as ValkeySessionStoreOptions,
     spoil: ({ plain }) => plain.admin.call('ACL', 'SETUSER', 'default', 'resetpass', '>admins only'),
   },
@@ -179,7 +187,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, through the middl
     await store.close();
   });
 
-  for (const { what, code, options, spoil } of REFUSALS) {
+  for (const { what, code, text = '', options, spoil } of REFUSALS) {
     it(`${what}: a load is denied, with the alarm ${code}`, async () => {
       const { app, alarms, store } = appWith(options?.(server()) ?? {});
       await spoil?.(server());
@@ -188,6 +196,7 @@ describeWithSecureValkey('G2: a Valkey that refuses the store, through the middl
       expect(status).to.equal(403);
       expect(body).to.have.property('code', 'session.load_failed');
       expectRefusal(alarms, 'load', code);
+      expect((alarms[0] as { error?: string }).error?.endsWith(text), inspect(alarms[0])).to.equal(true);
       await store.close();
     });
 

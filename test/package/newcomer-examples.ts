@@ -1,0 +1,23 @@
+// The examples in the packed package run in an empty app, and the package contains docker-compose.yml.
+// node --import tsx test/package/newcomer-examples.ts <tarball>
+import { strict as assert } from 'node:assert';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { inEmptyApp } from './newcomer/empty-app.js';
+
+/** The packages that an example imports, beside Express. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  compensation: [],
+  policies: ['@cedar-policy/cedar-wasm', '@marcbachmann/cel-js'],
+  mcp: ['@modelcontextprotocol/sdk'],
+};
+
+await inEmptyApp('newcomer-examples', ({ folder, install, run }) => {
+  const contents = 'node_modules/express-apl-session';
+  for (const [example, packages] of Object.entries(EXAMPLES)) {
+    install('express', 'tsx', ...packages);
+    const printed = run('npx', 'tsx', `${contents}/examples/${example}/main.ts`);
+    assert.match(printed, /Every answer was the expected one\./, example);
+  }
+  assert(existsSync(join(folder, contents, 'docker-compose.yml')));
+});

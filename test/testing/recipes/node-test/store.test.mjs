@@ -1,0 +1,14 @@
+import { describe, it } from 'node:test';
+import { MemorySessionStore } from 'express-apl-session';
+import { sessionStoreContract } from 'express-apl-session/testing';
+
+const cases = sessionStoreContract({
+  open: () => new MemorySessionStore(), // your store
+  singleProcess: true,
+  limit: true,
+  close: true,
+});
+
+describe('the store', () => {
+  for (const { title, run } of cases) it(title, run);
+});
