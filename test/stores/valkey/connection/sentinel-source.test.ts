@@ -172,9 +172,10 @@ for (const isSecure of [false, true]) {
           const options = { connectTimeoutMs: 250, commandTimeoutMs: 500, maxLabelsPerSession: 1_000_000 };
           const store = storeWith(options);
           await eventually(() => store.loadLabels('s'));
-          const old = await topology.primaryOf('s');
           const traffic = new SessionTraffic(store, ['a', 'b', 'c', 'd']);
           await eventually(() => traffic.rounds > 50);
+          await topology.settled();
+          const old = await topology.primaryOf('s');
           try {
             await topology.withDefaultPeriods(async () => {
               await act(old);
