@@ -1,18 +1,20 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
-import { findBinary, freePort, IMAGE, ping, relayUnlessLoopback } from './valkey-servers.js';
+import { findBinary, freePort, IMAGE, ping, relayUnlessLoopback, type TlsFiles, tlsArgs } from './valkey-servers.js';
 
 const execFileAsync = promisify(execFile);
 
 /** One process of a group: a server, or a Sentinel. What it has on disk outlives it. */
 export interface ValkeyNode {
   readonly port: number;
+  /** The port with TLS in a group that has certificates, else `port`. */
+  readonly peerPort: number;
   readonly url: string;
   /** A client with all rights, which finds the process again after a restart. */
   readonly admin: Redis;
@@ -42,6 +44,8 @@ interface Host {
   directory(name: string): string;
   readonly binary: string;
   readonly args: readonly string[];
+  /** The directory with the certificates, if there are any. */
+  readonly tlsDir: string | undefined;
   /** The command with which a shell calls `valkey-cli`. */
   readonly cli: string;
   close(): Promise<void>;
@@ -52,13 +56,18 @@ interface Process {
 }
 
 /** A suite on a group of at most `size` processes, each in a directory of its own. */
-export function describeWithValkeyGroup(title: string, size: number, define: (group: () => ValkeyGroup) => void): void {
+export function describeWithValkeyGroup(
+  title: string,
+  size: number,
+  define: (group: () => ValkeyGroup) => void,
+  files?: () => TlsFiles,
+): void {
   describe(title, () => {
     let opened: OpenedGroup | undefined;
     before('finds a Valkey', async function () {
       this.timeout(60_000);
       try {
-        opened = await openValkeyGroup(size);
+        opened = await openValkeyGroup(size, files?.());
       } catch (error) {
         if (process.env['REQUIRE_VALKEY_TESTS'] === '1') throw error;
         console.warn(`      pending, no Valkey: ${(error as Error).message}`);
@@ -75,9 +84,9 @@ interface OpenedGroup {
   close(): Promise<void>;
 }
 
-/** The same outside a suite. */
-export async function openValkeyGroup(size: number): Promise<OpenedGroup> {
-  const host = await findHost(size);
+/** The same outside a suite. With certificates, each process listens with TLS too, and uses TLS to reach the others. */
+export async function openValkeyGroup(size: number, files?: TlsFiles): Promise<OpenedGroup> {
+  const host = await findHost(files ? 2 * size : size, files);
   const group = new OpenGroup(host);
   return {
     group,
@@ -93,12 +102,12 @@ function expectGroup(): never {
 }
 
 /** As for single servers: where a source was asked for by name it must work, else the first that works is taken. */
-async function findHost(size: number): Promise<Host> {
-  const ports = await Promise.all(Array.from({ length: size }, freePort));
+async function findHost(portCount: number, files: TlsFiles | undefined): Promise<Host> {
+  const ports = await Promise.all(Array.from({ length: portCount }, freePort));
   const forced = process.env['VALKEY_TEST_SOURCE'];
-  if (forced === 'binary') return localHost(ports);
-  if (forced === 'docker') return containerHost(ports);
-  return containerHost(ports).catch(() => localHost(ports));
+  if (forced === 'binary') return localHost(ports, files);
+  if (forced === 'docker') return containerHost(ports, files);
+  return containerHost(ports, files).catch(() => localHost(ports, files));
 }
 
 class OpenGroup implements ValkeyGroup {
@@ -117,14 +126,16 @@ class OpenGroup implements ValkeyGroup {
   async start(...args: readonly string[]): Promise<ValkeyNode> {
     const host = this.#host;
     const name = `node-${this.#count}`;
-    const port = host.ports[this.#count++];
-    if (port === undefined) throw new Error('The group is to have more processes.');
+    const port = this.#nextPort();
+    const { tlsDir } = host;
+    const tls = tlsDir === undefined ? undefined : { port: this.#nextPort(), dir: tlsDir };
+    const tlsWords = tls ? [...tlsArgs(tls), '--tls-replication', 'yes', '--tls-cluster', 'yes'] : [];
     const dir = host.directory(name);
     let current: Process;
     let latest = args;
     const run = async (): Promise<void> => {
       const files = ['--dbfilename', `${name}.rdb`, '--appenddirname', `${name}.aof`];
-      const words = [`${dir}/${name}.conf`, '--port', String(port), '--dir', dir, ...host.args, ...latest];
+      const words = [`${dir}/${name}.conf`, '--port', String(port), '--dir', dir, ...host.args, ...tlsWords, ...latest];
       const sentinel = latest.includes('--sentinel');
       const quoted = [...words, ...(sentinel ? [] : files)].map((word) => `'${word}'`);
       current = await host.spawn(name, `: >>${dir}/${name}.conf && exec ${host.binary} ${quoted.join(' ')}`);
@@ -136,6 +147,7 @@ class OpenGroup implements ValkeyGroup {
     this.#admins.push(admin);
     return {
       port,
+      peerPort: tls?.port ?? port,
       url: `redis://127.0.0.1:${port}`,
       admin,
       kill: async () => {
@@ -158,6 +170,12 @@ class OpenGroup implements ValkeyGroup {
     };
   }
 
+  #nextPort(): number {
+    const port = this.#host.ports[this.#count++];
+    if (port === undefined) throw new Error('The group is to have more processes.');
+    return port;
+  }
+
   async shell(node: ValkeyNode, script: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
     // not every shell takes a function of that name
     const commands = script.replaceAll(/^valkey-cli /gm, `${this.#host.cli} -p ${node.port} `);
@@ -170,8 +188,9 @@ class OpenGroup implements ValkeyGroup {
   }
 }
 
-function localHost(ports: readonly number[]): Host {
+function localHost(ports: readonly number[], files: TlsFiles | undefined): Host {
   const root = mkdtempSync(join(tmpdir(), 'apl-valkeys-'));
+  for (const [name, text] of Object.entries(files ?? {})) writeFileSync(join(root, name), text, { mode: 0o600 });
   const children = new Set<ChildProcess>();
   const killAll = (): void => {
     for (const child of children) child.kill('SIGKILL');
@@ -181,6 +200,7 @@ function localHost(ports: readonly number[]): Host {
     ports,
     binary: findBinary(),
     args: ['--bind', '127.0.0.1'],
+    tlsDir: files && root,
     cli: 'valkey-cli',
     directory(name) {
       mkdirSync(join(root, name));
@@ -212,9 +232,12 @@ function localHost(ports: readonly number[]): Host {
  * One container for all, whose ports are published under their own numbers: so the addresses that they tell are right.
  * Only what a shell can do by itself is used there, for an image may have nothing else.
  */
-async function containerHost(ports: readonly number[]): Promise<Host> {
+async function containerHost(ports: readonly number[], files: TlsFiles | undefined): Promise<Host> {
   const { GenericContainer, Wait } = await import('testcontainers');
   const container = await new GenericContainer(IMAGE)
+    .withCopyContentToContainer(
+      Object.entries(files ?? {}).map(([name, content]) => ({ content, target: `/tls/${name}` })),
+    )
     .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
     .start();
@@ -223,6 +246,7 @@ async function containerHost(ports: readonly number[]): Promise<Host> {
     ports,
     args: ['--protected-mode', 'no'],
     binary: 'valkey-server',
+    tlsDir: files && '/tls',
     cli: `docker exec -i ${container.getId()} valkey-cli`,
     directory: () => '/data',
     async spawn(name, script) {

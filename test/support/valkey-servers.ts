@@ -42,7 +42,7 @@ const SERVER_ARGS = ['--save', '', '--appendonly', 'no', '--enable-debug-command
 const TLS_PORT_IN_CONTAINER = 6380;
 
 /** Connections on the TLS port need a certificate of the authority in `ca.pem`. */
-function tlsArgs({ port, dir }: TlsListener): string[] {
+export function tlsArgs({ port, dir }: TlsListener): string[] {
   const files = ['--tls-ca-cert-file', 'ca.pem', '--tls-cert-file', 'server.pem', '--tls-key-file', 'server.key'];
   const paths = files.map((value) => (value.startsWith('--') ? value : `${dir}/${value}`));
   return ['--tls-port', String(port), ...paths, '--tls-auth-clients', 'yes'];

@@ -3,7 +3,7 @@ import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../con
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
-import { checkServer, type SelfCheckAlarm } from './calls/check-server.js';
+import { checkServer, combinedCheck, type SelfCheckAlarm, type ServerCheck } from './calls/check-server.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
 import { ttlCommand } from './calls/ttl-command.js';
 import { TtlRefresh } from './calls/ttl-refresh.js';
@@ -111,11 +111,16 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   /**
-   * Checks whether Valkey is suitable: eviction, durability, role, version. Every warning is also an alarm. Rejects
-   * with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
+   * Checks whether Valkey is suitable: eviction, durability, role, version. In a cluster it checks every primary, and
+   * each finding is that of the least suitable one. Every warning is also an alarm. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
    */
   async check(): Promise<readonly StoreFinding[]> {
-    const { findings, alarms } = await this.#caller.call({ name: 'check', command: checkServer });
+    const check = (key?: string): Promise<ServerCheck> =>
+      this.#caller.call({ name: 'check', ...(key !== undefined && { key }), command: checkServer });
+    // the primaries of a cluster are known after the first call
+    const first = await check();
+    const keys = this.#link.keyOfEachPrimary?.() ?? [];
+    const { findings, alarms } = combinedCheck([first, ...(await Promise.all(keys.map((key) => check(key))))]);
     this.#remember('', alarms);
     for (const alarm of alarms) this.#raise(alarm);
     return findings;

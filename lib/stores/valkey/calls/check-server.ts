@@ -70,10 +70,13 @@ const CHECKS: readonly Check[] = [
 
 const REQUEST = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
 
+export interface ServerCheck {
+  readonly findings: readonly StoreFinding[];
+  readonly alarms: readonly SelfCheckAlarm[];
+}
+
 /** Checks in one round trip whether the server is suitable. Rejects only if the connection is lost. */
-export async function checkServer(
-  wire: ValkeyAsker,
-): Promise<{ readonly findings: readonly StoreFinding[]; readonly alarms: readonly SelfCheckAlarm[] }> {
+export async function checkServer(wire: ValkeyAsker): Promise<ServerCheck> {
   // managed services refuse CONFIG; the check then uses INFO alone
   const [info, config] = (await wire.ask(REQUEST)).map((reply) => (reply instanceof ErrorReply ? null : reply));
   const facts = factsIn(info, config);
@@ -85,6 +88,23 @@ export async function checkServer(
     if (finding.status === 'warning') alarms.push({ alarm: check.alarm, error: `${finding.detail}. ${check.fix}` });
   }
   return { findings: Object.freeze(findings), alarms };
+}
+
+const SEVERITY: readonly StoreFinding['status'][] = ['ok', 'unknown', 'warning'];
+
+/** Combines the checks of several servers: of each finding the most severe one, and each alarm once. */
+export function combinedCheck(checks: readonly ServerCheck[]): ServerCheck {
+  const findings = new Map<string, StoreFinding>();
+  const alarms = new Map<string, SelfCheckAlarm>();
+  for (const check of checks) {
+    for (const finding of check.findings) {
+      const known = findings.get(finding.name);
+      const isWorse = !known || SEVERITY.indexOf(finding.status) > SEVERITY.indexOf(known.status);
+      if (isWorse) findings.set(finding.name, finding);
+    }
+    for (const alarm of check.alarms) alarms.set(alarm.error, alarm);
+  }
+  return { findings: Object.freeze([...findings.values()]), alarms: [...alarms.values()] };
 }
 
 function judge({ name, fact, isSound, fix }: Check, facts: Facts): StoreFinding {

@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from '../../../util/clock.js';
-import type { ClusterClient } from '../config/valkey-client.js';
 import { ConnectionWaiters } from '../connection/connection-waiters.js';
 import type { Detour, OnConnected, ValkeyLink } from '../connection/valkey-link.js';
 import { type Redirect, redirectIn } from '../protocol/reply-error.js';
@@ -11,12 +10,14 @@ import { askingFirst } from './asking-first.js';
 import { ClusterMap, refusalIn } from './cluster-map.js';
 import type { ClusterNode, ClusterTimeouts } from './cluster-node.js';
 import { ClusterNodes } from './cluster-nodes.js';
-import { addressIn, type ClusterSettings, clusterSettings } from './cluster-settings.js';
+import { addressIn, type ClusterSettings } from './node-address.js';
 import { slotOf } from './slot-of.js';
 
 const CLUSTER_SLOTS = requestOf(['cluster', 'slots']);
 /** How often the map is refreshed while a primary is not connected. */
 const REFRESH_MS = 200;
+/** Enough to find a key of each primary, even of one with few slots. */
+const MAX_KEYS_TRIED = 100_000;
 
 /**
  * The connections to a cluster, one for each primary. The map of the slots comes from any node that answers. It is
@@ -37,8 +38,8 @@ export class ClusterLink implements ValkeyLink {
   #state: 'idle' | 'refreshing' | 'settled' | 'closed' = 'idle';
   #nextRefresh: NodeJS.Timeout | undefined;
 
-  constructor(client: ClusterClient, timeouts: ClusterTimeouts, onConnected: OnConnected) {
-    this.#settings = clusterSettings(client);
+  constructor(settings: ClusterSettings, timeouts: ClusterTimeouts, onConnected: OnConnected) {
+    this.#settings = settings;
     this.#onConnected = onConnected;
     this.#waiters = new ConnectionWaiters(timeouts.connectTimeoutMs);
     this.#nodes = new ClusterNodes(this.#settings, timeouts, {
@@ -68,6 +69,17 @@ export class ClusterLink implements ValkeyLink {
     const redirect = redirectIn(error);
     if (!redirect || key === undefined || this.#isClosed()) return undefined;
     return this.#context.runInAsyncScope(() => this.#detourTo(redirect, key));
+  }
+
+  keyOfEachPrimary(): readonly string[] {
+    const keys = new Map<string, string>();
+    const primaries = this.#map?.primaries.size ?? 0;
+    // keys are spread evenly over the slots, so each primary has one of the first keys
+    for (let key = 0; key < MAX_KEYS_TRIED && keys.size < primaries; key += 1) {
+      const name = this.#map?.primaryOf(slotOf(`${key}`));
+      if (name !== undefined) keys.set(name, `${key}`);
+    }
+    return [...keys.values()];
   }
 
   close(): void {

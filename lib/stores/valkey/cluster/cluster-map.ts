@@ -1,7 +1,7 @@
 import { ReplyError } from '../protocol/reply-error.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
 import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
-import { type ClusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
+import { type ClusterSettings, type NodeAddress, nameOf } from './node-address.js';
 
 const SLOTS = 16_384;
 

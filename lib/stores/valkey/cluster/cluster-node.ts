@@ -1,10 +1,10 @@
-import { withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyConfig } from '../config/valkey-config.js';
+import { askWithin } from '../connection/ask-within.js';
 import { type ConnectionListener, ValkeyConnection } from '../connection/valkey-connection.js';
 import type { ValkeySource } from '../connection/valkey-source.js';
 import type { Reply } from '../protocol/resp-parser.js';
 import type { ValkeyRequest } from '../protocol/valkey-request.js';
-import { type NodeAddress, nameOf } from './cluster-settings.js';
+import { type NodeAddress, nameOf } from './node-address.js';
 
 export type ClusterTimeouts = Pick<ValkeyConfig, 'connectTimeoutMs' | 'commandTimeoutMs'>;
 
@@ -23,12 +23,8 @@ export class ClusterNode {
   }
 
   /** Sends a request that is not part of a call. If the node does not answer in time, its connection is closed. */
-  ask(request: ValkeyRequest): Promise<readonly Reply[]> {
+  async ask(request: ValkeyRequest): Promise<readonly Reply[]> {
     const wire = this.connection.wireNow();
-    const onTimeout = (): Error => {
-      wire?.giveUp('The server did not answer in time.');
-      return new Error('The node did not answer in time.');
-    };
-    return withDeadline(async () => (await wire?.ask(request)) ?? [], this.#commandTimeoutMs, onTimeout);
+    return wire ? askWithin(wire, request, this.#commandTimeoutMs) : [];
   }
 }

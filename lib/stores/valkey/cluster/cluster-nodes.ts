@@ -3,7 +3,7 @@ import type { ConnectionListener } from '../connection/valkey-connection.js';
 import { requestOf } from '../protocol/valkey-request.js';
 import type { ClusterMap } from './cluster-map.js';
 import { ClusterNode, type ClusterTimeouts } from './cluster-node.js';
-import { type ClusterSettings, type NodeAddress, nameOf } from './cluster-settings.js';
+import { type ClusterSettings, type NodeAddress, nameOf } from './node-address.js';
 
 /**
  * How often each node gets a heartbeat. A primary that was paused answers reads for a moment before it learns that

@@ -1,41 +1,66 @@
 import Joi from 'joi';
 import type { SessionStoreTtlUnsound } from '../../../contract/alarms.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../../../labels/label-limit.js';
-import { invalidConfig } from '../../../util/invalid-config.js';
 import { parseOptions } from '../../../util/parse-options.js';
-import { assertUsableClient, invalidClient, type ValkeyClient } from './valkey-client.js';
-import { parseValkeyEndpoint, type ValkeyEndpoint, type ValkeyPassword } from './valkey-endpoint.js';
-import { parseValkeyTls, tlsDetails, tlsSwitch, type ValkeyTls, type ValkeyTlsOptions } from './valkey-tls.js';
+import type { ValkeyPassword } from './valkey-endpoint.js';
+import { parseTarget, type ValkeyTarget } from './valkey-target.js';
+import { tlsDetails, tlsSwitch, type ValkeyTlsOptions } from './valkey-tls.js';
 
 export interface ValkeySessionStoreOptions {
   /**
-   * `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Only loopback addresses may be
-   * used without TLS. The store checks the address of the peer before it sends anything. Required, unless there is a
-   * `client`.
+   * One server: `redis://`, `rediss://` or `host:port`, with percent-encoded credentials if any. Only loopback addresses
+   * may be used without TLS. The store checks the address of the peer before it sends anything.
+   *
+   * Exactly one of `endpoint`, `sentinels`, `nodes` and `client` is required.
    */
   readonly endpoint?: string;
 
   /**
-   * `true` for TLS with an endpoint that is `host:port`, or the details: `{ ca, cert, key, servername }`. `rediss://`
-   * has TLS already and may get details; `redis://` with TLS is an error.
+   * The Sentinels, each as `host:port` or `rediss://host:port`. The default port is 26379. The store uses the primary
+   * that the majority of them names, and leaves it when they name another one. Needs `name`.
+   */
+  readonly sentinels?: readonly string[];
+
+  /** The name of the primary in the configuration of the Sentinels (`sentinel monitor <name> ...`). */
+  readonly name?: string;
+
+  /**
+   * Some nodes of a cluster, each as `host:port` or `rediss://host:port`. The store finds the other nodes itself. List
+   * several, because the store starts only if one of them answers.
+   */
+  readonly nodes?: readonly string[];
+
+  /**
+   * `true` for TLS with an address that is `host:port`, or the details: `{ ca, cert, key, servername }`. `rediss://`
+   * has TLS already and may get details; `redis://` with TLS is an error. With `sentinels` both the Sentinels and the
+   * primary use TLS with these details.
    * @default false
    */
   readonly tls?: boolean | ValkeyTlsOptions;
 
   /**
-   * The ACL user, for an endpoint that is `host:port`. Needs `password`.
+   * The ACL user of Valkey. Needs `password`. An endpoint must be `host:port` then, because a URL has its own login.
    * @default the default user of the server
    */
   readonly username?: string;
 
   /**
-   * The password, not percent-encoded, for an endpoint that is `host:port`; or a function that returns the password or
-   * a promise of it. The function is called for each connection and must settle within 5 seconds.
+   * The password of Valkey, not percent-encoded; or a function that returns the password or a promise of it. The
+   * function is called for each connection and must settle within 5 seconds. An endpoint must be `host:port` then.
    */
   readonly password?: ValkeyPassword;
 
   /**
-   * A client of ioredis 5, ioredis 6 or iovalkey, instead of an endpoint. The store opens its own connections with the
+   * The ACL user of the Sentinels. Needs `sentinelPassword`.
+   * @default the default user of the Sentinels
+   */
+  readonly sentinelUsername?: string;
+
+  /** The password of the Sentinels: a string or a function, like `password`. The store never sends them `password`. */
+  readonly sentinelPassword?: ValkeyPassword;
+
+  /**
+   * A client of ioredis 5, ioredis 6 or iovalkey, instead of addresses. The store opens its own connections with the
    * address, TLS and database that the client has when the store is constructed. It reads `username` and `password`
    * again for each connection. `close()` closes these connections; the store never uses or closes the client itself.
    * The client must not have a `keyPrefix`, must not read from replicas, and must check certificates. With `sentinels`
@@ -105,11 +130,6 @@ export interface ValkeyCircuitBreakerOptions {
   readonly halfOpenAfterMs?: number;
 }
 
-/** The server: an endpoint, or the server of a client. */
-export type ValkeyTarget =
-  | { readonly endpoint: ValkeyEndpoint; readonly tls?: ValkeyTls }
-  | { readonly client: ValkeyClient };
-
 export type ValkeyConfig = ValkeyTarget & {
   readonly keyPrefix: string;
   readonly ttlSeconds?: number;
@@ -135,12 +155,22 @@ type Defaults = Pick<
   'maxLabelsPerSession' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'circuitBreaker'
 >;
 
+const ADDRESSES = {
+  'array.min': '{{#label}} is empty; give at least one address',
+  'string.base': '{{#label}} must be a string: host:port or rediss://host:port',
+};
+
 const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
   endpoint: Joi.string(),
+  sentinels: Joi.array().items(Joi.string()).min(1).messages(ADDRESSES),
+  name: Joi.string().min(1),
+  nodes: Joi.array().items(Joi.string()).min(1).messages(ADDRESSES),
   // biome-ignore lint/suspicious/noThenProperty: a condition of joi
   tls: Joi.alternatives().conditional(Joi.object(), { then: tlsDetails, otherwise: tlsSwitch }),
   username: Joi.string().min(1),
   password: Joi.any().custom(passwordLike),
+  sentinelUsername: Joi.string().min(1),
+  sentinelPassword: Joi.any().custom(passwordLike),
   client: Joi.any(),
   keyPrefix: Joi.string().min(1).default('taint:v1'),
   ttlSeconds: Joi.number().integer().min(1).max(MAX_SECONDS),
@@ -156,8 +186,9 @@ const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
 export function parseValkeyConfig(options: unknown): ValkeyConfig {
   const parsed = parseOptions('ValkeySessionStore', schema, options);
   Object.freeze(parsed.circuitBreaker);
-  const { endpoint, tls, username, password, client, keyPrefix = '', ...rest } = parsed;
-  return Object.freeze({ ...targetOf(parsed), keyPrefix, ...rest });
+  const { endpoint, sentinels, name, nodes, client, keyPrefix = '', ...others } = parsed;
+  const { tls, username, password, sentinelUsername, sentinelPassword, ...rest } = others;
+  return Object.freeze({ ...parseTarget(parsed), keyPrefix, ...rest });
 }
 
 /** The alarm for a TTL that is shorter than the life of a session: a living session would lose its labels. */
@@ -166,21 +197,6 @@ export function ttlAlarm({ ttlSeconds, maxSessionLifetimeSeconds }: ValkeyConfig
   if (ttlSeconds >= maxSessionLifetimeSeconds) return undefined;
   const error = `ttlSeconds is ${ttlSeconds} and maxSessionLifetimeSeconds is ${maxSessionLifetimeSeconds}. Raise ttlSeconds to at least ${maxSessionLifetimeSeconds}.`;
   return Object.freeze({ alarm: 'session_store_ttl_unsound', error, ttlSeconds, maxSessionLifetimeSeconds });
-}
-
-function targetOf({ endpoint, tls = false, username, password, client }: ValkeySessionStoreOptions): ValkeyTarget {
-  if (client !== undefined) {
-    if (endpoint !== undefined || tls !== false || username !== undefined || password !== undefined) {
-      throw invalidClient(
-        'has its own address, TLS and login; remove endpoint, tls, username and password, or the client',
-      );
-    }
-    assertUsableClient(client);
-    return { client };
-  }
-  if (endpoint === undefined) throw invalidConfig('ValkeySessionStore', "give an 'endpoint' or a 'client'");
-  const parsed = parseValkeyEndpoint(endpoint, { tls: tls !== false, username, password });
-  return { endpoint: Object.freeze(parsed), ...(typeof tls === 'object' && { tls: parseValkeyTls(tls) }) };
 }
 
 function passwordLike(value: unknown, { error }: Joi.CustomHelpers): unknown {

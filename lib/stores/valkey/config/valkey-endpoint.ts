@@ -22,9 +22,16 @@ export interface EndpointOptions {
   readonly password?: ValkeyPassword | undefined;
 }
 
+/** The option that holds an address, for messages, and the port of an address without one. */
+export interface AddressOption {
+  readonly name: string;
+  readonly defaultPort: number;
+}
+
 /** A name may resolve to another machine; the connection checks its peer before it sends anything. */
 const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
-const DEFAULT_PORT = 6379;
+export const VALKEY_PORT = 6379;
+const ENDPOINT: AddressOption = { name: 'endpoint', defaultPort: VALKEY_PORT };
 const SCHEME = /^[a-z]+:\/\//i;
 
 /**
@@ -32,32 +39,36 @@ const SCHEME = /^[a-z]+:\/\//i;
  * the URL, or in the options if the endpoint is `host:port`, never in both.
  * @throws AplSessionError `config.invalid`; the message never shows a part of the endpoint that may be a credential
  */
-export function parseValkeyEndpoint(endpoint: string, options: EndpointOptions = {}): ValkeyEndpoint {
+export function parseValkeyEndpoint(
+  endpoint: string,
+  options: EndpointOptions = {},
+  option: AddressOption = ENDPOINT,
+): ValkeyEndpoint {
+  const invalid = (fault: string): AplSessionError => invalidAddress(option.name, endpoint, fault);
   const misspelt = MISSPELLINGS.find(([pattern]) => pattern.test(endpoint));
-  if (misspelt) throw invalid(endpoint, misspelt[1]);
+  if (misspelt) throw invalid(misspelt[1]);
   const url = toUrl(endpoint);
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || url.search || url.hash) {
-    throw invalid(endpoint, 'must be redis://host:port, rediss://host:port or host:port');
+    throw invalid('must be redis://host:port, rediss://host:port or host:port');
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (options.tls && url.protocol === 'redis:' && SCHEME.test(endpoint)) {
-    throw invalid(endpoint, 'begins with redis://, which contradicts tls: use rediss://, or host:port with tls');
+    throw invalid('begins with redis://, which contradicts tls: use rediss://, or host:port with tls');
   }
   const tls = url.protocol === 'rediss:' || options.tls === true;
   if (!tls && !LOOPBACK.test(host)) {
     throw invalid(
-      endpoint,
       "is not a loopback address, so it needs TLS: use a rediss:// URL, or tls with host:port, or a 'client', whose own options decide about TLS",
     );
   }
   const db = url.pathname.replace(/^\//, '');
-  if (url.port === '0') throw invalid(endpoint, 'has port 0: give the port of the server');
-  if (!/^\d{0,9}$/.test(db)) throw invalid(endpoint, 'has a path that is not a database number');
+  if (url.port === '0') throw invalid('has port 0: give the port of the server');
+  if (!/^\d{0,9}$/.test(db)) throw invalid('has a path that is not a database number');
   return {
     host,
-    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    port: url.port === '' ? option.defaultPort : Number(url.port),
     tls,
-    ...loginFor(endpoint, url, options),
+    ...loginFor(endpoint, url, options, invalid),
     ...(db !== '' && { db: Number(db) }),
   };
 }
@@ -81,23 +92,21 @@ const MISSPELLINGS: ReadonlyArray<readonly [pattern: RegExp, fault: string]> = [
 ];
 
 type Login = Pick<ValkeyEndpoint, 'username' | 'password'>;
+type Invalid = (fault: string) => AplSessionError;
 
-function loginFor(endpoint: string, url: URL, { username, password }: EndpointOptions): Login {
+function loginFor(endpoint: string, url: URL, { username, password }: EndpointOptions, invalid: Invalid): Login {
   const inUrl = url.username !== '' || url.password !== '';
   if (username !== undefined || password !== undefined) {
     if (inUrl || SCHEME.test(endpoint)) {
-      throw invalid(
-        endpoint,
-        'is a URL, so the credentials must be in the URL: remove username and password, or the scheme',
-      );
+      throw invalid('is a URL, so the credentials must be in the URL: remove username and password, or the scheme');
     }
-    if (password === undefined) throw invalid(endpoint, 'has a username without a password');
+    if (password === undefined) throw invalid('has a username without a password');
     return { ...(username !== undefined && { username }), password };
   }
-  if (url.username !== '' && url.password === '') throw invalid(endpoint, 'has a username without a password');
+  if (url.username !== '' && url.password === '') throw invalid('has a username without a password');
   return {
-    ...(url.username !== '' && { username: decode(endpoint, url.username) }),
-    ...(url.password !== '' && { password: decode(endpoint, url.password) }),
+    ...(url.username !== '' && { username: decode(url.username, invalid) }),
+    ...(url.password !== '' && { password: decode(url.password, invalid) }),
   };
 }
 
@@ -111,7 +120,7 @@ const PARTS =
  */
 export function redactEndpoint(endpoint: string): string {
   const { scheme, login, host = '', port = '', rest = '' } = PARTS.exec(endpoint)?.groups ?? {};
-  const isCertain = isAddress(host) || (login === undefined && port === `:${DEFAULT_PORT}`);
+  const isCertain = isAddress(host) || (login === undefined && port === `:${VALKEY_PORT}`);
   const isName = login === undefined && host.includes('.');
   if (host === '' || rest.includes('@') || !(isCertain || isName)) {
     return `${/^rediss?:\/\//i.exec(endpoint)?.[0] ?? ''}***`;
@@ -127,14 +136,15 @@ function toUrl(endpoint: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
-function decode(endpoint: string, part: string): string {
+function decode(part: string, invalid: Invalid): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw invalid(endpoint, 'has credentials that are not percent-encoded: write % as %25');
+    throw invalid('has credentials that are not percent-encoded: write % as %25');
   }
 }
 
-function invalid(endpoint: string, fault: string): AplSessionError {
-  return invalidConfig('ValkeySessionStore', `endpoint '${redactEndpoint(endpoint)}' ${fault}`);
+/** The error for an address in an option. The message never shows a part that may be a credential. */
+export function invalidAddress(option: string, address: string, fault: string): AplSessionError {
+  return invalidConfig('ValkeySessionStore', `${option} '${redactEndpoint(address)}' ${fault}`);
 }

@@ -1,5 +1,5 @@
 import { type ClientConnector, type ClientOptions, invalidClient, type SingleClient } from '../config/valkey-client.js';
-import { VERIFIED } from './endpoint-source.js';
+import { VERIFIED } from './dial-server.js';
 import type { ValkeyLogin } from './greet.js';
 import type { ValkeySource } from './valkey-source.js';
 

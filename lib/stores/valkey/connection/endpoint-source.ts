@@ -1,38 +1,31 @@
-import { createConnection, isIP } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { AplSessionError } from '../../../contract/errors.js';
 import { withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyEndpoint, ValkeyPassword } from '../config/valkey-endpoint.js';
 import type { ValkeyTls } from '../config/valkey-tls.js';
+import { dialServer } from './dial-server.js';
+import type { ValkeyLogin } from './greet.js';
 import type { ValkeySource } from './valkey-source.js';
 
 const PASSWORD_TIMEOUT_MS = 5_000;
 
-/** Explicit, because the default depends on the environment variable `NODE_TLS_REJECT_UNAUTHORIZED`. */
-export const VERIFIED = Object.freeze({ rejectUnauthorized: true, checkServerIdentity });
-
-/** Connections to the endpoint in the options. */
+/** Connections to one server whose address and login are in the options. */
 export function endpointSource(endpoint: ValkeyEndpoint, details: ValkeyTls = {}): ValkeySource {
-  const { host, port, tls, username, password, db } = endpoint;
+  const { host, port, tls } = endpoint;
   return {
     acceptsReplica: false,
     loopbackOnly: !tls,
-    async login() {
-      const current = await currentPassword(password);
-      return {
-        ...(username !== undefined && { username }),
-        ...(current !== undefined && { password: current }),
-        ...(db !== undefined && { db }),
-      };
-    },
-    dial() {
-      // SNI does not allow IP addresses; the certificate is checked against the host in both cases
-      const name = isIP(host) ? {} : { servername: host };
-      const socket = tls
-        ? connectTls({ host, port, ...name, ...details, ...VERIFIED })
-        : createConnection({ host, port });
-      return { socket: Promise.resolve(socket), release: () => socket.destroy() };
-    },
+    login: () => currentLogin(endpoint),
+    dial: () => dialServer({ host, port }, tls ? details : undefined),
+  };
+}
+
+/** The login in the options. Calls the password function, if there is one. */
+export async function currentLogin({ username, password, db }: Partial<ValkeyEndpoint>): Promise<ValkeyLogin> {
+  const current = await currentPassword(password);
+  return {
+    ...(username !== undefined && { username }),
+    ...(current !== undefined && { password: current }),
+    ...(db !== undefined && { db }),
   };
 }
 

@@ -5,7 +5,7 @@ import { PatientTimer } from '../../../util/patient-timer.js';
 import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { ValkeyWire } from '../protocol/valkey-wire.js';
 import { greet, type ValkeyLogin } from './greet.js';
-import type { ValkeySource } from './valkey-source.js';
+import { DialError, type ValkeySource } from './valkey-source.js';
 
 /** TCP sends keep-alive probes after this many milliseconds without traffic. */
 const KEEP_ALIVE_MS = 5_000;
@@ -64,7 +64,8 @@ class Opening {
       this.#state = 'ready';
       return wire;
     } catch (error) {
-      this.#failure ??= connectionFailureOf(error, this.#state === 'secured');
+      this.#failure ??=
+        error instanceof DialError ? error.failure : connectionFailureOf(error, this.#state === 'secured');
       this.#release();
       return { failure: this.#failure };
     } finally {

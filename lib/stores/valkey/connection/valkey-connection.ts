@@ -75,6 +75,7 @@ export class ValkeyConnection implements ValkeyLink {
     this.#attempt?.abort();
     this.#wire?.giveUp('The store was closed.');
     this.#wire = undefined;
+    this.#source.close?.();
     this.#waiters.close();
   }
 

@@ -11,6 +11,9 @@ export interface ValkeyLink {
   /** Returns where to send a call that a cluster node redirected; `undefined` if the error is not a redirect. */
   detour?(error: unknown, key: string | undefined): Detour | undefined;
 
+  /** Returns a key of each known primary, for calls to all of them. Only a cluster has several primaries. */
+  keyOfEachPrimary?(): readonly string[];
+
   close(): void;
 }
 

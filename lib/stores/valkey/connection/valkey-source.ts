@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyLogin } from './greet.js';
 
 /** A socket that may still be connecting. */
@@ -8,6 +9,17 @@ export interface Dialled {
 
   /** Closes the socket and everything else that was opened for it. May be called more than once. */
   release(): void;
+}
+
+/** A socket could not be opened, and the reason is known. */
+export class DialError extends Error {
+  override readonly name = 'DialError';
+  readonly failure: ConnectionFailure;
+
+  constructor(failure: ConnectionFailure) {
+    super(failure.reason);
+    this.failure = failure;
+  }
 }
 
 /** Opens sockets to a server and provides the login. The store owns the sockets. */
@@ -22,4 +34,7 @@ export interface ValkeySource {
   login(): Promise<ValkeyLogin>;
 
   dial(): Dialled;
+
+  /** Stops what the source does between two sockets. */
+  close?(): void;
 }

@@ -1,27 +1,15 @@
-import { createConnection, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { type ClientOptions, type ClusterClient, invalidClient } from '../config/valkey-client.js';
 import { loginIn, verifiedTls } from '../connection/client-source.js';
-import type { ValkeySource } from '../connection/valkey-source.js';
-
-/** The address of a node, as the other nodes see it or as the client's `natMap` translates it. */
-export interface NodeAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The settings that the store reads once from a cluster client. */
-export interface ClusterSettings {
-  readonly seeds: readonly NodeAddress[];
-  /** Translates an address with the client's `natMap`. */
-  reachable(address: NodeAddress): NodeAddress;
-  source(address: NodeAddress): ValkeySource;
-}
+import { dialServer } from '../connection/dial-server.js';
+import { type ClusterSettings, type NodeAddress, nameOf } from './node-address.js';
 
 const DEFAULT: NodeAddress = { host: '127.0.0.1', port: 6379 };
 
-/** @throws AplSessionError `config.invalid` */
-export function clusterSettings(client: ClusterClient): ClusterSettings {
+/**
+ * Reads the options of a cluster client once. Only username and password are read again for each connection.
+ * @throws AplSessionError `config.invalid`
+ */
+export function clientCluster(client: ClusterClient): ClusterSettings {
   const { redisOptions = {}, natMap } = client.options;
   const seeds = Array.isArray(client.startupNodes) ? client.startupNodes.map(seedIn) : [];
   if (seeds.length === 0) throw invalidClient('needs startup nodes');
@@ -44,28 +32,9 @@ export function clusterSettings(client: ClusterClient): ClusterSettings {
       acceptsReplica: true,
       loopbackOnly: false,
       login: async () => loginIn(login(address)),
-      dial() {
-        const { host, port } = address;
-        const where = { host, port, ...(typeof family === 'number' && { family }) };
-        const name = isIP(host) ? {} : { servername: host };
-        const socket = tls ? connectTls({ ...where, ...name, ...tls }) : createConnection(where);
-        return { socket: Promise.resolve(socket), release: () => socket.destroy() };
-      },
+      dial: () => dialServer({ ...address, ...(typeof family === 'number' && { family }) }, tls),
     }),
   };
-}
-
-/** The name of a node: its address. */
-export function nameOf({ host, port }: NodeAddress): string {
-  return `${host}:${port}`;
-}
-
-/** Parses `host:port`. A node that does not know its own host has the address at which it was asked. */
-export function addressIn(name: string, asked: NodeAddress = DEFAULT): NodeAddress | undefined {
-  const colon = name.lastIndexOf(':');
-  const port = Number(name.slice(colon + 1));
-  if (colon < 0 || !Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
-  return { host: name.slice(0, colon) || asked.host, port };
 }
 
 function seedIn(node: unknown): NodeAddress & { readonly login: ClientOptions } {

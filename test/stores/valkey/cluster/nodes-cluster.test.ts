@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import type { Alarm } from '../../../../lib/contract/alarms.js';
+import { sha256Hex } from '../../../../lib/session/digest.js';
+import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
+import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { SessionTraffic } from '../../../support/session-traffic.js';
+import { describeWithValkeyGroup, type ValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
+import { type ClusterTopology, GroupSecurity, startCluster } from '../../../support/valkey-topologies.js';
+import { describeSessionStoreContract } from '../../session-store-contract.js';
+
+/** These tests are not about deadlines, and the machine that runs them may be busy. */
+const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
+
+for (const isSecure of [false, true]) {
+  let security: GroupSecurity | undefined;
+  const files = isSecure
+    ? () => {
+        security = new GroupSecurity();
+        return security.files();
+      }
+    : undefined;
+  const title = `ValkeySessionStore on the nodes of a cluster${isSecure ? ', over TLS, with the fewest rights' : ''}`;
+
+  const define = (group: () => ValkeyGroup): void => {
+    let cluster: ClusterTopology;
+    const open: ValkeySessionStore[] = [];
+    const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
+      const store = new ValkeySessionStore({ ...cluster.options, ...PATIENT, ...options });
+      open.push(store);
+      return store;
+    };
+
+    before('makes a cluster of three primaries with a replica each', async function () {
+      this.timeout(60_000);
+      cluster = await startCluster(group(), security);
+    });
+    beforeEach(() => cluster.flush());
+    afterEach(async () => {
+      await Promise.all(open.splice(0).map((store) => store.close()));
+    });
+
+    describeSessionStoreContract('contract', {
+      open: () => new ValkeySessionStore({ ...cluster.options, ...PATIENT }),
+      limit: true,
+      close: true,
+      check: true,
+      ttl: { open: (ttlSeconds) => new ValkeySessionStore({ ...cluster.options, ...PATIENT, ttlSeconds }) },
+      countBackendCalls: (action) => cluster.countCommands(action),
+    });
+
+    // mocha runs the tests of a suite before its inner suites, so the order needs suites
+    describe('after the contract', () => {
+      it('the ACLs have denied nothing', async () => {
+        expect(await cluster.denied()).to.deep.equal([]);
+      });
+    });
+
+    describe('addresses', () => {
+      it('one node of the list is enough, and a replica will do', async () => {
+        const [replica] = cluster.servers.filter((server) => !cluster.options.nodes?.includes(addressOf(server)));
+        const store = storeWith({ nodes: ['127.0.0.1:1', addressOf(replica)] });
+        for (const session of await cluster.sessions()) await store.appendLabels(session, ['a']);
+        expect(await Promise.all((await cluster.primaries()).map(({ admin }) => admin.dbsize()))).to.deep.equal([
+          1, 1, 1,
+        ]);
+      });
+
+      it('all nodes of the list are down: the error says so', async () => {
+        const error = await rejectionOf(storeWith({ nodes: ['127.0.0.1:1'], connectTimeoutMs: 200 }).loadLabels('s'));
+        expect(error).to.have.property('code', 'store.unavailable');
+        expect(error).to.have.property('message').that.includes('ECONNREFUSED');
+      });
+    });
+
+    describe('self-check', () => {
+      it('finds the fault of any primary, at once and for check()', async () => {
+        const alarms: string[] = [];
+        const store = storeWith();
+        store.onAlarm(({ alarm }: Alarm) => alarms.push(alarm));
+        const [, , last] = await cluster.primaries();
+        await last?.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+        try {
+          await store.loadLabels('s');
+          await eventually(() => expect(alarms).to.include('session_store_unsafe_eviction'));
+          const findings = await store.check();
+          expect(findings.map(({ name }) => name)).to.have.length(6);
+          expect(findings.find(({ name }) => name === 'eviction_policy')).to.include({ status: 'warning' });
+          expect(findings.find(({ name }) => name === 'role')).to.include({ status: 'ok' });
+        } finally {
+          await last?.admin.config('SET', 'maxmemory-policy', 'noeviction');
+        }
+      });
+    });
+
+    if (isSecure) describe('changes of the cluster', defineChanges);
+
+    function defineChanges(): void {
+      const options = { connectTimeoutMs: 250, commandTimeoutMs: 500, maxLabelsPerSession: 1_000_000 };
+      const changes: ReadonlyArray<{
+        readonly what: string;
+        act(session: string): Promise<unknown>;
+        repair?(node: ValkeyNode): Promise<unknown>;
+        readonly isSmooth?: boolean;
+      }> = [
+        {
+          what: 'CLUSTER FAILOVER',
+          act: async (session) => (await cluster.replicaOf(session)).admin.call('CLUSTER', 'FAILOVER'),
+          isSmooth: true,
+        },
+        {
+          what: 'kill -9 of a primary',
+          act: async (session) => (await cluster.primaryOf(session)).kill(),
+          repair: (node) => cluster.revive(node),
+        },
+        {
+          what: 'SIGSTOP of a primary',
+          act: async (session) => (await cluster.primaryOf(session)).stop(),
+          repair: (node) => node.cont(),
+        },
+      ];
+
+      for (const { what, act, repair, isSmooth } of changes) {
+        it(`G2: ${what}: requests in flight are served right or denied, and the store follows`, async function () {
+          this.timeout(60_000);
+          await cluster.settled();
+          const sessions = await cluster.sessions();
+          const [session = ''] = sessions;
+          const store = storeWith(options);
+          await eventually(() => store.loadLabels(session));
+          const old = await cluster.primaryOf(session);
+          const traffic = new SessionTraffic(store, sessions);
+          await eventually(() => traffic.rounds > 50);
+          await act(session);
+          try {
+            await eventually(async () => expect(await cluster.primaryOf(session)).to.not.equal(old), {
+              withinMs: 30_000,
+            });
+            await eventually(() => store.loadLabels(session), { withinMs: 10_000 });
+            const rounds = traffic.rounds;
+            await eventually(() => traffic.rounds > rounds + 50);
+          } finally {
+            await traffic.stop();
+            await repair?.(old);
+            await cluster.settled();
+          }
+          console.info(`      Cluster, ${what}: ${traffic.summary()}`);
+          assertServedOrDenied(traffic);
+          if (isSmooth) expect(traffic.incompleteLoads).to.equal(0);
+        });
+      }
+
+      it('a slot in use moves to another primary: no call fails', async function () {
+        this.timeout(60_000);
+        await cluster.settled();
+        const [session = '', other = ''] = await cluster.sessions();
+        const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
+        const store = storeWith(options);
+        const traffic = new SessionTraffic(store, [session, other]);
+        await eventually(() => traffic.rounds > 20);
+        await moveSlot(session, source, target);
+        await eventually(async () => expect(await cluster.primaryOf(session)).to.equal(target));
+        const rounds = traffic.rounds;
+        await eventually(() => traffic.rounds > rounds + 20);
+        await traffic.stop();
+        console.info(`      Cluster, a slot moves: ${traffic.summary()}`);
+        assertServedOrDenied(traffic);
+        expect(traffic.incompleteLoads).to.equal(0);
+        expect(traffic.failures).to.deep.equal({});
+        expect(await cluster.denied()).to.deep.equal([]);
+      });
+
+      async function moveSlot(session: string, source: ValkeyNode, target: ValkeyNode): Promise<void> {
+        const slot = String(cluster.slotOf(session));
+        const [from, to] = [cluster.idOf(source), cluster.idOf(target)];
+        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from);
+        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to);
+        const key = `taint:v1:${sha256Hex(session)}`;
+        await source.admin.call('MIGRATE', '127.0.0.1', target.peerPort, key, '0', '5000');
+        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
+        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
+      }
+    }
+  };
+
+  describeWithValkeyGroup(title, 6, define, files);
+}
+
+function assertServedOrDenied(traffic: SessionTraffic): void {
+  expect(traffic.strange).to.deep.equal([]);
+  expect(traffic.foreignLabels).to.equal(0);
+  const codes = ['store.unavailable', 'store.timeout', 'store.command_failed'];
+  for (const code of Object.keys(traffic.failures)) expect(code).to.be.oneOf(codes);
+  // the deadline of a call is 750 ms; the rest is for a busy machine
+  expect(traffic.slowestCallMs).to.be.below(2_000);
+}
+
+function addressOf(node: ValkeyNode | undefined): string {
+  return `127.0.0.1:${node?.peerPort}`;
+}
