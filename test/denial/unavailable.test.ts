@@ -166,7 +166,11 @@ describe('the option unavailable, construction', () => {
   for (const [what, unavailable, message] of [
     ['a status', 503, /unavailable: 'options' must be an object; got a number/],
     ['a status below 400', { status: 200 }, /unavailable: 'status' must be greater than or equal to 400/],
-    ['an unknown key', { retryAfter: 1 }, /unavailable: unknown option 'retryAfter'; the options are 'status', 'headers', 'body'/],
+    [
+      'an unknown key',
+      { retryAfter: 1 },
+      /unavailable: unknown option 'retryAfter'; the options are 'status', 'headers', 'body'/,
+    ],
   ] as const) {
     it(`${what} is config.invalid`, () => {
       const error = thrownBy(() =>

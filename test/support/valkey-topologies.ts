@@ -99,9 +99,15 @@ function common(servers: readonly ValkeyNode[], sentinels: readonly ValkeyNode[]
   };
 }
 
+/** How long a primary must be silent before the Sentinels replace it, outside of the tests that want this. */
+const PATIENT_MS = 60_000;
+
 export interface SentinelTopology extends Topology {
-  /** During the action the Sentinels ask and publish as often as they do by default. */
-  withDefaultPeriods(action: () => Promise<void>): Promise<void>;
+  /**
+   * During the action the Sentinels ask and publish as often as they do by default, and replace a primary that is silent
+   * for a second. Before and after it they never do that, because a busy machine may silence a primary for a second.
+   */
+  withFailovers(action: () => Promise<void>): Promise<void>;
 }
 
 /** A primary with two replicas and three Sentinels. */
@@ -120,7 +126,15 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
     await admin.call('ACL', 'SETUSER', sentinelUsername, 'on', `>${sentinelPassword}`, ...SENTINEL_RIGHTS);
     await admin.call('SENTINEL', 'DEBUG', ...SHORT_PERIODS);
     await admin.call('SENTINEL', 'MONITOR', PRIMARY_NAME, '127.0.0.1', String(first.peerPort), '2');
-    await admin.call('SENTINEL', 'SET', PRIMARY_NAME, 'down-after-milliseconds', '1000', 'failover-timeout', '2000');
+    await admin.call(
+      'SENTINEL',
+      'SET',
+      PRIMARY_NAME,
+      'down-after-milliseconds',
+      String(PATIENT_MS),
+      'failover-timeout',
+      '2000',
+    );
   }
   const basis = common([first, ...replicas], sentinels);
   const primaryOf = async (): Promise<ValkeyNode> => {
@@ -129,11 +143,19 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
   };
   const topology: SentinelTopology = {
     ...basis,
-    async withDefaultPeriods(action) {
+    async withFailovers(action) {
+      const allowAfter = (ms: number): Promise<unknown> =>
+        Promise.all(
+          sentinels.map(({ admin }) =>
+            admin.call('SENTINEL', 'SET', PRIMARY_NAME, 'down-after-milliseconds', String(ms)),
+          ),
+        );
       await Promise.all(sentinels.map(({ admin }) => admin.call('SENTINEL', 'DEBUG', ...DEFAULT_PERIODS)));
+      await allowAfter(1_000);
       try {
         await action();
       } finally {
+        await allowAfter(PATIENT_MS);
         await Promise.all(sentinels.map(({ admin }) => admin.call('SENTINEL', 'DEBUG', ...SHORT_PERIODS)));
       }
     },
