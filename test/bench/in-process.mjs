@@ -1,7 +1,7 @@
 /**
  * `npm run bench:in-process`: what one request costs without sockets, a server and a store, so that only Express, Node's
  * messages and this package are left. Steadier than a server on a machine with neighbours, and blind to all that they leave
- * out: caches are warm, and nobody waits for a store. Requests come in groups, as from a busy server's sockets. `-- FOLDER ...` compares builds; default `dist`.
+ * out: caches are warm, and no request waits for a store. Requests come in groups, as from a busy server's sockets. `-- FOLDER ...` compares builds; default `dist`.
  */
 import { fork } from 'node:child_process';
 import { IncomingMessage, ServerResponse } from 'node:http';

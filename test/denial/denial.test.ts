@@ -362,10 +362,10 @@ describe('denial, construction', () => {
   const faults: ReadonlyArray<readonly [what: string, denial: unknown, message: RegExp]> = [
     ['a number', 403, /denial: 'options' must be an object; got a number/],
     ['a status that allows', { status: 200 }, /'status' must be greater than or equal to 400/],
-    ['a status that is none', { status: 600 }, /'status' must be less than or equal to 599/],
+    ['a status beyond 599', { status: 600 }, /'status' must be less than or equal to 599/],
     ['an unknown key', { statusCode: 403 }, /unknown option 'statusCode'; did you mean 'status'\?/],
     ['a header that would be two', { headers: { 'X-A': 'a\r\nX-B: b' } }, /not a valid header value/],
-    ['a header name that is none', { headers: { 'X A': 'a' } }, /an invalid header name/],
+    ['an invalid header name', { headers: { 'X A': 'a' } }, /an invalid header name/],
     ['a length that may be wrong', { headers: { 'Content-Length': '5' } }, /must not frame the body/],
     ['an encoding that HTTP frames by', { headers: { 'transfer-encoding': 'gzip' } }, /must not frame the body/],
     ['a header that is no string', { headers: { 'X-A': 1 } }, /'headers.X-A' must be a string/],

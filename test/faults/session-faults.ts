@@ -10,7 +10,7 @@ const request = 'lib/middleware/session-request.ts';
 /** What the tests of the sessions that a process knows must notice, each on its own. */
 export const SESSION_FAULTS: readonly Fault[] = [
   {
-    name: 'a label that other requests of the session do not get',
+    name: 'a label that other requests of the session do not receive',
     file: session,
     from: 'if (member !== from) member.onLabel(label);',
     to: 'if (!member) throw from;',
@@ -40,13 +40,13 @@ export const SESSION_FAULTS: readonly Fault[] = [
     to: 'this.#owed = NO_LABELS;',
   },
   {
-    name: 'a session that is forgotten although it owes a label',
+    name: 'a session that is forgotten although an append has failed',
     file: session,
     from: 'if (this.#members.length === 0 && !this.unacknowledged) this.#owner.retire(this);',
     to: 'if (this.#members.length === 0) this.#owner.retire(this);',
   },
   {
-    name: 'a load that does not wait for what is owed',
+    name: 'a load that does not wait for the append of owed labels',
     file: access,
     from: 'if (lost > 0 || this.#owed)',
     to: 'if (lost > 0)',
@@ -64,7 +64,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
     to: '',
   },
   {
-    name: 'labels of a request that has ended and nothing appends',
+    name: 'labels of an ended request that are not appended',
     file: session,
     from: 'if (this.unsettled) this.settle(member);\n    else this.#retireIfIdle();',
     to: 'this.#retireIfIdle();',
@@ -76,7 +76,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
     to: '',
   },
   {
-    name: 'sessions without a bound',
+    name: 'an unlimited number of sessions',
     file: sessions,
     from: 'if (this.#inUse.size >= maxSessions) {',
     to: 'if (maxSessions < 0) {',
@@ -88,7 +88,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
     to: 'if (nowMs < 0) {',
   },
   {
-    name: 'a label of the session that stays one of the message',
+    name: 'a label of the session that keeps the scope of the message',
     file: 'lib/labels/label-set.ts',
     from: 'receive(label: string): void {\n    this.#messageOnly?.delete(label);',
     to: 'receive(label: string): void {',

@@ -42,7 +42,7 @@ describe('Aborts and timeouts during a hold (G7)', () => {
     const wire = gated.request();
     await gated.store.called();
     wire.destroy();
-    // a small part of the time for which the end of a connection may be put off
+    // a small part of the time for which the end of a connection may be deferred
     for (let n = 0; n < 50 && !response?.closed; n++) await gated.roundTrip();
     expect(response?.closed).to.equal(true);
     gated.store.succeed();

@@ -58,7 +58,7 @@ const AFTERWARDS: Readonly<Record<string, (res: Response, req: Request) => unkno
     await new Promise((resolve) => expect(res.end(() => resolve(undefined))).to.equal(res));
     expect(res.write(SECRET)).to.equal(true);
   },
-  'what Node takes from nobody': (res) => {
+  'calls that Node itself refuses': (res) => {
     res.setHeader('no name', 'a\nb');
     res.writeHead(99);
     res.write(null);

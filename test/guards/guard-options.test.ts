@@ -10,7 +10,7 @@ describe('options of guards', () => {
     ['a label that is no string', [5]],
     ['an array for a label', [['a']]],
     ['a control character', ['a\u0000']],
-    ['a second label that is none', ['a', '']],
+    ['an empty second label', ['a', '']],
   ];
   for (const [what, labels] of invalidLabels) {
     it(`${what} is label.invalid`, () => {
@@ -74,7 +74,7 @@ describe('options of guards', () => {
   }
 
   for (const [what, call, code] of [
-    ['taint with a scope that is none', () => taint('a', { scope: 'request' as 'message' }), 'config.invalid'],
+    ['taint with an unknown scope', () => taint('a', { scope: 'request' as 'message' }), 'config.invalid'],
     ['taint with options and no label', () => Reflect.apply(taint, undefined, [{ scope: 'message' }]), 'label.invalid'],
     ['taint with options first', () => Reflect.apply(taint, undefined, [{ scope: 'message' }, 'a']), 'label.invalid'],
     ['requireThat with a label', () => requireThat('a' as unknown as () => boolean, VIOLATION), 'config.invalid'],

@@ -154,13 +154,13 @@ describe('openSession', () => {
 
   const misconfigured: ReadonlyArray<readonly [string, object, RegExp]> = [
     ['no store', { store: undefined }, /'store' is required/],
-    ['a store that is none', { store: 5 }, /store: give a SessionStore/],
+    ['a store of another type', { store: 5 }, /store: give a SessionStore/],
     ['a memory store of its own', { store: { kind: 'memory' } }, /no labels of this session/],
     ['an unknown option', { sesion: 'x' }, /unknown option 'sesion'; did you mean 'session'\?/],
     ['no time', { storeTimeoutMs: 0 }, /'storeTimeoutMs'/],
     ['no label at all', { maxLabelsPerSession: 0 }, /'maxLabelsPerSession'/],
-    ['a logger that is none', { logger: {} }, /warn and error/],
-    ['a name that is none', { name: 5 }, /'name' must be a string/],
+    ['a logger without its methods', { logger: {} }, /warn and error/],
+    ['a name of another type', { name: 5 }, /'name' must be a string/],
     ['factories that are none', { storeFactories: [{}] }, /^openSession: 'storeFactories'/],
     [
       'a store with a senseless deadline',

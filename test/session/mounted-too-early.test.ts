@@ -65,7 +65,7 @@ const TOO_EARLY: readonly Case[] = [
     told: { code: 'session.invalid' },
   },
   {
-    what: 'express-session, with a promised subject that is none',
+    what: 'express-session, with a promise of an empty subject',
     mounted: expressSession,
     options: () => ({ subject: async () => undefined, ...fromExpressSession() }),
     told: { code: 'session.invalid' },

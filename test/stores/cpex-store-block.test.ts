@@ -125,7 +125,7 @@ describe('sessionStoreBlock', () => {
   for (const { what, document, code } of [
     { what: 'no document', document: undefined, code: 'config.invalid' },
     { what: 'an empty document', document: null, code: 'config.invalid' },
-    { what: 'a text that nobody parsed', document: 'global: {}', code: 'config.invalid' },
+    { what: 'a text that was not parsed', document: 'global: {}', code: 'config.invalid' },
     { what: 'a list', document: [], code: 'config.invalid' },
     { what: 'a global that is a list', document: { global: [] }, code: 'config.invalid' },
     { what: 'an apl that is a text', document: { global: { apl: 'x' } }, code: 'config.invalid' },

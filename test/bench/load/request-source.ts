@@ -2,7 +2,7 @@
 export interface RequestShape {
   readonly path: string;
   /**
-   * `pool`: sessions 0 to `sessions - 1` of the pool, over and over; `fresh`: a session that nobody had before;
+   * `pool`: sessions 0 to `sessions - 1` of the pool, over and over; `fresh`: a new session each time;
    * `none`: headers of the same length that name no subject and no session; `cookie`: the given cookies, over and over.
    */
   readonly session: 'pool' | 'fresh' | 'none' | 'cookie';

@@ -164,7 +164,7 @@ describe('ValkeySessionStore options', () => {
     { what: 'a cert without a key', options: { endpoint, tls: { cert: own.cert } }, names: 'tls.key' },
     { what: 'a key without a cert', options: { endpoint, tls: { key: own.key } }, names: 'tls.cert' },
     { what: 'the key of another', options: { endpoint, tls: { cert: own.cert, key: other.key } }, names: 'tls.key' },
-    { what: 'a key that is none', options: { endpoint, tls: { cert: own.cert, key: 'hunter2' } }, names: 'tls.key' },
+    { what: 'a key that is not PEM', options: { endpoint, tls: { cert: own.cert, key: 'hunter2' } }, names: 'tls.key' },
     { what: 'an address as servername', options: { endpoint, tls: { servername: '10.0.0.5' } }, names: 'servername' },
     { what: 'a username without a password', options: { endpoint, username: 'app' }, names: 'password' },
     { what: 'an empty username', options: { endpoint, username: '', password: 'hunter2' }, names: 'username' },

@@ -39,7 +39,7 @@ describe('the backoff of a connection', () => {
       const startedMs = performance.now();
       for (let lost = 0; lost < 20; lost += 1) {
         await store.loadLabels('s');
-        // a reply that nobody asked for ends the connection
+        // a reply without a request ends the connection
         fake.say('+OK\r\n');
         await eventually(() => expect(fake.connections).to.be.greaterThan(lost + 1));
       }
