@@ -164,7 +164,7 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'no endpoint',
     withStore({ kind: 'valkey' }, [valkeySessionStoreFactory]),
     'config.invalid',
-    "ValkeySessionStore: give an 'endpoint' or a 'client'.",
+    "ValkeySessionStore: give 'endpoint' for one server, 'sentinels' and 'name' for Sentinel, 'nodes' for a cluster, or a 'client'.",
   ],
   [
     'a TTL as text',
