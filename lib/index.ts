@@ -13,6 +13,7 @@ export type {
   SessionStoreTtlUnsound,
   SessionStoreUnsafeEviction,
   SessionStoreUnsupportedServer,
+  SessionUnknown,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
 export type { RequestSecurity, Violation } from './contract/security.js';

@@ -8,6 +8,7 @@ export {
 } from './testing/controllable-store.js';
 export { type StoreContractCase, sessionStoreContract } from './testing/session-store-contract.js';
 export {
+  enrollSession,
   type SubjectOfTest,
   seedSession,
   sessionIdFor,

@@ -11,6 +11,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_store_regression: 'the session store has lost labels; appending them again',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
   session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
+  session_unknown: 'a request was denied because its session is not enrolled',
   policy_error: 'policy could not be evaluated; request denied',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
   session_store_circuit_changed: 'circuit breaker of the session store changed its state',
@@ -82,6 +83,12 @@ export class AlarmReporter {
 
   denialNotRendered(cause: unknown, scope: AlarmScope): void {
     this.raise({ alarm: 'denial_not_rendered', ...described(cause, scope) });
+  }
+
+  sessionUnknown({ at, secrets }: AlarmScope): void {
+    const error =
+      'The session is not enrolled. It was never enrolled, it has expired, or the store has lost it. If this concerns many sessions, check whether the store was emptied.';
+    this.raise({ alarm: 'session_unknown', route: routeOf({ at, secrets }), error });
   }
 
   sessionMissing(reason: string, scope: AlarmScope): void {

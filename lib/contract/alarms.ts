@@ -107,6 +107,18 @@ export interface SessionMissing {
   readonly error: string;
 }
 
+/**
+ * With `sessions: 'enrolled'`, a request was denied because its session is not enrolled: the client chose the id, the
+ * session has expired, or the store has lost it. At most 60 times a minute, together with `session_missing`. Level: warn.
+ */
+export interface SessionUnknown {
+  readonly alarm: 'session_unknown';
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** What to check. */
+  readonly error: string;
+}
+
 /** A denial renderer failed, so the default denial was sent. Level: error. */
 export interface DenialNotRendered {
   readonly alarm: 'denial_not_rendered';
@@ -124,6 +136,7 @@ export type Alarm =
   | PolicyError
   | DenialNotRendered
   | SessionMissing
+  | SessionUnknown
   | SessionStoreCircuitChanged
   | SessionStoreUnsafeEviction
   | SessionStoreNotDurable

@@ -21,6 +21,7 @@ export type AplSessionErrorCode =
   | 'session.load_failed'
   | 'session.persist_failed'
   | 'session.required'
+  | 'session.unknown'
   | 'session.capacity_exceeded'
   | 'policy.error'
   | 'violation.invalid'

@@ -17,6 +17,11 @@ export const SESSION_REQUIRED: Violation = Object.freeze({
   reason: 'this request needs a session',
 });
 
+export const SESSION_UNKNOWN: Violation = Object.freeze({
+  code: 'session.unknown',
+  reason: 'this session is not enrolled',
+});
+
 export const POLICY_ERROR: Violation = Object.freeze({
   code: 'policy.error',
   reason: 'the policy could not be evaluated',

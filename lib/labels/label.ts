@@ -1,4 +1,5 @@
 import { AplSessionError } from '../contract/errors.js';
+import { ENROLLED } from './enrolment.js';
 
 /** The longest label, in bytes of UTF-8. */
 export const MAX_LABEL_BYTES = 256;
@@ -13,7 +14,7 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
  * @throws AplSessionError `label.invalid`
  */
 export function assertLabel(value: unknown): asserts value is string {
-  const fault = faultOf(value);
+  const fault = value === ENROLLED ? 'the mark of enrolled sessions' : faultOf(value);
   if (fault !== undefined) {
     throw new AplSessionError(
       'label.invalid',

@@ -3,6 +3,7 @@ import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { Deadlines, type TimedCall } from '../util/deadlines.js';
+import { ENROLLED, readEnrolment } from './enrolment.js';
 import type { KnownSession } from './known-session.js';
 import { KnownSessions } from './known-sessions.js';
 import { assertLabelCount } from './label-limit.js';
@@ -10,7 +11,8 @@ import type { SessionMember } from './session-member.js';
 
 /** Called with the result of a load, later in any case. No method may throw. */
 export interface LoadListener {
-  onLoaded(labels: readonly string[]): void;
+  /** @param isEnrolled whether the session was enrolled */
+  onLoaded(labels: readonly string[], isEnrolled: boolean): void;
   /** The store has lost labels of the session. They are appended again before `onLoaded`. */
   onLabelsLost(count: number): void;
   onLoadFailed(cause: unknown): void;
@@ -83,6 +85,11 @@ export class StoreAccess {
     assertLabelCount(labels, this.limits.maxLabelsPerSession);
   }
 
+  /** Appends the mark of an enrolled session. Rejects if the store fails, throws or misses the deadline. */
+  enroll(sessionId: string): Promise<void> {
+    return this.#appends.promise('append', () => this.store.appendLabels(sessionId, [ENROLLED]));
+  }
+
   /** Starts an append. It fails if the store fails, throws or misses the deadline. */
   append(call: TimedCall<void>): void {
     this.#appends.run(call);
@@ -122,8 +129,9 @@ class LoadCall implements TimedCall<unknown> {
 
   onValue(reply: unknown): void {
     let labels: readonly string[];
+    let isEnrolled: boolean;
     try {
-      labels = labelsOf(reply);
+      ({ labels, isEnrolled } = readEnrolment(labelsOf(reply)));
       this.#access.assertRoom(labels.length);
     } catch (error) {
       this.#listener.onLoadFailed(error);
@@ -131,14 +139,14 @@ class LoadCall implements TimedCall<unknown> {
     }
     const lost = this.#session.onLoaded(this.#member, this.#knownAtStart, labels);
     if (lost > 0) this.#listener.onLabelsLost(lost);
-    if (lost > 0 || this.#owed) this.#persistFirst(lost > 0, labels);
-    else this.#listener.onLoaded(labels);
+    const done = (): void => this.#listener.onLoaded(labels, isEnrolled);
+    if (lost > 0 || this.#owed) this.#persistFirst(lost > 0, done);
+    else done();
   }
 
-  #persistFirst(lost: boolean, labels: readonly string[]): void {
-    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(
-      () => this.#listener.onLoaded(labels),
-      () => this.#listener.onOwedFailed(),
+  #persistFirst(lost: boolean, done: () => void): void {
+    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(done, () =>
+      this.#listener.onOwedFailed(),
     );
   }
 

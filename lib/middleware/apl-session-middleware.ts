@@ -1,7 +1,8 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { BackgroundMember } from '../labels/background-member.js';
 import { StoreAccess } from '../labels/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
+import { invalidConfig } from '../util/invalid-config.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';
@@ -38,6 +39,20 @@ export interface AplSessionMiddleware extends RequestHandler {
    * });
    */
   close(): Promise<void>;
+
+  /**
+   * Creates middleware that enrols the session of a request: it loads the labels as this middleware does, and stores the mark
+   * of an enrolled session before the handlers run. Mount it before this middleware, on the route on which a session begins.
+   *
+   * @param isStart whether a request begins its session; all other requests pass. Without it, every request enrols its session.
+   *
+   * @example
+   * const aplSession = aplSessionMiddleware({ session, sessions: 'enrolled' });
+   * app.post('/login', aplSession.enroll());
+   * app.post('/mcp', aplSession.enroll((req) => req.body?.method === 'initialize'));
+   * app.use(aplSession);
+   */
+  enroll(isStart?: (req: Request) => boolean): RequestHandler;
 }
 
 /**
@@ -59,7 +74,7 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, store, ownsStore, denial, unavailable, alarms } = settings;
+  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, alarms } = settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
@@ -67,7 +82,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const missingSessions = new MissingSessions(alarms);
   const trace = new MountTrace();
   trace.mounted(settings, sessionless);
-  const mount: Mount = { access, session, sessionless, missingSessions, denial, unavailable, trace };
+  const mount: Mount = { access, session, sessionless, sessions, missingSessions, denial, unavailable, trace };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
@@ -78,6 +93,13 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
   return Object.assign(middleware, {
+    enroll(isStart: (req: Request) => boolean = () => true): RequestHandler {
+      assertPredicate(isStart);
+      return (req, res, next) => {
+        if (!isStart(req)) next();
+        else nextTurn.wait().then(() => new Arrival(req, res, next, mount, sessionRequestOf(req), true).enter());
+      };
+    },
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {
@@ -89,6 +111,15 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
       });
     },
   });
+}
+
+/** `app.post('/login', aplSession.enroll)`, uncalled, would pass a request. */
+function assertPredicate(isStart: unknown): void {
+  if (typeof isStart === 'function') return;
+  throw invalidConfig(
+    'enroll',
+    "call it: app.post('/login', aplSession.enroll()); its parameter is a function of the request",
+  );
 }
 
 /** Retries once more before the store is closed. */

@@ -2,7 +2,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { type HeaderSnapshot, snapshotHeaders } from '../denial/entry-headers.js';
-import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED } from '../denial/violations.js';
+import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED, SESSION_UNKNOWN } from '../denial/violations.js';
 import type { LoadListener } from '../labels/store-access.js';
 import { assertGateable } from '../node/assert-gateable.js';
 import {
@@ -28,14 +28,24 @@ export class Arrival implements Exchange, LoadListener {
   /** The request as an earlier mount has found it. */
   readonly #mounted: SessionRequest | undefined;
   #request: SessionRequest | undefined;
+  /** Whether this request enrols its session. */
+  readonly #enrols: boolean;
 
-  constructor(req: Request, res: Response, next: NextFunction, mount: Mount, mounted: SessionRequest | undefined) {
+  constructor(
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    mount: Mount,
+    mounted: SessionRequest | undefined,
+    enrols = false,
+  ) {
     this.req = req;
     this.res = res;
     this.mount = mount;
     this.trace = undefined;
     this.#next = next;
     this.#mounted = mounted;
+    this.#enrols = enrols;
   }
 
   /** Resolves the session, and goes on at once if the resolver is synchronous and the request has no session. */
@@ -75,7 +85,7 @@ export class Arrival implements Exchange, LoadListener {
     const session = toResolvedSession(answer);
     if (this.#isServedByMounted(session)) {
       this.trace?.servedByEarlierMount();
-      return true;
+      return this.#passMounted();
     }
     if (!session) return this.#enterWithoutSession(toMissingSession(mount.session, req, answer));
     mount.missingSessions.found(req);
@@ -94,7 +104,7 @@ export class Arrival implements Exchange, LoadListener {
     const mounted = this.#mounted;
     if (!mounted) return false;
     const { sessionId } = mounted;
-    if (session === undefined) return sessionId !== undefined || this.mount.sessionless === 'allow';
+    if (session === undefined) return sessionId !== undefined || (this.mount.sessionless === 'allow' && !this.#enrols);
     if (sessionId === undefined) return false;
     if (mounted.access.store === this.mount.access.store && sessionId === session.id) return true;
     throw new AplSessionError(
@@ -103,19 +113,45 @@ export class Arrival implements Exchange, LoadListener {
     );
   }
 
+  #passMounted(): boolean {
+    const request = this.#mounted;
+    if (!this.#enrols || request?.sessionId === undefined) return true;
+    this.#request = request;
+    this.#enroll(request, () => this.#proceed(() => true));
+    return false;
+  }
+
   #enterWithoutSession(session: MissingSession): boolean {
     const { res, mount } = this;
     this.trace?.noSession(session.reason);
-    if (mount.sessionless === 'allow') return this.#open(new SessionRequest(this, session), []);
+    if (mount.sessionless === 'allow' && !this.#enrols) return this.#open(new SessionRequest(this, session), []);
     const request = this.#mounted ?? new SessionRequest(this, session);
     request.reliesOnSession();
     if (!res.headersSent) request.deny(SESSION_REQUIRED, mount.denial);
     return false;
   }
 
-  onLoaded(storedLabels: readonly string[]): void {
+  onLoaded(storedLabels: readonly string[], isEnrolled: boolean): void {
     this.trace?.loaded(storedLabels);
-    this.#proceed(() => this.#open(this.#request as SessionRequest, storedLabels));
+    const request = this.#request as SessionRequest;
+    const open = (): void => this.#proceed(() => this.#open(request, storedLabels));
+    if (isEnrolled || (this.mount.sessions === 'any' && !this.#enrols)) open();
+    else if (this.#enrols) this.#enroll(request, open);
+    else this.#refuseUnknown(request);
+  }
+
+  #enroll(request: SessionRequest, open: () => void): void {
+    const { access } = this.mount;
+    access.enroll(request.sessionId ?? '').then(open, (cause: unknown) => {
+      const response = { decisionWasAllow: true, bytesSent: false };
+      access.alarms.storeFailure('append', cause, { at: this.req, secrets: request.secrets() }, response);
+      this.#refuse(PERSIST_FAILED);
+    });
+  }
+
+  #refuseUnknown(request: SessionRequest): void {
+    this.mount.missingSessions.unknown(this.req, request.secrets());
+    this.#refuse(SESSION_UNKNOWN);
   }
 
   onLabelsLost(count: number): void {

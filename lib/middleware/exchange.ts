@@ -11,6 +11,7 @@ export interface Mount {
   readonly access: StoreAccess;
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
+  readonly sessions: 'any' | 'enrolled';
   readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
   /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */

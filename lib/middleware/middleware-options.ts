@@ -24,6 +24,14 @@ export interface AplSessionOptions {
   readonly sessionless?: 'allow' | 'deny';
 
   /**
+   * Which sessions are accepted. `any`: every session; one that the store does not know has no labels. `enrolled`: only
+   * sessions that `enroll()` of the middleware has enrolled, and that the store still has. All others are denied with
+   * `session.unknown`, so a store that was emptied or has lost a session cannot make it clean.
+   * @default 'any'
+   */
+  readonly sessions?: 'any' | 'enrolled';
+
+  /**
    * A store, or a block `{ kind, ... }` that describes one.
    * @default a new `MemorySessionStore`
    */
@@ -82,6 +90,7 @@ export interface AplSessionOptions {
 export interface Settings extends StoreSettings {
   readonly session: SessionResolver;
   readonly sessionless: 'allow' | 'deny';
+  readonly sessions: 'any' | 'enrolled';
   readonly denial: DenialRenderer;
   readonly unavailable: DenialRenderer | undefined;
   readonly alarms: AlarmReporter;
@@ -97,10 +106,11 @@ export const sharedOptions = {
   onAlarm: Joi.function(),
 };
 
-const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless'>>>({
+const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless' | 'sessions'>>>({
   // Express middleware has three parameters
   session: Joi.function().maxArity(2).required(),
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
+  sessions: Joi.string().valid('any', 'enrolled').default('any'),
   store: Joi.any(),
   denial: Joi.any(),
   unavailable: Joi.any(),
@@ -119,10 +129,11 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
   const { session, denial, unavailable, logger } = options;
-  const { sessionless, onAlarm } = parsed;
+  const { sessionless, sessions, onAlarm } = parsed;
   return {
     session,
     sessionless,
+    sessions,
     ...storeSettings('aplSessionMiddleware', options),
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     unavailable:

@@ -32,6 +32,11 @@ export class MissingSessions {
     this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels] });
   }
 
+  /** A request has a session that is not enrolled. */
+  unknown(req: Request, secrets: readonly string[]): void {
+    if (this.#mayRaise()) this.#alarms.sessionUnknown({ at: req, secrets });
+  }
+
   /** A request with a session: the next request without one raises an alarm again. */
   found(req: Request): void {
     if (this.#reported.size > 0) this.#reported.delete(keyOf(req));

@@ -15,21 +15,23 @@ export class OpenSessionMember implements NewLabelListener, OwingSession {
   readonly #access: StoreAccess;
   readonly #name: string;
   readonly #member: BackgroundMember;
+  readonly #sessions: 'any' | 'enrolled';
   #session: KnownSession | undefined;
   #labels: WeakRef<LabelSet> | undefined;
   #settlesSoon = false;
 
   /** @param name stands for the route in alarms */
-  constructor(access: StoreAccess, name: string, sessionId: string) {
+  constructor(access: StoreAccess, name: string, sessionId: string, sessions: 'any' | 'enrolled') {
     this.id = sessionId;
     this.#access = access;
     this.#name = name;
+    this.#sessions = sessions;
     this.#member = new BackgroundMember(access, name, this, (label) => this.#labels?.deref()?.receive(label));
   }
 
   /**
    * Joins the session and loads its labels.
-   * @throws AplSessionError `session.load_failed`; `session.persist_failed` for labels that the process owes to the session
+   * @throws AplSessionError `session.load_failed`; `session.unknown` if the session must be enrolled and is not; `session.persist_failed` for labels that the process owes to the session
    */
   load(): Promise<LabelSet> {
     return new Promise((resolve, reject) => {
@@ -45,7 +47,10 @@ export class OpenSessionMember implements NewLabelListener, OwingSession {
         return;
       }
       this.#access.load(this.#session, this.#member, {
-        onLoaded: (storedLabels) => resolve(this.#makeLabels(storedLabels)),
+        onLoaded: (storedLabels, isEnrolled) => {
+          if (isEnrolled || this.#sessions === 'any') resolve(this.#makeLabels(storedLabels));
+          else reject(new AplSessionError('session.unknown', 'The session is not enrolled.'));
+        },
         onLabelsLost: (count) => this.#access.alarms.regression(count, { at: this.#name, secrets: [this.id] }),
         onLoadFailed,
         onOwedFailed: () => {

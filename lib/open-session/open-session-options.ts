@@ -23,6 +23,12 @@ export interface OpenSessionOptions {
    */
   readonly store: SessionStore | SessionStoreBlock;
 
+  /**
+   * As for `aplSessionMiddleware`: with `enrolled`, `openSession` rejects with `session.unknown` for any other session.
+   * @default 'any'
+   */
+  readonly sessions?: 'any' | 'enrolled';
+
   /** Factories for the `kind` of a store block. */
   readonly storeFactories?: readonly SessionStoreFactory[];
 
@@ -62,20 +68,22 @@ export interface OpenSessionOptions {
 
 export interface OpenSessionSettings extends StoreSettings {
   readonly session: ResolvedSession;
+  readonly sessions: 'any' | 'enrolled';
   readonly alarms: AlarmReporter;
   readonly name: string;
 }
 
-const schema = Joi.object<OpenSessionOptions & { name: string }>({
+const schema = Joi.object<OpenSessionOptions & { name: string; sessions: 'any' | 'enrolled' }>({
   session: Joi.any(),
   store: Joi.any().required(),
   name: Joi.string().default('openSession'),
+  sessions: Joi.string().valid('any', 'enrolled').default('any'),
   ...sharedOptions,
 });
 
 /** @throws AplSessionError `config.*`, `session.invalid`, `session.required` */
 export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
-  const { name, onAlarm } = parseOptions('openSession', schema, options);
+  const { name, sessions, onAlarm } = parseOptions('openSession', schema, options);
   const session = requiredSession(options.session);
   // not from parseOptions(): joi copies objects, but stores and loggers must keep their identity
   const settings = storeSettings('openSession', options);
@@ -85,7 +93,7 @@ export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessio
       'openSession: a new memory store has no labels of this session. Pass the MemorySessionStore that the app uses.',
     );
   }
-  return { ...settings, session, alarms: new AlarmReporter(options.logger, onAlarm), name };
+  return { ...settings, session, sessions, alarms: new AlarmReporter(options.logger, onAlarm), name };
 }
 
 function requiredSession(answer: unknown): ResolvedSession {

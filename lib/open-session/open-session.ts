@@ -53,7 +53,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenSess
   const { store, ownsStore, alarms } = settings;
   const access = new StoreAccess(settings, alarms);
   access.sessions.onStoreAlarm(alarms.raise);
-  const member = new OpenSessionMember(access, settings.name, settings.session.id);
+  const member = new OpenSessionMember(access, settings.name, settings.session.id, settings.sessions);
   try {
     return new LoadedSession(settings, member, await keptAlive(() => member.load()));
   } catch (error) {

@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
 import { assertLabel } from '../labels/label.js';
 import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
 import type { SessionKeying } from '../session/session-keying.js';
@@ -81,6 +82,19 @@ export async function seedSession(store: SessionStore, session: TestSession, lab
 }
 
 /**
+ * Enrols a session, as `aplSession.enroll()` does, for apps with `sessions: 'enrolled'`.
+ *
+ * @example
+ * import { enrollSession } from 'express-apl-session/testing';
+ * await enrollSession(store, { subject: 'alice', sessionId: 's1' });
+ *
+ * @throws AplSessionError the errors of {@link sessionIdFor}
+ */
+export async function enrollSession(store: SessionStore, session: TestSession): Promise<void> {
+  await store.appendLabels(sessionIdFor(session), [ENROLLED]);
+}
+
+/**
  * Loads the labels of a session from the store, in sorted order; empty for an unknown session.
  *
  * @example
@@ -90,7 +104,7 @@ export async function seedSession(store: SessionStore, session: TestSession, lab
  * @throws AplSessionError the errors of {@link sessionIdFor}
  */
 export async function sessionLabels(store: SessionStore, session: TestSession): Promise<string[]> {
-  return [...(await store.loadLabels(sessionIdFor(session)))].sort();
+  return readEnrolment([...(await store.loadLabels(sessionIdFor(session)))]).labels.toSorted();
 }
 
 function hasSubject(session: TestSession): session is SubjectOfTest {

@@ -48,6 +48,11 @@ describe('AlarmReporter', () => {
       'request without a session added labels, passed a guard or was denied; its labels are not stored',
     ],
     [
+      { alarm: 'session_unknown', route: 'GET /', error: 'x' },
+      'warn',
+      'a request was denied because its session is not enrolled',
+    ],
+    [
       { alarm: 'policy_error', guard: 'denyIf', route: 'GET /', error: 'x' },
       'error',
       'policy could not be evaluated; request denied',
