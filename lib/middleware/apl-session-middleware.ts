@@ -42,14 +42,14 @@ export interface AplSessionMiddleware extends RequestHandler {
 
   /**
    * Creates middleware that enrols the session of a request: it loads the labels as this middleware does, and stores the mark
-   * of an enrolled session before the handlers run. Mount it before this middleware, on the route on which a session begins.
+   * of an enrolled session before the handlers run. Mount it before this middleware, on the route on which a session begins. The server must have
+   * chosen the session id: a client that can choose it could enrol a session again that the store has lost.
    *
    * @param isStart whether a request begins its session; all other requests pass. Without it, every request enrols its session.
    *
    * @example
    * const aplSession = aplSessionMiddleware({ session, sessions: 'enrolled' });
    * app.post('/login', aplSession.enroll());
-   * app.post('/mcp', aplSession.enroll((req) => req.body?.method === 'initialize'));
    * app.use(aplSession);
    */
   enroll(isStart?: (req: Request) => boolean): RequestHandler;

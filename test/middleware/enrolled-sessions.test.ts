@@ -162,6 +162,31 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.have.length(60);
     });
 
+    it('G6: where the server chooses the id, a client cannot enrol a lost one', async () => {
+      const app = express();
+      aplSession = aplSessionMiddleware({
+        session: (req) => req.get('mcp-session-id'),
+        sessions: 'enrolled',
+        store,
+        logger: silent,
+      });
+      const isInitialize: Parameters<AplSessionMiddleware['enroll']>[0] = (req) => req.get('x-method') === 'initialize';
+      app.post('/mcp', (req, _res, next) => {
+        if (isInitialize?.(req)) req.headers['mcp-session-id'] = `id-${handled.push('initialize')}`;
+        next();
+      });
+      app.post('/mcp', aplSession.enroll(isInitialize));
+      app.use(aplSession);
+      app.post('/mcp', (req, res) => void res.json([req.get('mcp-session-id'), ...req.security.labels]));
+      const call = (id: string, method: string) =>
+        request(app).post('/mcp').set('mcp-session-id', id).set('x-method', method);
+      await call('', 'initialize').expect(200, ['id-1']);
+      await call('id-1', 'tools/call').expect(200, ['id-1']);
+      await call('lost', 'tools/call').expect(403, /session\.unknown/);
+      await call('lost', 'initialize').expect(200, ['id-2']);
+      await call('lost', 'tools/call').expect(403, /session\.unknown/);
+    });
+
     it('openSession rejects with session.unknown', async () => {
       const options = { session: 's1', store, sessions: 'enrolled', logger: silent } as const;
       expect(await rejectionOf(openSession(options))).to.have.property('code', 'session.unknown');
