@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import { sendProblem } from './problem-denial.js';
 
 /**

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import type { DenialRenderer } from './denial.js';
 
 export interface JsonRpcDenialOptions {

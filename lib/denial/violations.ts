@@ -1,6 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
-import { kindOfValue } from '../util/kind-of-value.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 
 export const LOAD_FAILED: Violation = Object.freeze({
   code: 'session.load_failed',

@@ -1,6 +1,6 @@
 import Joi, { type SchemaMap } from 'joi';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 
 /** The last argument of every guard. */
 export interface GuardOptions {

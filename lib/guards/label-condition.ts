@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from '../labels/label.js';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 
 /** At least one label. */
 export type Labels = readonly [string, ...string[]];

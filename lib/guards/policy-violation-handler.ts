@@ -4,7 +4,7 @@ import { AplSessionError } from '../contract/errors.js';
 import { parseDenial } from '../denial/denial.js';
 import { PolicyViolation } from '../denial/policy-violation.js';
 import { sessionRequestOf } from '../middleware/session-security.js';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import type { GuardOptions } from './guard-options.js';
 
 const schema = Joi.object<Pick<GuardOptions, 'denial'>>({ denial: Joi.any() });

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { SESSION_REQUIRED } from '../denial/violations.js';
-import { assertCalled } from '../util/assert-called.js';
+import { assertCalled } from '../options/assert-called.js';
 import { decidingGuard } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { PERSIST_FAILED } from '../denial/violations.js';
-import { assertCalled } from '../util/assert-called.js';
+import { assertCalled } from '../options/assert-called.js';
 import { guard, type Rule } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';

@@ -1,8 +1,8 @@
 import type { Request, RequestHandler } from 'express';
-import { BackgroundMember } from '../labels/background-member.js';
-import { StoreAccess } from '../labels/store-access.js';
+import { BackgroundMember } from '../known-sessions/background-member.js';
+import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
-import { invalidConfig } from '../util/invalid-config.js';
+import { invalidConfig } from '../options/invalid-config.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';

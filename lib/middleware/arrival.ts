@@ -3,7 +3,7 @@ import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { type HeaderSnapshot, snapshotHeaders } from '../denial/entry-headers.js';
 import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED, SESSION_UNKNOWN } from '../denial/violations.js';
-import type { LoadListener } from '../labels/store-access.js';
+import type { LoadListener } from '../known-sessions/store-access.js';
 import { assertGateable } from '../node/assert-gateable.js';
 import {
   type MissingSession,

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { DenialRenderer } from '../denial/denial.js';
 import type { HeaderSnapshot } from '../denial/entry-headers.js';
-import type { StoreAccess } from '../labels/store-access.js';
+import type { StoreAccess } from '../known-sessions/store-access.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
 import type { MountTrace, RequestTrace } from './request-trace.js';

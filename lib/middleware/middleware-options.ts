@@ -5,11 +5,11 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
 import { sendProblem } from '../denial/problem-denial.js';
+import { assertCalled } from '../options/assert-called.js';
+import { parseOptions } from '../options/parse-options.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
-import { assertCalled } from '../util/assert-called.js';
-import { parseOptions } from '../util/parse-options.js';
 
 export interface AplSessionOptions {
   /** Finds the session of a request. Use `subjectSession` if clients choose the session id. */

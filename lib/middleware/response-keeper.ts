@@ -5,7 +5,7 @@ import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
-import type { KnownSession } from '../labels/known-session.js';
+import type { KnownSession } from '../known-sessions/known-session.js';
 import { destroyConnection } from '../node/connection.js';
 import { type NodeResponse, renderedStatus } from '../node/node-response.js';
 import { isResponseClosed } from '../node/on-response-close.js';

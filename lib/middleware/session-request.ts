@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from '../denial/denial.js';
-import { BackgroundMember } from '../labels/background-member.js';
-import type { KnownSession } from '../labels/known-session.js';
+import { BackgroundMember } from '../known-sessions/background-member.js';
+import type { KnownSession } from '../known-sessions/known-session.js';
+import type { OwingSession, SessionMember } from '../known-sessions/session-member.js';
+import type { LoadListener, StoreAccess } from '../known-sessions/store-access.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
-import type { OwingSession, SessionMember } from '../labels/session-member.js';
-import type { LoadListener, StoreAccess } from '../labels/store-access.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
 import { microtask } from '../util/clock.js';

@@ -1,9 +1,9 @@
 import { AplSessionError } from '../contract/errors.js';
-import { BackgroundMember } from '../labels/background-member.js';
-import type { KnownSession } from '../labels/known-session.js';
+import { BackgroundMember } from '../known-sessions/background-member.js';
+import type { KnownSession } from '../known-sessions/known-session.js';
+import type { OwingSession } from '../known-sessions/session-member.js';
+import type { StoreAccess } from '../known-sessions/store-access.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
-import type { OwingSession } from '../labels/session-member.js';
-import type { StoreAccess } from '../labels/store-access.js';
 import { microtask } from '../util/clock.js';
 
 /**

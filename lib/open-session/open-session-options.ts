@@ -4,11 +4,11 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { sharedOptions } from '../middleware/middleware-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { type StoreSettings, storeSettings } from '../stores/store-settings.js';
-import { parseOptions } from '../util/parse-options.js';
 
 export interface OpenSessionOptions {
   /**

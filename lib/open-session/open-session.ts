@@ -1,5 +1,5 @@
 import type { SessionStore } from '../contract/session-store.js';
-import { StoreAccess } from '../labels/store-access.js';
+import { StoreAccess } from '../known-sessions/store-access.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { OpenSessionMember } from './open-session-member.js';
 import { type OpenSessionOptions, type OpenSessionSettings, parseOpenSessionOptions } from './open-session-options.js';

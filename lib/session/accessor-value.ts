@@ -1,6 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
-import { kindOfValue } from '../util/kind-of-value.js';
-import { isPlainObject } from '../util/plain-object.js';
+import { kindOfValue } from '../options/kind-of-value.js';
+import { isPlainObject } from '../options/plain-object.js';
 
 /** What an accessor returns. `undefined`, `null` and `''` mean that the request has no such value. */
 export type Text = string | null | undefined;

@@ -1,4 +1,4 @@
-import { kindOfValue } from '../util/kind-of-value.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { malformed } from './accessor-value.js';
 import type { Members } from './verified-claims.js';
 

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
-import { kindOfValue } from '../util/kind-of-value.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 
 /** The session of a request. */
 export interface ResolvedSession {

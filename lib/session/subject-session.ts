@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import Joi from 'joi';
+import { parseOptions } from '../options/parse-options.js';
 import { debugLine, isDebugging } from '../util/debug-log.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
-import { parseOptions } from '../util/parse-options.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import Joi from 'joi';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import { malformed } from './accessor-value.js';
 import { authInfo } from './auth-info.js';
 import type { SubjectSessionOptions } from './subject-session.js';

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import Joi, { type SchemaMap } from 'joi';
-import { kindOfValue } from '../util/kind-of-value.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
 

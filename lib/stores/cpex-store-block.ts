@@ -1,9 +1,9 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
-import { invalidConfig } from '../util/invalid-config.js';
-import { assertOwnKeys } from '../util/own-keys.js';
-import { parseOptions } from '../util/parse-options.js';
-import { isPlainObject } from '../util/plain-object.js';
+import { invalidConfig } from '../options/invalid-config.js';
+import { assertOwnKeys } from '../options/own-keys.js';
+import { parseOptions } from '../options/parse-options.js';
+import { isPlainObject } from '../options/plain-object.js';
 import type { SessionStoreBlock } from './session-store-registry.js';
 
 /** A `session_store` in a place where it has no effect. */

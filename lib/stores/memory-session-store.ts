@@ -2,8 +2,8 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { assertLabelCount, DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
+import { parseOptions } from '../options/parse-options.js';
 import { clearInterval, now, setInterval } from '../util/clock.js';
-import { parseOptions } from '../util/parse-options.js';
 
 export interface MemorySessionStoreOptions {
   /**

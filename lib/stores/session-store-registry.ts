@@ -1,8 +1,8 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
-import { invalidConfig } from '../util/invalid-config.js';
-import { nearestName } from '../util/nearest-name.js';
-import { assertOwnKeys } from '../util/own-keys.js';
+import { invalidConfig } from '../options/invalid-config.js';
+import { nearestName } from '../options/nearest-name.js';
+import { assertOwnKeys } from '../options/own-keys.js';
 import { memorySessionStoreFactory } from './memory-session-store.js';
 import { storeMistake } from './store-mistakes.js';
 

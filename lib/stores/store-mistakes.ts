@@ -1,4 +1,4 @@
-import { kindOfValue } from '../util/kind-of-value.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { isPromiseLike } from '../util/maybe-promise.js';
 
 type Members = Readonly<Record<string, unknown>>;

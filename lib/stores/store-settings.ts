@@ -1,7 +1,7 @@
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import type { StoreBounds } from '../known-sessions/store-access.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
-import type { StoreBounds } from '../labels/store-access.js';
-import { invalidConfig } from '../util/invalid-config.js';
+import { invalidConfig } from '../options/invalid-config.js';
 import { MemorySessionStore } from './memory-session-store.js';
 import { buildSessionStore, isSessionStore, type SessionStoreBlock } from './session-store-registry.js';
 

@@ -1,9 +1,9 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { parseOptions } from '../options/parse-options.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
 import { isSessionStore } from '../stores/session-store-registry.js';
-import { parseOptions } from '../util/parse-options.js';
 import { SwitchableCalls } from './switchable-calls.js';
 
 /** A call of a store: `load` is `loadLabels()`, `append` is `appendLabels()`. */

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { parseOptions } from '../util/parse-options.js';
+import { parseOptions } from '../options/parse-options.js';
 import { checkCases, closeCases, limitCases, memberCases, outageCases, ttlCases } from './contract-abilities.js';
 import type { SessionStoreContractOptions } from './contract-options.js';
 import { backendCallCases, requiredCases } from './contract-rules.js';

@@ -4,10 +4,10 @@ import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
 import { assertLabel } from '../labels/label.js';
+import { parseOptions } from '../options/parse-options.js';
 import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
 import type { SessionKeying } from '../session/session-keying.js';
 import { subjectSession } from '../session/subject-session.js';
-import { parseOptions } from '../util/parse-options.js';
 
 /**
  * The values that the accessors of `subjectSession` return for a request of the test. The tiers are tried in the same order:

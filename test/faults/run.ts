@@ -29,6 +29,7 @@ const SUITES: readonly Suite[] = [
   {
     specs: [
       'test/labels/*.test.ts',
+      'test/known-sessions/*.test.ts',
       ...['guard', 'guard-options', 'predicate-guards', 'taint'].map((unit) => `test/guards/${unit}.test.ts`),
       'test/denial/unavailable.test.ts',
       'test/middleware/close.test.ts',

@@ -1,10 +1,10 @@
 import type { Fault } from './gate-faults.js';
 
-const session = 'lib/labels/known-session.ts';
-const sessions = 'lib/labels/known-sessions.ts';
-const appends = 'lib/labels/label-appends.ts';
-const acknowledged = 'lib/labels/acknowledged-labels.ts';
-const access = 'lib/labels/store-access.ts';
+const session = 'lib/known-sessions/known-session.ts';
+const sessions = 'lib/known-sessions/known-sessions.ts';
+const appends = 'lib/known-sessions/label-appends.ts';
+const acknowledged = 'lib/known-sessions/acknowledged-labels.ts';
+const access = 'lib/known-sessions/store-access.ts';
 const request = 'lib/middleware/session-request.ts';
 
 /** What the tests of the sessions that a process knows must notice, each on its own. */

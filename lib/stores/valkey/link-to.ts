@@ -5,10 +5,10 @@ import { nodesCluster } from './cluster/nodes-cluster.js';
 import type { ValkeyConfig } from './config/valkey-config.js';
 import { clientSource } from './connection/client-source.js';
 import { endpointSource } from './connection/endpoint-source.js';
-import { sentinelSource } from './connection/sentinel-source.js';
 import { ValkeyConnection } from './connection/valkey-connection.js';
 import type { OnConnected, ValkeyLink } from './connection/valkey-link.js';
 import type { ValkeySource } from './connection/valkey-source.js';
+import { sentinelSource } from './sentinel/sentinel-source.js';
 
 /** Makes the link to the servers in the options: one connection to a primary, or one to each primary of a cluster. */
 export function linkTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLink {

@@ -1,4 +1,4 @@
-import { invalidConfig } from '../../../util/invalid-config.js';
+import { invalidConfig } from '../../../options/invalid-config.js';
 import {
   type AddressOption,
   type EndpointOptions,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { AplSessionError } from '../../../contract/errors.js';
-import { invalidConfig } from '../../../util/invalid-config.js';
+import { invalidConfig } from '../../../options/invalid-config.js';
 
 /** The options of ioredis 5 and 6 and of iovalkey that hold the address and the login of the server. */
 export interface ClientOptions {

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import type { SessionStoreTtlUnsound } from '../../../contract/alarms.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../../../labels/label-limit.js';
-import { parseOptions } from '../../../util/parse-options.js';
+import { parseOptions } from '../../../options/parse-options.js';
 import type { ValkeyPassword } from './valkey-endpoint.js';
 import { parseTarget, type ValkeyTarget } from './valkey-target.js';
 import { tlsDetails, tlsSwitch, type ValkeyTlsOptions } from './valkey-tls.js';

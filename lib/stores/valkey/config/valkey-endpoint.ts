@@ -1,6 +1,6 @@
 import { isAddress } from '../../../alarms/redact.js';
 import type { AplSessionError } from '../../../contract/errors.js';
-import { invalidConfig } from '../../../util/invalid-config.js';
+import { invalidConfig } from '../../../options/invalid-config.js';
 
 /** A password, or a function that is called for each connection, so that the password may change. */
 export type ValkeyPassword = string | (() => string | Promise<string>);

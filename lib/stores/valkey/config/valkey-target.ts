@@ -1,5 +1,5 @@
 import type { AplSessionError } from '../../../contract/errors.js';
-import { invalidConfig } from '../../../util/invalid-config.js';
+import { invalidConfig } from '../../../options/invalid-config.js';
 import { parseServers, type ServerList } from './server-list.js';
 import { assertUsableClient, invalidClient, type ValkeyClient } from './valkey-client.js';
 import { parseValkeyEndpoint, VALKEY_PORT, type ValkeyEndpoint, type ValkeyPassword } from './valkey-endpoint.js';

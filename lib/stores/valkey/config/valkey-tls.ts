@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import Joi, { type Schema } from 'joi';
-import { invalidConfig } from '../../../util/invalid-config.js';
+import { invalidConfig } from '../../../options/invalid-config.js';
 
 /** Which certificates to trust, and the client's own certificate. All are PEM texts, not paths. */
 export interface ValkeyTlsOptions {

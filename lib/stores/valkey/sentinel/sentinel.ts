@@ -1,13 +1,13 @@
 import { withDeadline } from '../../../util/deadlines.js';
 import type { ServerAddress } from '../config/server-list.js';
+import { askWithin } from '../connection/ask-within.js';
+import { ValkeyConnection } from '../connection/valkey-connection.js';
+import { DialError, type ValkeySource } from '../connection/valkey-source.js';
 import { resultOf } from '../protocol/reply-error.js';
 import type { Reply } from '../protocol/resp-parser.js';
 import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { requestOf, type ValkeyRequest } from '../protocol/valkey-request.js';
 import type { ValkeyWire } from '../protocol/valkey-wire.js';
-import { askWithin } from './ask-within.js';
-import { ValkeyConnection } from './valkey-connection.js';
-import { DialError, type ValkeySource } from './valkey-source.js';
 
 /** One Sentinel with its own connection, so that a Sentinel that hangs delays only its own answer. */
 export class Sentinel {

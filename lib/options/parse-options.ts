@@ -1,7 +1,7 @@
 import type { ObjectSchema } from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
 import { assertCalled } from './assert-called.js';
-import { isPromiseLike } from './maybe-promise.js';
 import { type OptionHints, optionFaults } from './option-faults.js';
 import { assertOwnKeys } from './own-keys.js';
 

@@ -1,4 +1,4 @@
-import { isPromiseLike } from './maybe-promise.js';
+import { isPromiseLike } from '../util/maybe-promise.js';
 
 /** The type of a value in words, for messages: `a string`, `an array`, `a promise`. It shows nothing of the value. */
 export function kindOfValue(value: unknown): string {

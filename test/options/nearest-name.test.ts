@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nearestName } from '../../lib/util/nearest-name.js';
+import { nearestName } from '../../lib/options/nearest-name.js';
 
 const NAMES = [
   'session',

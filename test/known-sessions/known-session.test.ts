@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { SessionStore } from '../../lib/index.js';
-import type { KnownSession } from '../../lib/labels/known-session.js';
-import { KnownSessions } from '../../lib/labels/known-sessions.js';
-import { LabelAppends } from '../../lib/labels/label-appends.js';
-import type { SessionMember } from '../../lib/labels/session-member.js';
+import type { KnownSession } from '../../lib/known-sessions/known-session.js';
+import { KnownSessions } from '../../lib/known-sessions/known-sessions.js';
+import { LabelAppends } from '../../lib/known-sessions/label-appends.js';
+import type { SessionMember } from '../../lib/known-sessions/session-member.js';
 import { Deadlines, type TimedCall } from '../../lib/util/deadlines.js';
 import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually, rejectionOf, thrownBy } from '../support/eventually.js';

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from '../../../util/clock.js';
 import type { ServerAddress } from '../config/server-list.js';
 import type { SentinelTarget } from '../config/valkey-target.js';
-import { dialServer } from './dial-server.js';
-import { currentLogin, endpointSource } from './endpoint-source.js';
-import type { ValkeyLogin } from './greet.js';
+import { dialServer } from '../connection/dial-server.js';
+import { currentLogin, endpointSource } from '../connection/endpoint-source.js';
+import type { ValkeyLogin } from '../connection/greet.js';
+import type { Dialled, ValkeySource } from '../connection/valkey-source.js';
 import { Sentinel } from './sentinel.js';
 import { agreedPrimary, electedPrimary, nameOf } from './sentinel-vote.js';
-import type { Dialled, ValkeySource } from './valkey-source.js';
 
 /** The longest wait for a Sentinel, in milliseconds. */
 const MAX_SENTINEL_TIMEOUT_MS = 1_000;

@@ -1,6 +1,6 @@
 import type { ServerAddress } from '../config/server-list.js';
+import { DialError } from '../connection/valkey-source.js';
 import type { Sentinel } from './sentinel.js';
-import { DialError } from './valkey-source.js';
 
 export function nameOf({ host, port }: ServerAddress): string {
   return `${host}:${port}`;

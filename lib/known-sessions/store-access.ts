@@ -2,11 +2,11 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
+import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
+import { assertLabelCount } from '../labels/label-limit.js';
 import { Deadlines, type TimedCall } from '../util/deadlines.js';
-import { ENROLLED, readEnrolment } from './enrolment.js';
 import type { KnownSession } from './known-session.js';
 import { KnownSessions } from './known-sessions.js';
-import { assertLabelCount } from './label-limit.js';
 import type { SessionMember } from './session-member.js';
 
 /** Called with the result of a load, later in any case. No method may throw. */
