@@ -1,7 +1,8 @@
 // Installs a packed tarball into apps that are compiled, tested, bundled and installed by other tools.
 // node test/package/tools.mjs <tarball>
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { checkCopies } from './copies.mjs';
 import { checkPnpm } from './pnpm.mjs';
 import { assertIncludes, check, Project } from './project.mjs';
@@ -20,7 +21,7 @@ const NODE10 = { module: 'commonjs', moduleResolution: 'node10', target: 'ES2016
 const app = new Project();
 app.install(
   ...[tarball, 'express@5', '@types/express@5', '@types/node@22', 'typescript@5.9', 'typescript7@npm:typescript@7'],
-  ...['jest@30', 'ts-jest@29', '@types/jest@30', 'vitest@4', 'esbuild', 'pnpm@12'],
+  ...['jest@30', 'ts-jest@29', '@types/jest@30', 'vitest@4', 'supertest', 'esbuild', 'pnpm@12'],
   ...nestPackages(12),
 );
 for (const file of ['app/app.ts', 'app/main.ts', 'app/app.spec.ts', 'app/names.ts']) app.copy(file);
@@ -106,6 +107,14 @@ await check('ts-jest runs TypeScript tests of an app', () => {
 await check('vitest runs TypeScript tests of an app', () => {
   const flags = ['run', '--globals', '--root=app', '--exclude=out/**', '--disable-console-intercept'];
   assertIncludes(app.node('node_modules/vitest/vitest.mjs', ...flags), ALARM);
+});
+
+// mocha and node:test run theirs in test/testing/recipes.test.ts
+await check('the recipes of docs/testing.md pass with jest and vitest', () => {
+  cpSync(fileURLToPath(new URL('../testing/recipes', import.meta.url)), app.path('recipes'), { recursive: true });
+  app.write('recipes/package.json', { private: true });
+  app.node('node_modules/jest/bin/jest.js', '--rootDir=recipes', 'jest');
+  app.node('node_modules/vitest/vitest.mjs', 'run', '--root=recipes', '--dir=recipes/vitest');
 });
 
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
