@@ -1,4 +1,4 @@
-import Joi from 'joi';
+import Joi, { type SchemaMap } from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { loggerLike } from '../alarms/logger.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
@@ -97,7 +97,7 @@ export interface Settings extends StoreSettings {
 }
 
 /** Options that `openSession` has as well. */
-export const sharedOptions = {
+export const sharedOptions: SchemaMap = {
   storeFactories: Joi.array(),
   storeTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMER_MS),
   maxLabelsPerSession: Joi.number().integer().min(1),

@@ -79,7 +79,7 @@ describe('documents', () => {
 });
 
 function sharedOptions(): string {
-  return only(/^export const sharedOptions = \{\n(.*?)^\};/ms, read('lib/middleware/middleware-options.ts'));
+  return only(/^export const sharedOptions: SchemaMap = \{\n(.*?)^\};/ms, read('lib/middleware/middleware-options.ts'));
 }
 
 function codeOf(document: string): string[] {
