@@ -24,7 +24,7 @@ const schema = Joi.object<Required<JsonRpcDenialOptions>>({
 
 /**
  * A denial renderer for JSON-RPC 2.0 and MCP. The error's message is the violation's reason and its `data` is `{ code }`. Its
- * `id` is that of the call in `req.body`, or `null` for a batch or without a body parser.
+ * The `id` is the `id` of the JSON-RPC call in `req.body`. It is `null` for a batch, or if no body parser is mounted.
  *
  * @example
  * aplSessionMiddleware({ session: subjectSession({ subject: subjectOf }), denial: jsonRpcDenial() });

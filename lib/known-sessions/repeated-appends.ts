@@ -21,6 +21,10 @@ export class RepeatedAppends {
   /** Starts again from the first session if an earlier run has not ended. */
   start(sessions: Iterable<KnownSession>): void {
     this.#sessions = sessions[Symbol.iterator]();
+    this.#fill();
+  }
+
+  #fill(): void {
     while (this.#inFlight < MAX_IN_FLIGHT && this.#next()) {}
   }
 
@@ -31,7 +35,7 @@ export class RepeatedAppends {
     if (labels.length === 0) return true;
     const settled = (): void => {
       this.#inFlight -= 1;
-      this.#next();
+      this.#fill();
     };
     this.#inFlight += 1;
     this.#append({ name: 'append', start: () => session.append(labels), onValue: settled, onError: settled });

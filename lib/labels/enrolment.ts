@@ -9,6 +9,6 @@ export function readEnrolment(stored: readonly string[]): {
   readonly labels: readonly string[];
   readonly isEnrolled: boolean;
 } {
-  const at = stored.indexOf(ENROLLED);
-  return at < 0 ? { labels: stored, isEnrolled: false } : { labels: stored.toSpliced(at, 1), isEnrolled: true };
+  if (!stored.includes(ENROLLED)) return { labels: stored, isEnrolled: false };
+  return { labels: stored.filter((label) => label !== ENROLLED), isEnrolled: true };
 }

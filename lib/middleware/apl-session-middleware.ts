@@ -96,8 +96,13 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     enroll(isStart: (req: Request) => boolean = () => true): RequestHandler {
       assertPredicate(isStart);
       return (req, res, next) => {
-        if (!isStart(req)) next();
-        else nextTurn.wait().then(() => new Arrival(req, res, next, mount, sessionRequestOf(req), true).enter());
+        if (!isStart(req)) {
+          next();
+          return;
+        }
+        // may throw, so not in the callback
+        const mounted = sessionRequestOf(req);
+        nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted, true).enter());
       };
     },
     ready: () => keptAlive(() => access.ready()),

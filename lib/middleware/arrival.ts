@@ -115,9 +115,12 @@ export class Arrival implements Exchange, LoadListener {
 
   #passMounted(): boolean {
     const request = this.#mounted;
-    if (!this.#enrols || request?.sessionId === undefined) return true;
+    if (request?.sessionId === undefined || request.isEnrolled) return true;
     this.#request = request;
-    this.#enroll(request, () => this.#proceed(() => true));
+    if (this.#enrols) this.#enroll(request, () => this.#proceed(() => true));
+    // the earlier mount may accept any session
+    else if (this.mount.sessions === 'enrolled') this.#refuseUnknown(request);
+    else return true;
     return false;
   }
 
@@ -134,6 +137,7 @@ export class Arrival implements Exchange, LoadListener {
   onLoaded(storedLabels: readonly string[], isEnrolled: boolean): void {
     this.trace?.loaded(storedLabels);
     const request = this.#request as SessionRequest;
+    request.isEnrolled = isEnrolled;
     const open = (): void => this.#proceed(() => this.#open(request, storedLabels));
     if (isEnrolled || (this.mount.sessions === 'any' && !this.#enrols)) open();
     else if (this.#enrols) this.#enroll(request, open);
@@ -142,7 +146,11 @@ export class Arrival implements Exchange, LoadListener {
 
   #enroll(request: SessionRequest, open: () => void): void {
     const { access } = this.mount;
-    access.enroll(request.sessionId ?? '').then(open, (cause: unknown) => {
+    const onEnrolled = (): void => {
+      request.isEnrolled = true;
+      open();
+    };
+    access.enroll(request.sessionId ?? '').then(onEnrolled, (cause: unknown) => {
       const response = { decisionWasAllow: true, bytesSent: false };
       access.alarms.storeFailure('append', cause, { at: this.req, secrets: request.secrets() }, response);
       this.#refuse(PERSIST_FAILED);

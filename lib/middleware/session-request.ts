@@ -22,6 +22,8 @@ const NO_LABELS: readonly string[] = Object.freeze([]);
 export class SessionRequest implements SessionMember, NewLabelListener, HeldRequest {
   readonly #resolved: ResolvedSession | MissingSession;
   readonly #exchange: Exchange;
+  /** Whether the store has the mark of an enrolled session. */
+  isEnrolled = false;
   #session: KnownSession | undefined;
   /** The asynchronous context of the request. Other requests hold and release its response too, in their own contexts. */
   #context: AsyncResource | undefined;

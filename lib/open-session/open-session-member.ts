@@ -49,7 +49,10 @@ export class OpenSessionMember implements NewLabelListener, OwingSession {
       this.#access.load(this.#session, this.#member, {
         onLoaded: (storedLabels, isEnrolled) => {
           if (isEnrolled || this.#sessions === 'any') resolve(this.#makeLabels(storedLabels));
-          else reject(new AplSessionError('session.unknown', 'The session is not enrolled.'));
+          else {
+            this.#access.alarms.sessionUnknown({ at: this.#name, secrets: [this.id] });
+            reject(new AplSessionError('session.unknown', 'The session is not enrolled.'));
+          }
         },
         onLabelsLost: (count) => this.#access.alarms.regression(count, { at: this.#name, secrets: [this.id] }),
         onLoadFailed,

@@ -21,7 +21,7 @@ export interface ControllableStoreOptions {
   /**
    * The `deadlineMs` of the store, in milliseconds. The middleware waits 50 ms longer, unless it has `storeTimeoutMs`. A short
    * deadline makes the test of a store that hangs fast.
-   * @default that of the inner store
+   * @default the `deadlineMs` of the inner store
    */
   readonly deadlineMs?: number;
 }

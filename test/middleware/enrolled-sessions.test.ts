@@ -140,7 +140,23 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await store.loadLabels('s1')).to.deep.equal([ENROLLED]);
       await get(app, '/labels').expect(200, []);
       store.fails = true;
-      await get(app, '/late').expect(403, /session\.persist_failed/);
+      await request(app)
+        .get('/late')
+        .set('x-session', 's2')
+        .expect(403, /session\.persist_failed/);
+    });
+
+    it('G2: an earlier mount that accepts any session does not replace the check', async () => {
+      const app = express();
+      const session = (req: { get(name: string): string | undefined }) => req.get('x-session');
+      const onAlarm = (alarm: Alarm): void => void alarms.push(alarm);
+      app.use(aplSessionMiddleware({ session, store, logger: silent }));
+      app.use(aplSessionMiddleware({ session, store, sessions: 'enrolled', logger: silent, onAlarm }));
+      app.get('/labels', (_req, res) => void res.send('served'));
+      await get(app, '/labels').expect(403, /session\.unknown/);
+      expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_unknown']);
+      await enrollSession(store, 's1');
+      await get(app, '/labels').expect(200, 'served');
     });
 
     it('enroll, uncalled, is an error and not a request that waits', async () => {
@@ -188,8 +204,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     it('openSession rejects with session.unknown', async () => {
-      const options = { session: 's1', store, sessions: 'enrolled', logger: silent } as const;
+      const onAlarm = (alarm: Alarm): void => void alarms.push(alarm);
+      const options = { session: 's1', store, sessions: 'enrolled', logger: silent, onAlarm } as const;
       expect(await rejectionOf(openSession(options))).to.have.property('code', 'session.unknown');
+      expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_unknown']);
       await enrollSession(store, 's1');
       await using session = await openSession(options);
       expect([...session.labels]).to.deep.equal([]);

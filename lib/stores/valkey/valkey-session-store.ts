@@ -112,7 +112,8 @@ export class ValkeySessionStore implements SessionStore {
 
   /**
    * Checks whether Valkey is suitable: eviction, durability, role, version. In a cluster it checks every primary, and
-   * each finding is that of the least suitable one. Every warning is also an alarm. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
+   * returns the worst finding of each kind. Every warning is also an alarm. Rejects with `store.unavailable`,
+   * `store.timeout` or `store.closed` if Valkey does not answer.
    */
   async check(): Promise<readonly StoreFinding[]> {
     const check = (key?: string): Promise<ServerCheck> =>
