@@ -5,7 +5,7 @@ export interface ValkeyDurabilityOptions {
   /**
    * `'synced'`: the disk of the primary. The server needs `appendonly yes`, `appendfsync always` and
    * `no-appendfsync-on-rewrite no`, because the reply to a write then waits for its fsync. The store asks for these
-   * settings, so the user needs the right `+config|get`. Otherwise appends reject with `store.not_synced`.
+   * settings, so the user needs the rights `+config|get` and `+info`. Otherwise appends reject with `store.not_synced`.
    * @default appends do not wait for the disk
    */
   readonly local?: 'synced';

@@ -28,13 +28,18 @@ describeWithDedicatedValkey("durability: { local: 'synced' }", (server) => {
   const set = async (settings: Iterable<readonly [string, string]>): Promise<void> => {
     for (const [name, value] of settings) await server().admin.config('SET', name, value);
   };
+  const isWritten = async (): Promise<boolean> =>
+    /aof_rewrite_in_progress:0.*aof_current_size:[1-9]/s.test(await server().admin.info('persistence'));
   const failureOf = async (promise: Promise<unknown>): Promise<AplSessionError> =>
     (await rejectionOf(promise)) as AplSessionError;
 
   before(async () => {
     proxy = await CountingProxy.start(server());
   });
-  beforeEach(() => set(SYNCED));
+  beforeEach(async () => {
+    await set(SYNCED);
+    await eventually(isWritten, { withinMs: 20_000 });
+  });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((store) => store.close()));
   });
@@ -64,6 +69,22 @@ describeWithDedicatedValkey("durability: { local: 'synced' }", (server) => {
     });
   }
 
+  it('G2: appends fail until the first append-only file is complete', async function () {
+    this.timeout(30_000);
+    const { admin } = server();
+    await admin.config('SET', 'appendonly', 'no');
+    // writing the file then takes longer than a call
+    await admin.call('DEBUG', 'POPULATE', '2000000');
+    const store = storeWith();
+    const append = (): Promise<void> => store.appendLabels('first file', ['secret']);
+    expect((await failureOf(append())).message).to.include('appendonly is no');
+    await admin.config('SET', 'appendonly', 'yes');
+    expect((await failureOf(append())).message).to.include('its first append-only file is not complete');
+    await eventually(append, { withinMs: 20_000, everyMs: 100 });
+    expect(await admin.info('persistence')).to.include('aof_rewrite_in_progress:0');
+    await server().flush();
+  });
+
   it('the self-check warns about a server that is not synced', async () => {
     await set([['appendfsync', 'everysec']]);
     const store = storeWith();
@@ -75,14 +96,16 @@ describeWithDedicatedValkey("durability: { local: 'synced' }", (server) => {
   });
 
   it('G2: appends fail for a user who may not read the settings, with the fix', async () => {
-    const rights = ['~taint:v1:*', '+smembers', '+sadd', '+echo', '+info', '+client|capa'];
+    const rights = ['~taint:v1:*', '+smembers', '+sadd', '+echo', '+client|capa'];
     await server().admin.call('ACL', 'SETUSER', 'few', 'reset', 'on', '>secret', ...rights);
     const { host } = new URL(proxy.url);
     const store = storeWith({ endpoint: host, username: 'few', password: 'secret' });
     const failure = await failureOf(store.appendLabels('unknown', ['secret']));
     expect(failure.code).to.equal('store.not_synced');
-    expect(failure.message).to.include("grant the user of the store '+config|get'");
+    expect(failure.message).to.include("grant the user of the store '+config|get +info'");
     await server().admin.call('ACL', 'SETUSER', 'few', '+config|get');
+    await failureOf(store.appendLabels('unknown', ['secret']));
+    await server().admin.call('ACL', 'SETUSER', 'few', '+info');
     await store.appendLabels('unknown', ['secret']);
   });
 
