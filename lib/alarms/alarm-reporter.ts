@@ -18,6 +18,9 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_store_unsafe_eviction: 'the session store may evict labels',
   session_store_not_durable: 'the session store may lose labels in a crash',
   session_store_unsupported_server: 'the session store runs on an unsupported server',
+  'session_store_recovered load': 'session label loads succeed again',
+  'session_store_recovered append': 'session labels are persisted again',
+  session_store_recovered: 'a failure of the session store is over',
   session_store_ttl_unsound: 'labels may expire before their session does; raise ttlSeconds',
 };
 

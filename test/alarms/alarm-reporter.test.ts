@@ -43,6 +43,41 @@ describe('AlarmReporter', () => {
       'labels may expire before their session does; raise ttlSeconds',
     ],
     [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_failure',
+        op: 'load',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'session label loads succeed again',
+    ],
+    [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_failure',
+        op: 'append',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'session labels are persisted again',
+    ],
+    [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_not_durable',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'a failure of the session store is over',
+    ],
+    [
       { alarm: 'session_missing', route: 'GET /', reason: 'x', error: 'x' },
       'warn',
       'request without a session added labels, passed a guard or was denied; its labels are not stored',

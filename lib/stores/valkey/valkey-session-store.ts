@@ -1,12 +1,16 @@
 import { AsyncResource } from 'node:async_hooks';
+import { LastingFailure } from '../../alarms/lasting-failure.js';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
-import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
+import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../../contract/session-store.js';
+import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
-import { checkServer, combinedCheck, type SelfCheckAlarm, type ServerCheck } from './calls/check-server.js';
+import { now } from '../../util/clock.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
+import { ping } from './calls/ping.js';
+import { SelfChecks } from './calls/self-checks.js';
 import { ttlCommand } from './calls/ttl-command.js';
-import { TtlRefresh } from './calls/ttl-refresh.js';
+import { type RefreshListener, TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
 import {
   parseValkeyConfig,
@@ -18,6 +22,7 @@ import type { ValkeyLink } from './connection/valkey-link.js';
 import { linkTo } from './link-to.js';
 import { resultOf } from './protocol/reply-error.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
+import { StoreWatch } from './store-watch.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
   open: 'Too many calls in a row found no connection to Valkey or got no reply in time. Calls are rejected until a probe succeeds.',
@@ -52,31 +57,42 @@ export class ValkeySessionStore implements SessionStore {
   readonly #config: ValkeyConfig;
   readonly #link: ValkeyLink;
   readonly #caller: ValkeyCaller;
-  /** The texts of the warnings from the last check of each server. */
-  readonly #warnings = new Map<string, readonly string[]>();
+  readonly #watch: StoreWatch;
+  readonly #checks: SelfChecks;
   readonly #alarmListeners = new Set<AlarmListener>();
   readonly #reconnectListeners = new Set<() => void>();
-  readonly #onRefreshFailed = (error: string): void => {
-    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
+  readonly #failedRefreshes = new LastingFailure((recovery) => {
+    const error = 'Loads refresh the TTL of labels again.';
+    this.#raise({ alarm: 'session_store_recovered', after: 'session_store_ttl_refresh_failed', ...recovery, error });
+  });
+  readonly #refreshes: RefreshListener = {
+    onFailed: (error) => {
+      this.#failedRefreshes.failed();
+      this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
+    },
+    onRefreshed: () => this.#failedRefreshes.succeeded(),
   };
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
-    this.#link = linkTo(this.#config, (wire, server) => {
-      for (const listener of this.#reconnectListeners) listener();
-      // the next connection repeats a check that fails
-      checkServer(wire).then(
-        ({ alarms }) => this.#raiseNews(alarms, server),
-        () => {},
-      );
-    });
+    this.#watch = new StoreWatch(this.#config);
+    this.#link = linkTo(
+      this.#config,
+      (wire, server) => {
+        this.#watch.changed(this.#link);
+        for (const listener of this.#reconnectListeners) listener();
+        this.#checks.onConnected(wire, server);
+      },
+      (failure) => this.#watch.troubled(this.#link, failure),
+    );
+    this.#checks = new SelfChecks(this.#link, (alarm) => this.#raise(alarm));
     // a change of the circuit is not about the request whose call caused it
     const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
       this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
-    this.#caller = new ValkeyCaller(this.#link, this.#config, onCircuit);
+    this.#caller = new ValkeyCaller(this.#link, this.#config, onCircuit, (failure) => this.#watch.failed(failure));
     this.deadlineMs = this.#caller.deadlineMs;
   }
 
@@ -107,24 +123,32 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    this.#failedRefreshes.settle();
     this.#link.close();
+    this.#watch.changed(this.#link);
+  }
+
+  /** Returns what the store knows about its connections, without any I/O. A server that hangs is noticed by `ping()`. */
+  status(): StoreStatus {
+    return this.#watch.status(this.#link, { circuit: this.#caller.circuit, findings: this.#checks.findings });
+  }
+
+  /**
+   * Loads a key that does not exist, in a cluster from each primary. Resolves with the time of the slowest one, in
+   * milliseconds; rejects like a load, within `deadlineMs`. It is not retried, raises no alarm, and neither opens the circuit
+   * nor closes it.
+   */
+  ping(): Promise<number> {
+    return ping(this.#link, this.#config);
   }
 
   /**
    * Checks whether Valkey is suitable: eviction, durability, role, version. In a cluster it checks every primary, and
-   * returns the worst finding of each kind. Every warning is also an alarm. Rejects with `store.unavailable`,
-   * `store.timeout` or `store.closed` if Valkey does not answer.
+   * returns the worst finding of each kind. A warning that was not raised before is also an alarm; with `repeatAlarms` every
+   * warning is. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
    */
-  async check(): Promise<readonly StoreFinding[]> {
-    const check = (key?: string): Promise<ServerCheck> =>
-      this.#caller.call({ name: 'check', ...(key !== undefined && { key }), command: checkServer });
-    // the primaries of a cluster are known after the first call
-    const first = await check();
-    const keys = this.#link.keyOfEachPrimary?.() ?? [];
-    const { findings, alarms } = combinedCheck([first, ...(await Promise.all(keys.map((key) => check(key))))]);
-    this.#remember('', alarms);
-    for (const alarm of alarms) this.#raise(alarm);
-    return findings;
+  check(options: StoreCheckOptions = {}): Promise<readonly StoreFinding[]> {
+    return this.#checks.run(this.#caller, options);
   }
 
   /** Calls the listener for each new connection, the first one too. */
@@ -139,6 +163,7 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async #load(wire: ValkeyAsker, key: string): Promise<string[]> {
+    const startedMs = now();
     const { ttlSeconds } = this.#config;
     const stillPrimary = wire.stillPrimary();
     // it may reject before the labels arrive, when it is not awaited yet
@@ -147,31 +172,22 @@ export class ValkeySessionStore implements SessionStore {
     const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
     const labels = labelsIn(await reading, this.maxLabelsPerSession);
     if (stillPrimary) await stillPrimary;
+    this.#watch.answered(startedMs);
     refresh?.onRead(labels);
     return labels;
   }
 
   #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
     const reply = wire.askUnproven(ttlCommand(key, ttlSeconds)).then(([count]) => resultOf(count));
-    const refresh = new TtlRefresh(reply, this.#onRefreshFailed);
+    const refresh = new TtlRefresh(reply, this.#refreshes);
     this.#caller.watch(refresh, wire);
     return refresh;
   }
 
   async #append(wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
+    const startedMs = now();
     assertAppended(await wire.ask(appendCommand(key, labels, this.#config.ttlSeconds)));
-  }
-
-  /** Raises only the warnings that neither the last connection nor another server of the cluster has raised. */
-  #raiseNews(alarms: readonly SelfCheckAlarm[], server: string): void {
-    const known = new Set([...this.#warnings.values()].flat());
-    this.#remember(server, alarms);
-    for (const alarm of alarms) if (!known.has(alarm.error)) this.#raise(alarm);
-  }
-
-  #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
-    const texts = alarms.map(({ error }) => error);
-    this.#warnings.set(server, texts);
+    this.#watch.answered(startedMs);
   }
 
   #raise(alarm: Alarm): void {

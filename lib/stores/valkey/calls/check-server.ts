@@ -3,7 +3,7 @@ import type {
   SessionStoreUnsafeEviction,
   SessionStoreUnsupportedServer,
 } from '../../../contract/alarms.js';
-import type { StoreFinding } from '../../../contract/session-store.js';
+import type { StoreFinding } from '../../../contract/store-status.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
 import { requestOf } from '../protocol/valkey-request.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';

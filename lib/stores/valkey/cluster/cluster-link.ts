@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from '../../../util/clock.js';
 import { ConnectionWaiters } from '../connection/connection-waiters.js';
-import type { Detour, OnConnected, ValkeyLink } from '../connection/valkey-link.js';
+import type { Detour, LinkedServer, OnConnected, OnTrouble, ValkeyLink } from '../connection/valkey-link.js';
 import { type Redirect, redirectIn } from '../protocol/reply-error.js';
 import type { ConnectionFailure } from '../protocol/store-error.js';
 import { requestOf } from '../protocol/valkey-request.js';
@@ -38,7 +38,12 @@ export class ClusterLink implements ValkeyLink {
   #state: 'idle' | 'refreshing' | 'settled' | 'closed' = 'idle';
   #nextRefresh: NodeJS.Timeout | undefined;
 
-  constructor(settings: ClusterSettings, timeouts: ClusterTimeouts, onConnected: OnConnected) {
+  constructor(
+    settings: ClusterSettings,
+    timeouts: ClusterTimeouts,
+    onConnected: OnConnected,
+    onTrouble: OnTrouble = () => {},
+  ) {
     this.#settings = settings;
     this.#onConnected = onConnected;
     this.#waiters = new ConnectionWaiters(timeouts.connectTimeoutMs);
@@ -48,7 +53,10 @@ export class ClusterLink implements ValkeyLink {
         if (this.#map) this.#waiters.notifyAll();
         else this.#refreshIn(0);
       },
-      onTrouble: () => this.#refreshIn(this.#map ? 0 : REFRESH_MS),
+      onTrouble: (failure) => {
+        onTrouble(failure);
+        this.#refreshIn(this.#map ? 0 : REFRESH_MS);
+      },
     });
   }
 
@@ -69,6 +77,13 @@ export class ClusterLink implements ValkeyLink {
     const redirect = redirectIn(error);
     if (!redirect || key === undefined || this.#isClosed()) return undefined;
     return this.#context.runInAsyncScope(() => this.#detourTo(redirect, key));
+  }
+
+  primaries(): readonly LinkedServer[] {
+    return [...(this.#map?.primaries ?? [])].map((address) => ({
+      address,
+      connected: this.#nodes.get(address)?.connection.wireNow() !== undefined,
+    }));
   }
 
   keyOfEachPrimary(): readonly string[] {

@@ -1,3 +1,4 @@
+import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
 /** The connection or connections to Valkey. They are opened at the first call. */
@@ -11,10 +12,19 @@ export interface ValkeyLink {
   /** Returns where to send a call that a cluster node redirected; `undefined` if the error is not a redirect. */
   detour?(error: unknown, key: string | undefined): Detour | undefined;
 
+  /** The known primaries, without any I/O. */
+  primaries(): readonly LinkedServer[];
+
   /** Returns a key of each known primary, for calls to all of them. Only a cluster has several primaries. */
   keyOfEachPrimary?(): readonly string[];
 
   close(): void;
+}
+
+/** A primary, as `host:port`. The address is absent if only the client library knows it. */
+export interface LinkedServer {
+  readonly address?: string | undefined;
+  readonly connected: boolean;
 }
 
 export interface Detour {
@@ -28,3 +38,6 @@ export interface Detour {
  * requests that it sends share a packet with that call.
  */
 export type OnConnected = (wire: ValkeyAsker, server: string) => void;
+
+/** Called when a connection was lost or an attempt failed, with the reason if it is known. */
+export type OnTrouble = (failure: ConnectionFailure | undefined) => void;

@@ -48,6 +48,20 @@ for (const isSecure of [false, true]) {
       countBackendCalls: (action) => cluster.countCommands(action),
     });
 
+    it('status() names every primary, and ping() asks each of them', async () => {
+      const store = storeWith();
+      expect(store.status()).to.deep.include({
+        connected: false,
+        topology: 'cluster',
+        primaries: [],
+        addresses: cluster.options.nodes?.map((node) => node.replace(/^rediss:\/\//, '')),
+      });
+      expect(await cluster.countCommands(() => store.ping())).to.equal(4);
+      expect(store.status()).to.include({ connected: true });
+      const ports = (await cluster.primaries()).map(({ peerPort }) => `${peerPort}`);
+      expect(store.status().primaries?.map((address) => address.split(':').at(-1))).to.have.members(ports);
+    });
+
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {
       it('the ACLs have denied nothing', async () => {
