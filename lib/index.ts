@@ -17,6 +17,17 @@ export type {
   SessionUnknown,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
+export type {
+  AlarmEvent,
+  AplSessionEvents,
+  AppendEvent,
+  DenialEvent,
+  EventOrigin,
+  HoldEvent,
+  LoadEvent,
+  RecoveryEvent,
+  RequestEvent,
+} from './contract/events.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory, StoreCheckOptions } from './contract/session-store.js';
 export type {

@@ -153,7 +153,7 @@ export interface DenialNotRendered {
   readonly error: string;
 }
 
-/** A named operational event. The logger and `onAlarm` receive the same frozen object. */
+/** A named operational event. `onAlarm` receives each one, as a frozen object. */
 export type Alarm =
   | SessionStoreFailure
   | SessionStoreRegression
@@ -171,7 +171,11 @@ export type Alarm =
 
 export type AlarmListener = (alarm: Alarm) => void;
 
-/** The methods of a logger that this package calls. winston, `console` and most loggers have them. */
+/**
+ * The methods of a logger that this package calls. winston, `console` and most loggers have them. `fields` has the members of the
+ * alarm, `package`, `version`, `store` (host and port) and `help` (where the documents say what to do). A line about several
+ * alarms has `repeated`, `overMs` and `routes` in place of the members that belong to one request.
+ */
 export interface AlarmLogger {
   warn(message: string, fields: object): unknown;
   error(message: string, fields: object): unknown;
