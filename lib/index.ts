@@ -9,6 +9,7 @@ export type {
   SessionStoreCircuitChanged,
   SessionStoreFailure,
   SessionStoreNotDurable,
+  SessionStoreRecovered,
   SessionStoreRegression,
   SessionStoreTtlRefreshFailed,
   SessionStoreTtlUnsound,
@@ -17,8 +18,27 @@ export type {
   SessionUnknown,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
+export type {
+  AlarmEvent,
+  AplSessionEvents,
+  AppendEvent,
+  DenialEvent,
+  EventOrigin,
+  HoldEvent,
+  LoadEvent,
+  RecoveryEvent,
+  RequestEvent,
+} from './contract/events.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
-export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
+export type { SessionStore, SessionStoreFactory, StoreCheckOptions } from './contract/session-store.js';
+export type {
+  StoreCircuit,
+  StoreFinding,
+  StoreLatency,
+  StoreStatus,
+  StoreStatusFailure,
+  StoreTopology,
+} from './contract/store-status.js';
 export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
 export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
 export { PolicyViolation } from './denial/policy-violation.js';

@@ -8,6 +8,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   contract: 0,
   util: 1,
   options: 2,
+  events: 2,
   alarms: 3,
   node: 3,
   session: 3,

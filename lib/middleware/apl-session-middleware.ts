@@ -80,7 +80,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const missingSessions = new MissingSessions(alarms);
-  const trace = new MountTrace();
+  const trace = new MountTrace(alarms.events);
   trace.mounted(settings, sessionless);
   const mount: Mount = { access, session, sessionless, sessions, missingSessions, denial, unavailable, trace };
   const nextTurn = new NextTurn();
@@ -112,6 +112,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         await persistOwed(access);
         // labels that were added in the meantime
         await access.idle();
+        alarms.flush();
         if (ownsStore) await store.close?.();
       });
     },

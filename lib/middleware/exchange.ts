@@ -4,7 +4,8 @@ import type { HeaderSnapshot } from '../denial/entry-headers.js';
 import type { StoreAccess } from '../known-sessions/store-access.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
-import type { MountTrace, RequestTrace } from './request-trace.js';
+import type { RequestObserver } from './request-observer.js';
+import type { MountTrace } from './request-trace.js';
 
 /** What all requests of one `aplSessionMiddleware()` share. */
 export interface Mount {
@@ -25,6 +26,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
-  /** `undefined` if the debug output is off. */
-  readonly trace: RequestTrace | undefined;
+  /** `undefined` if the debug output is off and nobody has subscribed to events. */
+  readonly trace: RequestObserver | undefined;
 }

@@ -98,7 +98,7 @@ export class ResponseKeeper implements GateKeeper {
     if (this.#state === 'denial-due' || this.#state === 'denial') return;
     const gate = this.#gated();
     const { res, headersAtEntry, trace } = this.#exchange;
-    trace?.denied(violation.code);
+    trace?.denied(violation.code, gate.headOut);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';

@@ -181,6 +181,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   }
 
   secrets(): readonly string[] {
-    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels()];
+    const earlier = this.#session?.storedLabels() ?? NO_LABELS;
+    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels(), ...earlier];
   }
 }

@@ -57,6 +57,20 @@ for (const isSecure of [false, true]) {
       check: true,
     });
 
+    it('status() names every primary, and ping() asks each of them', async () => {
+      const store = storeWith();
+      expect(store.status()).to.deep.include({
+        connected: false,
+        topology: 'cluster',
+        primaries: [],
+        addresses: cluster.options.nodes?.map((node) => node.replace(/^rediss:\/\//, '')),
+      });
+      expect(await cluster.countCommands(() => store.ping())).to.equal(4);
+      expect(store.status()).to.include({ connected: true });
+      const ports = (await cluster.primaries()).map(({ peerPort }) => `${peerPort}`);
+      expect(store.status().primaries?.map((address) => address.split(':').at(-1))).to.have.members(ports);
+    });
+
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {
       it('the ACLs have denied nothing', async () => {
@@ -168,7 +182,7 @@ for (const isSecure of [false, true]) {
         await cluster.settled();
         const [session = '', other = ''] = await cluster.sessions();
         const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
-        const store = storeWith(options);
+        const store = storeWith({ ...options, ...PATIENT });
         const traffic = new SessionTraffic(store, [session, other]);
         await eventually(() => traffic.rounds > 20);
         await moveSlot(session, source, target);
@@ -189,7 +203,7 @@ for (const isSecure of [false, true]) {
           await cluster.settled();
           const [session = '', other = ''] = await cluster.sessions();
           const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
-          const store = storeWith(options);
+          const store = storeWith({ ...options, ...PATIENT });
           const traffic = new SessionTraffic(store, [session, other]);
           await eventually(() => traffic.rounds > 20);
           const [fence = ''] = await source.admin.keys('taint:v1:fence:*');
