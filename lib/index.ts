@@ -56,6 +56,8 @@ export { policyViolationHandler } from './guards/policy-violation-handler.js';
 export { denyIf, type RequestPredicate, requireThat } from './guards/predicate-guards.js';
 export { requireSession } from './guards/require-session.js';
 export { type TaintOptions, taint } from './guards/taint.js';
+export { healthHandler } from './health/health-handler.js';
+export type { HealthHandlerOptions } from './health/health-options.js';
 export { MAX_LABEL_BYTES } from './labels/label.js';
 export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
 export type { AplSessionOptions } from './middleware/middleware-options.js';

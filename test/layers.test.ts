@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   stores: 11,
   middleware: 12,
   guards: 13,
+  health: 13,
   'open-session': 13,
   testing: 14,
   '.': 15,

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import type { SessionStore } from '../contract/session-store.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
@@ -53,6 +54,9 @@ export interface AplSessionMiddleware extends RequestHandler {
    * app.use(aplSession);
    */
   enroll(isStart?: (req: Request) => boolean): RequestHandler;
+
+  /** The store of this middleware, for `healthHandler()`, `status()` and `check()`. */
+  readonly store: SessionStore;
 }
 
 /**
@@ -105,6 +109,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted, true).enter());
       };
     },
+    store,
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {

@@ -12,7 +12,7 @@ import { auth } from 'express-oauth2-jwt-bearer';
 import expressSession from 'express-session';
 import passport from 'passport';
 import {
-  type AplSessionEvents, type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
+  type AplSessionEvents, type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport, healthHandler,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
   type SessionResolver, type SessionStore, type SessionStoreBlock, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
