@@ -12,7 +12,7 @@ import type { Acknowledgement, SessionLoad } from './session-load.js';
  * - `healed`: labels are missing, and each is stored again
  * - `refused`: labels are missing, and each request of their sessions is refused
  * - `not acknowledged`: the app refuses every append, so there is nothing to lose
- * - `nothing lost`: `kept` or `healed`, which depends on the moment
+ * - `nothing lost`: each label is there, stored again, or its session is refused
  * - `may be lost`: what is lost depends on the moment
  */
 export type Claim = 'kept' | 'lost' | 'healed' | 'refused' | 'not acknowledged' | 'nothing lost' | 'may be lost';

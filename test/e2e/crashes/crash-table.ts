@@ -8,12 +8,13 @@ export type Counts = Pick<Outcome, 'acknowledged' | 'lost' | 'healed' | 'refused
 /** The text of a cell: what became of the labels that the store did not have after the event. */
 export function cellOf(outcome: Outcome): string {
   const { acknowledged, missing, lost, healed, refused, alarmed, codes } = outcome;
-  if (acknowledged === 0) return ['no append is acknowledged:', ...codes.map((code) => `\`${code}\``)].join(' ');
+  if (acknowledged === 0) return ['no append succeeds:', ...codes.map((code) => `\`${code}\``)].join(' ');
   if (missing === 0) return `0 of ${acknowledged}`;
   const detected = Math.min(healed, alarmed);
   const parts = [
     lost > 0 ? `**${lost} lost**` : '',
-    healed > 0 ? `${healed} healed${detected > 0 ? ` (${detected} detected)` : ''}` : '',
+    healed > 0 ? `${healed} healed` : '',
+    detected > 0 ? `${detected} detected` : '',
     refused > 0 ? `${refused} refused` : '',
   ];
   return `${missing} of ${acknowledged}: ${parts.filter((part) => part !== '').join(', ')}`;

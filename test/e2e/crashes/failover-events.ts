@@ -3,6 +3,7 @@ import { eventually } from '../../support/eventually.js';
 import type { ValkeyNode } from '../../support/valkey-group.js';
 import type { SentinelTopology, Topology } from '../../support/valkey-topologies.js';
 import type { CrashEvent, Damage, Scene, Stage } from './crash-event.js';
+import { durabilityOf, type FeatureSet } from './feature-sets.js';
 import { type Promotion, promotionOf } from './promotion-watch.js';
 import { keyOf, missingIn } from './stored-labels.js';
 
@@ -53,6 +54,21 @@ async function damageOf(
   return { acknowledged, missing: [...missing] };
 }
 
+/** Removes all labels, and configures the servers for the store. */
+async function prepare(topology: Topology, { isDurable }: FeatureSet): Promise<void> {
+  await topology.settled();
+  await topology.flush();
+  for (const { admin } of topology.servers) {
+    await admin.config('SET', 'appendfsync', 'always', 'appendonly', isDurable ? 'yes' : 'no');
+  }
+  for (const { admin } of topology.servers) {
+    // an append-only file is complete when it was written as a whole
+    await eventually(async () => /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await admin.info()), {
+      withinMs: 30_000,
+    });
+  }
+}
+
 interface SentinelEvent {
   readonly title: string;
   readonly claims: CrashEvent['claims'];
@@ -64,10 +80,9 @@ function onSentinels({ title, claims, cause, isDelayed }: SentinelEvent): CrashE
   return {
     title,
     claims,
-    async open(lab): Promise<Scene> {
+    async open(lab, features): Promise<Scene> {
       const topology = await lab.sentinels();
-      await topology.settled();
-      await topology.flush();
+      await prepare(topology, features);
       const primary = await topology.primaryOf('');
       const replicas = topology.servers.filter((server) => server !== primary);
       const proxy = isDelayed ? await delayReplication(topology, primary, replicas) : undefined;
@@ -79,7 +94,7 @@ function onSentinels({ title, claims, cause, isDelayed }: SentinelEvent): CrashE
         if (cause === 'kill') await topology.revive(primary);
       };
       return {
-        store: topology.options,
+        store: { ...topology.options, ...durabilityOf(features, 2) },
         async happen(stage) {
           const failovers: FailedOver[] = [];
           await topology.withFailovers(async () => {
@@ -134,17 +149,16 @@ function onCluster({ title, claims, cause: [cause, ...args] }: ClusterEvent): Cr
   return {
     title,
     claims,
-    async open(lab): Promise<Scene> {
+    async open(lab, features): Promise<Scene> {
       const topology = await lab.cluster();
-      await topology.settled();
-      await topology.flush();
+      await prepare(topology, features);
       const [session = ''] = await topology.sessions();
       const primary = await topology.primaryOf(session);
       const replica = await topology.replicaOf(session);
       await isConnected(replica);
       const third = Math.floor(topology.slotOf(session) / SLOTS_OF_ONE_PRIMARY);
       return {
-        store: topology.options,
+        store: { ...topology.options, ...durabilityOf(features, 1) },
         // only the labels of this primary can be lost
         accepts: (other) => Math.floor(topology.slotOf(other) / SLOTS_OF_ONE_PRIMARY) === third,
         async happen(stage) {
@@ -161,14 +175,22 @@ function onCluster({ title, claims, cause: [cause, ...args] }: ClusterEvent): Cr
   };
 }
 
-const MOMENT = {
-  'no memory': 'may be lost',
-  'memory of the process': 'nothing lost',
+/** Durable labels are on all replicas before they are acknowledged. */
+const LOST = {
+  'no memory': 'lost',
+  'memory of the process': 'healed',
+  '`durability`': 'kept',
   '`enrolled`': 'may be lost',
+  'all of these': 'kept',
 } as const;
-const LOST = { 'no memory': 'lost', 'memory of the process': 'healed', '`enrolled`': 'may be lost' } as const;
-
-const KEPT = { 'no memory': 'kept', 'memory of the process': 'kept', '`enrolled`': 'kept' } as const;
+const MOMENT = { ...LOST, 'no memory': 'may be lost', 'memory of the process': 'nothing lost' } as const;
+const KEPT = {
+  'no memory': 'kept',
+  'memory of the process': 'kept',
+  '`durability`': 'kept',
+  '`enrolled`': 'kept',
+  'all of these': 'kept',
+} as const;
 
 export const FAILOVER_EVENTS: readonly CrashEvent[] = [
   onSentinels({ title: '`SENTINEL FAILOVER`', cause: 'command', claims: LOST }),

@@ -7,7 +7,8 @@ import {
 } from '../../support/valkey-topologies.js';
 import { CrashApp } from './crash-app.js';
 
-const MOST_SERVERS = 64;
+/** How many servers of single trials one group has, one after the other. */
+const GROUP_SIZE = 8;
 const SENTINEL_PROCESSES = 6;
 const CLUSTER_PROCESSES = 6;
 
@@ -17,7 +18,8 @@ type Opened = Awaited<ReturnType<typeof openValkeyGroup>>;
 export class Lab {
   readonly app: CrashApp;
   readonly #groups: Opened[] = [];
-  #servers: Promise<ValkeyGroup> | undefined;
+  #servers: Opened | undefined;
+  #started = 0;
   #sentinels: Promise<SentinelTopology> | undefined;
   #cluster: Promise<ClusterTopology> | undefined;
 
@@ -29,9 +31,14 @@ export class Lab {
     return new Lab(await CrashApp.start());
   }
 
+  /** A new server. The one before must not be in use any more. */
   async server(...args: readonly string[]): Promise<ValkeyNode> {
-    this.#servers ??= this.#group(MOST_SERVERS);
-    return (await this.#servers).start(...args);
+    if (this.#started % GROUP_SIZE === 0) {
+      await this.#servers?.close();
+      this.#servers = await openValkeyGroup(GROUP_SIZE);
+    }
+    this.#started += 1;
+    return (this.#servers as Opened).group.start(...args);
   }
 
   sentinels(): Promise<SentinelTopology> {
@@ -46,6 +53,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.app.close();
+    await this.#servers?.close();
     for (const group of this.#groups) await group.close();
   }
 

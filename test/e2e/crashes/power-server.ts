@@ -9,6 +9,14 @@ import { findBinary, freePort, ping } from '../../support/valkey-servers.js';
 
 const SOURCE = fileURLToPath(new URL('record-syncs.c', import.meta.url));
 
+const COMPILER = 'cc';
+
+/** @throws if this machine does not have what a {@link PowerServer} needs */
+export function assertPowerServer(): void {
+  findBinary();
+  execFileSync(COMPILER, ['--version'], { stdio: 'ignore' });
+}
+
 /** A server that can lose its power: it is killed, and its append-only file is cut to what had been synced. */
 export class PowerServer {
   readonly port: number;
@@ -24,12 +32,12 @@ export class PowerServer {
     process.once('exit', this.#killAtExit);
   }
 
-  /** @throws if there is no `valkey-server`, or no C compiler (`cc`) */
+  /** @throws if there is no `valkey-server`, or no C compiler */
   static async start(args: readonly string[]): Promise<PowerServer> {
     const dir = mkdtempSync(join(tmpdir(), 'apl-power-'));
     const server = new PowerServer(await freePort(), dir, args);
     try {
-      execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', join(dir, 'record-syncs.so'), SOURCE, '-ldl']);
+      execFileSync(COMPILER, ['-shared', '-fPIC', '-O2', '-o', join(dir, 'record-syncs.so'), SOURCE, '-ldl']);
       await server.restart();
     } catch (error) {
       await server.close();

@@ -54,7 +54,7 @@ export class SessionLoad {
     const before = this.acknowledged.length;
     await eventually(
       () => this.acknowledged.length >= before + more || (this.acknowledged.length === 0 && this.refused >= more),
-      { withinMs: 60_000 },
+      { withinMs: 120_000 },
     );
     return this.acknowledged.length > 0;
   }

@@ -1,5 +1,6 @@
 import type { ValkeyNode } from '../../support/valkey-group.js';
 import type { CrashEvent, Damage, Scene, Stage } from './crash-event.js';
+import { durabilityOf } from './feature-sets.js';
 import { PowerServer } from './power-server.js';
 import { keyOf, missingIn } from './stored-labels.js';
 
@@ -37,10 +38,10 @@ function onServer({ title, claims, args, happen }: ServerEvent): CrashEvent {
   return {
     title,
     claims,
-    async open(lab): Promise<Scene> {
+    async open(lab, features): Promise<Scene> {
       const server = await lab.server(...args);
       return {
-        store: { endpoint: server.url },
+        store: { endpoint: server.url, ...durabilityOf(features, 0) },
         happen: (stage) => happen(server, stage),
         async close() {
           server.admin.disconnect();
@@ -60,10 +61,10 @@ function powerLoss(setting: string, args: readonly string[], claims: CrashEvent[
   return {
     title: `power loss, \`appendfsync ${setting}\``,
     claims,
-    async open(): Promise<Scene> {
+    async open(_lab, features): Promise<Scene> {
       const server = await PowerServer.start(args);
       return {
-        store: { endpoint: server.url },
+        store: { endpoint: server.url, ...durabilityOf(features, 0) },
         async happen(stage) {
           if (setting === 'everysec') await server.hasUnsynced(UNSYNCED_BYTES);
           await server.losePower();
@@ -88,30 +89,49 @@ async function fillMemory({ admin }: ValkeyNode, { load }: Stage): Promise<void>
   await admin.config('SET', 'maxmemory', '0');
 }
 
-const ALL_LOST = { 'no memory': 'lost', 'memory of the process': 'healed', '`enrolled`': 'refused' } as const;
-const ALL_KEPT = { 'no memory': 'kept', 'memory of the process': 'kept', '`enrolled`': 'kept' } as const;
+const NO_HELP = { 'no memory': 'lost', 'memory of the process': 'healed', '`enrolled`': 'refused' } as const;
+/** The store has labels on its disk, but loses them later. */
+const LOST = { ...NO_HELP, '`durability`': 'lost', 'all of these': 'refused' } as const;
+/** The server does not write each append to its disk. */
+const NOT_SYNCED = {
+  ...NO_HELP,
+  '`durability`': 'not acknowledged',
+  'all of these': 'not acknowledged',
+} as const;
+const KEPT = {
+  'no memory': 'kept',
+  'memory of the process': 'kept',
+  '`durability`': 'kept',
+  '`enrolled`': 'kept',
+  'all of these': 'kept',
+} as const;
+const KEPT_NOT_SYNCED = { ...KEPT, '`durability`': 'not acknowledged', 'all of these': 'not acknowledged' } as const;
 
 export const SINGLE_SERVER_EVENTS: readonly CrashEvent[] = [
-  onServer({ title: 'kill -9, `appendfsync always`', args: SYNCED, claims: ALL_KEPT, happen: killAndRestart }),
-  onServer({ title: 'kill -9, `appendfsync everysec`', args: EVERY_SECOND, claims: ALL_KEPT, happen: killAndRestart }),
-  onServer({ title: 'kill -9, `appendonly no`', args: NOT_KEPT, claims: ALL_LOST, happen: killAndRestart }),
-  powerLoss('always', SYNCED, ALL_KEPT),
+  onServer({ title: 'kill -9, `appendfsync always`', args: SYNCED, claims: KEPT, happen: killAndRestart }),
+  onServer({
+    title: 'kill -9, `appendfsync everysec`',
+    args: EVERY_SECOND,
+    claims: KEPT_NOT_SYNCED,
+    happen: killAndRestart,
+  }),
+  onServer({ title: 'kill -9, `appendonly no`', args: NOT_KEPT, claims: NOT_SYNCED, happen: killAndRestart }),
+  powerLoss('always', SYNCED, KEPT),
   powerLoss('everysec', EVERY_SECOND, {
-    'no memory': 'lost',
-    'memory of the process': 'healed',
+    ...NOT_SYNCED,
     // a session that was enrolled before the last fsync, and has got labels after it
     '`enrolled`': 'may be lost',
   }),
   onServer({
     title: '`FLUSHALL`',
     args: SYNCED,
-    claims: ALL_LOST,
+    claims: LOST,
     happen: ({ admin }, stage) => whileFrozen(stage, () => admin.flushall()),
   }),
   onServer({
     title: '`DEL` of every third session',
     args: SYNCED,
-    claims: ALL_LOST,
+    claims: LOST,
     happen: ({ admin }, stage) =>
       whileFrozen(stage, () => {
         const sessions = [...new Set(stage.load.acknowledged.map(({ session }) => session))];
@@ -121,14 +141,14 @@ export const SINGLE_SERVER_EVENTS: readonly CrashEvent[] = [
   onServer({
     title: 'eviction, `allkeys-lru`',
     args: [...SYNCED, '--maxmemory-policy', 'allkeys-lru'],
-    claims: ALL_LOST,
+    claims: LOST,
     happen: (server, stage) => whileFrozen(stage, () => fillMemory(server, stage)),
   }),
   onServer({
     title: 'restart from an older RDB file',
     args: SYNCED,
     // sessions of the file are enrolled, and have lost the labels that they got later
-    claims: { ...ALL_LOST, '`enrolled`': 'lost' },
+    claims: { ...LOST, '`enrolled`': 'lost', 'all of these': 'nothing lost' },
     async happen(server, stage) {
       const { load } = stage;
       await load.stop();
