@@ -10,12 +10,15 @@ export function cellOf(outcome: Outcome): string {
   const { acknowledged, missing, lost, healed, refused, alarmed, codes } = outcome;
   if (acknowledged === 0) return ['no append succeeds:', ...codes.map((code) => `\`${code}\``)].join(' ');
   if (missing === 0) return `0 of ${acknowledged}`;
+  // the document says that the code is this one
+  const others = codes.filter((code) => code !== 'session.unknown');
+  const reasons = others.length > 0 ? ` (${others.join(', ')})` : '';
   const detected = Math.min(healed, alarmed);
   const parts = [
     lost > 0 ? `**${lost} lost**` : '',
     healed > 0 ? `${healed} healed` : '',
     detected > 0 ? `${detected} detected` : '',
-    refused > 0 ? `${refused} refused` : '',
+    refused > 0 ? `${refused} refused${reasons}` : '',
   ];
   return `${missing} of ${acknowledged}: ${parts.filter((part) => part !== '').join(', ')}`;
 }

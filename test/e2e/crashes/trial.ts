@@ -21,7 +21,7 @@ export interface Outcome {
   readonly refused: number;
   /** Reported by the alarm `session_store_regression`. */
   readonly alarmed: number;
-  /** The codes with which appends failed, if none was acknowledged. */
+  /** Why requests were refused, or, if no label was acknowledged, why appends failed. */
   readonly codes: readonly string[];
 }
 
@@ -53,11 +53,13 @@ export async function runTrial(lab: Lab, event: CrashEvent, features: FeatureSet
 /** Asks the app and the store for each session. */
 async function judge(app: CrashApp, observer: SessionStore, { acknowledged, missing }: Damage): Promise<Outcome> {
   await eventually(async () => isServed(await app.readLabels('probe')), { withinMs: 30_000 });
+  const codes = new Set<string>();
   /** The labels that a guard sees, by session; `undefined` if the request is refused. */
   const seen = new Map<string, ReadonlySet<string> | undefined>();
   await forEachInParallel(new Set(acknowledged.map(({ session }) => session)), async (session) => {
     const { status, body } = await app.readLabels(session);
     seen.set(session, status === 200 ? new Set(body as string[]) : undefined);
+    if (status !== 200) codes.add(codeOf(body));
   });
   const missingNow = new Set(await missingIn(observer, acknowledged));
   const missingBefore = new Set(missing);
@@ -74,13 +76,17 @@ async function judge(app: CrashApp, observer: SessionStore, { acknowledged, miss
     missing: counts.lost + counts.healed + counts.refused,
     ...counts,
     alarmed: regressions.reduce((sum, { lostLabels }) => sum + lostLabels, 0),
-    codes: [],
+    codes: [...codes],
   };
 }
 
 /** The store is reached again. */
 function isServed({ status, body }: AppAnswer): boolean {
-  return status === 200 || (body as { code?: string }).code === 'session.unknown';
+  return status === 200 || codeOf(body) === 'session.unknown';
+}
+
+function codeOf(body: unknown): string {
+  return String((body as { code?: unknown }).code);
 }
 
 function notAcknowledged(alarms: readonly Alarm[]): Outcome {
