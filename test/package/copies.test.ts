@@ -62,7 +62,7 @@ describe('two copies of this package in one process', () => {
       for (const handler of handlers) app.use(handler);
       return app.use(answer).use(onError);
     }
-    const mount = ({ main }: PackageCopy, options: Partial<here.AplSessionOptions> = {}): RequestHandler =>
+    const mount = ({ main }: PackageCopy, options: Partial<here.AplSessionOptions> = {}): here.AplSessionMiddleware =>
       main.aplSessionMiddleware({
         session: (req) => req.get('x-session'),
         store,
@@ -70,6 +70,7 @@ describe('two copies of this package in one process', () => {
         onAlarm: (alarm) => void alarms.push(alarm),
         ...options,
       });
+    const enrolling = (copy: PackageCopy): RequestHandler => mount(copy, { sessions: 'enrolled' }).enroll();
     const ask = (app: Express) => request(app).get('/').set('x-session', 's');
     const denied = (app: Express) => ask(app).expect(403, /"code":"session_tainted"/);
 
@@ -196,6 +197,8 @@ describe('two copies of this package in one process', () => {
         ['taint() of this one behind another', () => [mount(newer), here.taint('a')], /\(9\.8\.7\).*\(0\.1\.0\)/],
         ['a guard of another behind this one', () => [mount(self), newer.main.taint('a')], /\(0\.1\.0\).*\(9\.8\.7\)/],
         ['a mount of this one behind another', () => [mount(newer), mount(self)], /\(9\.8\.7\).*\(0\.1\.0\)/],
+        ['enroll() of this one behind another', () => [mount(newer), enrolling(self)], /\(9\.8\.7\).*\(0\.1\.0\)/],
+        ['enroll() of another behind this one', () => [mount(self), enrolling(newer)], /\(0\.1\.0\).*\(9\.8\.7\)/],
         [
           'a guard behind one that shares nothing',
           () => [mount(older), here.requireSession()],
@@ -205,6 +208,7 @@ describe('two copies of this package in one process', () => {
       for (const [what, handlers, names] of refused) {
         it(`G2: ${what}: middleware.conflict names both versions and the fix`, async () => {
           await ask(appOf(...handlers())).expect(500, 'middleware.conflict');
+          expect(store.appends).to.deep.equal([]);
           expect(errors).to.have.length(1);
           const [error] = errors as [here.AplSessionError];
           expect(error).to.be.instanceOf(here.AplSessionError);
