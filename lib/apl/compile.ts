@@ -97,6 +97,8 @@ export function compileSection(document: unknown, options?: SectionOptions): Asy
   const node = readDocument(document, file);
   const layers = node.kind === 'list' ? node.items : [node];
   const rules = layers.map((layer, index): SectionRules => {
+    // CPEX reads an empty document as a section without rules
+    if (layer.kind === 'scalar' && layer.value === null && !context.strict) return mergedRules([]);
     if (layer.kind !== 'map') {
       throw fault(
         layer.source,
