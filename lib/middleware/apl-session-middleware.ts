@@ -11,7 +11,7 @@ import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
 import { MountTrace } from './request-trace.js';
-import { sessionRequestOf, shareSecurity } from './session-security.js';
+import { securityProperty, sessionRequestOf, shareSecurity } from './session-security.js';
 
 /** The middleware, with methods to start and stop it. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -86,13 +86,24 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const missingSessions = new MissingSessions(alarms);
   const trace = new MountTrace(alarms.events);
   trace.mounted(settings, sessionless);
-  const mount: Mount = { access, session, sessionless, sessions, missingSessions, denial, unavailable, trace };
+  const property = securityProperty();
+  const mount: Mount = {
+    access,
+    session,
+    sessionless,
+    sessions,
+    missingSessions,
+    denial,
+    unavailable,
+    trace,
+    property,
+  };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     // the same middleware was mounted earlier, and has found the session
     if (mounted?.sessionId !== undefined && mounted.access === access) {
-      shareSecurity(req);
+      shareSecurity(req, property);
       next();
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };

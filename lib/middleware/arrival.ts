@@ -180,7 +180,7 @@ export class Arrival implements Exchange, LoadListener {
 
   #open(request: SessionRequest, storedLabels: readonly string[]): true {
     request.begin(storedLabels);
-    attachSecurity(this.req, request);
+    attachSecurity(this.req, request, this.mount.property);
     return true;
   }
 

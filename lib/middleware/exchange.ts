@@ -6,6 +6,7 @@ import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
 import type { RequestObserver } from './request-observer.js';
 import type { MountTrace } from './request-trace.js';
+import type { SecurityProperty } from './security-property.js';
 
 /** What all requests of one `aplSessionMiddleware()` share. */
 export interface Mount {
@@ -18,6 +19,7 @@ export interface Mount {
   /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
   readonly unavailable: DenialRenderer | undefined;
   readonly trace: MountTrace;
+  readonly property: SecurityProperty;
 }
 
 /** One request and its response, as the middleware received them. */

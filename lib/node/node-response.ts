@@ -25,6 +25,8 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _hasBody: boolean;
   /** Whether the connection ends with this response. */
   _last: boolean;
+  /** What `closed` returns. */
+  _closed: boolean;
   maxRequestsOnConnectionReached: boolean;
   /** Documented; missing in the types of Node 20. */
   getRawHeaderNames(): string[];
