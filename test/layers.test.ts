@@ -29,6 +29,11 @@ const LAYERS: Readonly<Record<string, number>> = {
   'open-session': 13,
   testing: 14,
   '.': 15,
+  'cli/terminal': 16,
+  'cli/target': 17,
+  'cli/doctor': 18,
+  'cli/commands': 19,
+  cli: 20,
 };
 
 /** Source texts by their path below lib/. */
@@ -57,6 +62,14 @@ describe('layers of lib/', () => {
       expect(packagesReachedFrom(lib, entry)).to.not.include.oneOf(['ioredis', 'iovalkey', 'redis']);
     }
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
+  });
+
+  it('no entry loads the command line or its parser', () => {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
+      expect(packagesReachedFrom(lib, entry)).to.not.include('commander');
+      expect(filesReachedFrom(lib, entry).filter((path) => path.startsWith('cli/'))).to.deep.equal([]);
+    }
+    expect(packagesReachedFrom(lib, 'cli/main.ts')).to.include('commander');
   });
 
   it('only the context entry creates an AsyncLocalStorage', () => {
