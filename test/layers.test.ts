@@ -32,6 +32,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'cli/terminal': 16,
   'cli/target': 17,
   'cli/doctor': 18,
+  'cli/capacity': 18,
   'cli/commands': 19,
   cli: 20,
 };

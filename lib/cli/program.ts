@@ -1,13 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { AplSessionError } from '../contract/errors.js';
 import { VERSION } from '../contract/version.js';
+import { capacityCommand } from './commands/capacity.js';
 import type { CliContext } from './commands/cli-context.js';
 import { doctorCommand } from './commands/doctor.js';
+import { inspectCommand } from './commands/inspect.js';
 import { paintFor } from './terminal/paint.js';
 import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/terminal.js';
 
 /** The commands, in the order of the help. Each has a file in `commands/`. */
-const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [doctorCommand];
+const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [doctorCommand, inspectCommand, capacityCommand];
 
 /** Runs one call of `express-apl-session`, and resolves with its exit code. */
 export async function runCli(args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
@@ -69,13 +71,17 @@ function failed(error: unknown, { err, env }: Terminal): number {
     if (/^commander\.(help|version)/.test(error.code)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return print(EXIT.usage, withoutValues(error.message));
   }
-  if (error instanceof Interrupted) return EXIT.interrupted;
+  if (error instanceof Interrupted) return print(EXIT.interrupted, 'interrupted');
   if (error instanceof UsageError) return print(EXIT.usage, error.message);
   if (!(error instanceof AplSessionError)) throw error;
-  return print(error.code === 'config.invalid' ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
+  const isUsage = /^(config|session)\./.test(error.code);
+  return print(isUsage ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
 }
 
-/** A misspelt option may have a password as its value: `--pasword=...`. */
+/** A value may be a password in the wrong place, for example `--pasword=...`. */
 function withoutValues(message: string): string {
-  return message.replace(/^error: /, '').replace(/('--?[\w-]+)=[^']*'/, "$1'");
+  return message
+    .replace(/^error: /, '')
+    .replace(/('--?[\w-]+)=[^']*'/, "$1'")
+    .replace(/ argument '.*' is invalid\./s, ' has an invalid value.');
 }

@@ -18,37 +18,39 @@ export interface CliRun {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with the process as soon as the output contains the text. */
-  readonly when?: { readonly output: string; readonly act: (pid: number) => void };
+  /** Called with the process when it has started. */
+  readonly onStart?: (pid: number) => void;
+}
+
+/** What a user types when the output contains the prompt. */
+export interface Typing {
+  readonly prompt: string;
+  readonly typed: string;
 }
 
 /** Runs the command line as a process, and proves for each run that no credential is in its output or its arguments. */
-export async function runCli(args: readonly string[], { env = {}, when }: CliOptions = {}): Promise<CliRun> {
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   const [program = '', ...fixed] = PROGRAM;
-  return runProcess(program, [...fixed, ...args], env, when);
+  return runProcess(program, [...fixed, ...args], options);
 }
 
-const SCRIPT = '/usr/bin/script';
+export const SCRIPT = '/usr/bin/script';
 
-/**
- * The same with a terminal as its standard input, output and error, which are then one text. `typed` is what the user
- * types when the output contains `prompt`.
- */
+/** The same with a terminal as its standard input, output and error, which are then one text. */
 export async function runCliInTerminal(
   args: readonly string[],
-  { env = {}, when }: CliOptions & { readonly when?: CliOptions['when'] } = {},
-  typing?: { readonly prompt: string; readonly typed: string },
+  { env = {} }: Pick<CliOptions, 'env'> = {},
+  typing?: Typing,
 ): Promise<CliRun> {
   const command = [...PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
-  return runProcess(SCRIPT, ['-qec', command, '/dev/null'], { TERM: 'xterm', NO_COLOR: '', ...env }, when, typing);
+  return runProcess(SCRIPT, ['-qec', command, '/dev/null'], { env: { TERM: 'xterm', NO_COLOR: '', ...env } }, typing);
 }
 
 async function runProcess(
   program: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  when?: CliOptions['when'],
-  typing?: { readonly prompt: string; readonly typed: string },
+  { env = {}, onStart }: CliOptions,
+  typing?: Typing,
 ): Promise<CliRun> {
   const inherited = Object.entries(process.env).filter(([name]) => !CREDENTIALS.includes(name));
   const child = spawn(program, args, {
@@ -59,30 +61,23 @@ async function runProcess(
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program} did not start.`);
+  onStart?.(pid);
   const output = { stdout: '', stderr: '' };
-  const commandLines = new Set<string>();
+  const commandLines = new Set<string>(commandLinesOf(pid));
   let isTyped = false;
-  let isActed = false;
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
       for (const line of commandLinesOf(pid)) commandLines.add(line);
-      const all = output.stdout + output.stderr;
-      if (typing && !isTyped && all.includes(typing.prompt)) {
-        isTyped = true;
-        child.stdin.write(typing.typed);
-      }
-      if (when && !isActed && all.includes(when.output)) {
-        isActed = true;
-        when.act(pid);
-      }
+      if (!typing || isTyped || !output[name].includes(typing.prompt)) return;
+      isTyped = true;
+      child.stdin.write(typing.typed);
     });
   }
-  for (const line of commandLinesOf(pid)) commandLines.add(line);
   if (!typing) child.stdin.end();
   const [code] = (await once(child, 'close')) as [number | null];
   const secrets = Object.entries(env).filter(([name]) => /USERNAME|PASSWORD/.test(name));
-  for (const [name, secret] of [...secrets, ['typed', typing?.typed.trim() ?? ''] as const]) {
+  for (const [name, secret] of [...secrets, ['what was typed', typing?.typed.trim() ?? ''] as const]) {
     if (secret === '') continue;
     expect(`${output.stdout}${output.stderr}`, `output without ${name}`).to.not.include(secret);
     for (const line of commandLines) expect(line, `arguments without ${name}`).to.not.include(secret);

@@ -10,7 +10,7 @@ export type Paint = (tone: Tone, text: string) => string;
 
 /** Colours are only for a terminal, and not if NO_COLOR is set (https://no-color.org). */
 export function paintFor(stream: Terminal['out'], env: Terminal['env']): Paint {
-  if (!stream.isTTY || env['NO_COLOR'] || !stream.hasColors()) return (_, text) => text;
+  if (!stream.isTTY || env['NO_COLOR'] || env['TERM'] === 'dumb') return (_, text) => text;
   // the stream that `styleText` would ask by itself is always stdout
   return (tone, text) => styleText(STYLES[tone], text, { validateStream: false });
 }

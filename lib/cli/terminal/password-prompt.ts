@@ -9,9 +9,10 @@ import { Interrupted, type Terminal, UsageError } from './terminal.js';
  */
 export async function askPassword({ input, err }: Terminal, question: string, instead: string): Promise<string> {
   if (!input.isTTY) throw new UsageError(`A password prompt needs a terminal. Set ${instead} instead.`);
-  err.write(`${question}: `);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  // not before raw mode: the user may type at once
+  err.write(`${question}: `);
   try {
     return await new Promise<string>((resolve, reject) => {
       lines.once('SIGINT', () => reject(new Interrupted()));
