@@ -32,6 +32,12 @@ const LAYERS: Readonly<Record<string, number>> = {
   'open-session': 13,
   testing: 14,
   '.': 15,
+  'cli/terminal': 16,
+  'cli/target': 17,
+  'cli/doctor': 18,
+  'cli/capacity': 18,
+  'cli/commands': 19,
+  cli: 20,
 };
 
 /** Source texts by their path below lib/. */
@@ -67,6 +73,14 @@ describe('layers of lib/', () => {
     expect(reached).to.not.include.oneOf(['stores', 'middleware', 'guards', 'gate', 'node']);
     expect(packagesReachedFrom(lib, 'apl.ts')).to.not.include('express');
     expect([...lib.values()].some((text) => /^import (?!type)[^;]*from '(?:yaml|re2js)'/m.test(text))).to.equal(false);
+  });
+
+  it('no entry loads the command line or its parser', () => {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
+      expect(packagesReachedFrom(lib, entry)).to.not.include('commander');
+      expect(filesReachedFrom(lib, entry).filter((path) => path.startsWith('cli/'))).to.deep.equal([]);
+    }
+    expect(packagesReachedFrom(lib, 'cli/main.ts')).to.include('commander');
   });
 
   it('only the context entry creates an AsyncLocalStorage', () => {

@@ -27,3 +27,6 @@ const resolved = Promise.resolve();
 export function microtask(callback: () => void): void {
   resolved.then(callback);
 }
+
+/** Milliseconds since 1970 on the clock of the machine, which may jump. Measure durations with `now`. */
+export const wallClock: () => number = Date.now.bind(Date);
