@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'stores/valkey/connection': 8,
   'stores/valkey/cluster': 9,
   'stores/valkey/sentinel': 9,
+  'stores/valkey/durability': 9,
   'stores/valkey/calls': 10,
   'stores/valkey': 11,
   stores: 11,

@@ -40,6 +40,8 @@ export type AplSessionErrorCode =
   | 'store.certificate_wrong_name'
   | 'store.command_failed'
   | 'store.malformed_reply'
+  | 'store.not_synced'
+  | 'store.not_replicated'
   | 'store.full'
   | 'store.too_many_labels'
   | 'store.closed';

@@ -57,7 +57,7 @@ describe('documents', () => {
       const names = all(/^ {2}readonly (\w+)\??:/gm, declared).map(([, name]) => name);
       const own = only(/^const schema = .*?\(\{\n(.*?)^\}\);/ms, read(file));
       const schema = own.includes('...sharedOptions') ? own + sharedOptions() : own;
-      const validated = all(/^ {2}(\w+): Joi/gm, schema).map(([, name]) => name);
+      const validated = all(/^ {2}(\w+): (?:Joi|\w+Schema)/gm, schema).map(([, name]) => name);
       expect([...rows.keys()]).to.have.members(names);
       expect(validated).to.have.members(names);
       for (const [, name, value] of all(/^ {2}(\w+): Joi.*\.default\(['"]?([^'")]+)['"]?\)/gm, schema)) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { GatedServer } from '../support/gated-server.js';
-import { GATHERS_CHUNKS, get } from '../support/raw-http.js';
+import { get } from '../support/raw-http.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
   try {
@@ -108,7 +108,8 @@ describe('A held response looks like one that has accepted the data', () => {
       res.end(() => calls.push('end'));
       res.on('close', () => calls.push('close'));
     });
-    expect(text).to.match(GATHERS_CHUNKS ? /2\r\nab\r\n0\r\n/ : /1\r\na\r\n1\r\nb\r\n0\r\n/);
+    // some versions of Node send the writes of one turn as one chunk
+    expect(text).to.match(/(1\r\na\r\n1\r\nb|2\r\nab)\r\n0\r\n/);
     expect(calls).to.include.members(['a', 'b', 'finish', 'end', 'close']);
     expect(calls.slice(0, 2)).to.deep.equal(['a', 'b']);
     expect(calls.at(-1)).to.equal('close');
@@ -132,11 +133,7 @@ describe('A held response looks like one that has accepted the data', () => {
       res.write('in ');
       res.end('parts');
     });
-    expect(chunked).to.match(
-      GATHERS_CHUNKS
-        ? /chunked\r\n\r\n8\r\nin parts\r\n0\r\n\r\n$/
-        : /chunked\r\n\r\n3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n$/,
-    );
+    expect(chunked).to.match(/chunked\r\n\r\n(8\r\nin parts|3\r\nin \r\n5\r\nparts)\r\n0\r\n\r\n$/);
   });
 
   it('P15: sends what a buffer held when it was written', async () => {

@@ -9,7 +9,7 @@ import { type Alarm, aplSessionMiddleware, type RequestSecurity } from '../../li
 import { type Deferred, deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
 import { HeldStore } from '../support/held-store.js';
-import { exchange, GATHERS_CHUNKS, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
+import { exchange, get, type RunningServer, serve, Wire } from '../support/raw-http.js';
 
 const SESSION = 'session-of-alice';
 const LABEL = 'secret-label';
@@ -119,7 +119,8 @@ const ANSWERS: readonly Answer[] = [
       res.write(Buffer.from('two'));
       res.end('three');
     },
-    wire: GATHERS_CHUNKS ? /b\r\nonetwothree\r\n0\r\n\r\n$/ : /3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n$/,
+    // some versions of Node send the writes of one turn as one chunk
+    wire: /(b\r\nonetwothree|3\r\none\r\n3\r\ntwo\r\n5\r\nthree)\r\n0\r\n\r\n$/,
   },
   {
     name: 'writes over several ticks',
@@ -135,7 +136,7 @@ const ANSWERS: readonly Answer[] = [
   {
     name: 'pipe',
     answer: (_req, res) => void Readable.from(['one', 'two']).pipe(res),
-    wire: GATHERS_CHUNKS ? /6\r\nonetwo\r\n0\r\n\r\n$/ : /3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n$/,
+    wire: /(6\r\nonetwo|3\r\none\r\n3\r\ntwo)\r\n0\r\n\r\n$/,
   },
   {
     name: 'pipe of a mebibyte (P37)',

@@ -2,9 +2,6 @@ import { once } from 'node:events';
 import http, { type RequestListener } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 
-/** Node 26 and newer gather the chunks of a tick in one, so that such a write is accepted before it is held. */
-export const GATHERS_CHUNKS = Number(process.versions.node.split('.')[0]) >= 26;
-
 export interface RunningServer {
   readonly server: http.Server;
   readonly port: number;

@@ -11,6 +11,8 @@ import type { TlsFiles } from './valkey-servers.js';
 /** The rights that docs/operations.md and docs/high-availability.md tell operators to grant. */
 export const VALKEY_RIGHTS =
   '~taint:v1:* +smembers +sadd +expire +multi +exec +echo +client|capa +info +config|get'.split(' ');
+/** The right that `durability.replicas` needs. */
+export const WAIT_RIGHT = '+wait';
 export const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
 export const SENTINEL_RIGHTS = ['+sentinel|get-master-addr-by-name'];
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
@@ -116,7 +118,8 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
   const first = await group.start(...SERVER);
   const replicas = await Promise.all([1, 2].map(() => group.start(...replicating(first))));
   for (const { admin } of security ? [first, ...replicas] : []) {
-    await admin.call('ACL', 'SETUSER', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...VALKEY_RIGHTS);
+    const rights = [...VALKEY_RIGHTS, WAIT_RIGHT];
+    await admin.call('ACL', 'SETUSER', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...rights);
     // Sentinel does the same during a failover; the user must survive a restart in any case
     await admin.call('CONFIG', 'REWRITE');
   }
@@ -257,7 +260,15 @@ interface MadeCluster {
 }
 
 async function makeCluster(group: ValkeyGroup, hasUser: boolean): Promise<MadeCluster> {
-  const user = ['--user', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...VALKEY_RIGHTS, ...CLUSTER_RIGHTS];
+  const user = [
+    '--user',
+    CREDENTIALS.username,
+    'on',
+    `>${CREDENTIALS.password}`,
+    ...VALKEY_RIGHTS,
+    WAIT_RIGHT,
+    ...CLUSTER_RIGHTS,
+  ];
   const starting = [0, 1, 2, 3, 4, 5].map(async (index) => {
     const busPort = await group.innerPort();
     const own = ['--cluster-port', String(busPort), '--cluster-config-file', `nodes-${index}`];

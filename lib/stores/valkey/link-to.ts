@@ -6,15 +6,46 @@ import type { ValkeyConfig } from './config/valkey-config.js';
 import { clientSource } from './connection/client-source.js';
 import { endpointSource } from './connection/endpoint-source.js';
 import { ValkeyConnection } from './connection/valkey-connection.js';
-import type { OnConnected, ValkeyLink } from './connection/valkey-link.js';
+import type { CallsOn, LinkHooks, OnConnected, ValkeyLink } from './connection/valkey-link.js';
 import type { ValkeySource } from './connection/valkey-source.js';
+import { ReplicatedWire } from './durability/replicated-wire.js';
 import { sentinelSource } from './sentinel/sentinel-source.js';
 
+/** The part of `commandTimeoutMs` that a server may wait for replicas. An append may wait for two batches. */
+const REPLICATION_SHARE = 0.4;
+
+/** The same link twice, unless appends wait for replicas and loads do not. */
+export interface ValkeyLinks {
+  readonly loads: ValkeyLink;
+  readonly appends: ValkeyLink;
+}
+
+export function linksTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLinks {
+  const { durability: { replicas, fencedReads } = {} } = config;
+  const plain: CallsOn = (wire) => wire;
+  const appends = linkTo(config, {
+    onConnected,
+    callsOn: replicas === undefined ? plain : replicated(config, replicas),
+  });
+  const isShared = replicas === undefined || fencedReads;
+  return { appends, loads: isShared ? appends : linkTo(config, { onConnected, callsOn: plain }) };
+}
+
+function replicated({ commandTimeoutMs, keyPrefix }: ValkeyConfig, replicas: number): CallsOn {
+  const timeoutMs = Math.max(1, Math.floor(commandTimeoutMs * REPLICATION_SHARE));
+  return (wire, ownKey) =>
+    // not a key of a session: those end with 64 hexadecimal digits
+    new ReplicatedWire(wire, { replicas, timeoutMs, fenceKey: () => ownKey(`${keyPrefix}:fence`) });
+}
+
 /** Makes the link to the servers in the options: one connection to a primary, or one to each primary of a cluster. */
-export function linkTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLink {
+function linkTo(config: ValkeyConfig, hooks: LinkHooks): ValkeyLink {
   const single = (source: ValkeySource): ValkeyLink =>
-    new ValkeyConnection(source, config.connectTimeoutMs, { onConnected: (wire) => onConnected(wire, '') });
-  const cluster = (settings: ClusterSettings): ValkeyLink => new ClusterLink(settings, config, onConnected);
+    new ValkeyConnection(source, config.connectTimeoutMs, {
+      onConnected: (wire) => hooks.onConnected(wire, ''),
+      callsOn: (wire) => hooks.callsOn(wire, (prefix) => prefix),
+    });
+  const cluster = (settings: ClusterSettings): ValkeyLink => new ClusterLink(settings, config, hooks);
 
   if ('endpoint' in config) return single(endpointSource(config.endpoint, config.tls));
   if ('sentinels' in config) return single(sentinelSource(config, config.connectTimeoutMs));

@@ -3,8 +3,9 @@ import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../con
 import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { sha256Hex } from '../../session/digest.js';
-import { checkServer, combinedCheck, type SelfCheckAlarm, type ServerCheck } from './calls/check-server.js';
+import { checkServer, combinedCheck, type ServerCheck } from './calls/check-server.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
+import { ServerWarnings } from './calls/server-warnings.js';
 import { ttlCommand } from './calls/ttl-command.js';
 import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
@@ -15,8 +16,10 @@ import {
   type ValkeySessionStoreOptions,
 } from './config/valkey-config.js';
 import type { ValkeyLink } from './connection/valkey-link.js';
-import { linkTo } from './link-to.js';
+import { SyncedServer } from './durability/synced-server.js';
+import { linksTo, type ValkeyLinks } from './link-to.js';
 import { resultOf } from './protocol/reply-error.js';
+import { requestOf } from './protocol/valkey-request.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
@@ -25,10 +28,14 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
   closed: 'The probe was answered. Calls are sent to Valkey again.',
 };
 
+/** The probe behind each request is enough to prove a connection. */
+const NOTHING = requestOf();
+
 /**
  * Keeps labels in Valkey, in the layout of CPEX: the key is `<keyPrefix>:<sha256 hex of the session id>`, the value a
  * SET of labels. Opens its own connections at the first call. A load is one round trip. An append is one atomic union
- * in one round trip. A probe behind each request proves that the replies belong to it.
+ * in one round trip. A probe behind each request proves that the replies belong to it. With `durability` an append also
+ * waits for the disk of the primary, for replicas, or for both.
  *
  * On each new connection the store checks whether the server is suitable, and raises the new warnings as alarms; see
  * {@link ValkeySessionStore.check}.
@@ -36,7 +43,8 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
  * Calls reject with an {@link AplSessionError}: `store.unavailable` (no connection), `store.login_failed`,
  * `store.tls_failed`, `store.certificate_*` (no connection, with the reason), `store.not_permitted` (ACL),
  * `store.timeout` (no reply in time), `store.command_failed` (an error reply), `store.malformed_reply`,
- * `store.too_many_labels`, `store.circuit_open`, `store.closed`. A call takes at most `deadlineMs`, including its
+ * `store.too_many_labels`, `store.circuit_open`, `store.closed`; with `durability` also `store.not_synced`,
+ * `store.not_replicated`. A call takes at most `deadlineMs`, including its
  * retry.
  *
  * @throws AplSessionError `config.invalid` at construction
@@ -50,10 +58,11 @@ export class ValkeySessionStore implements SessionStore {
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
   readonly #config: ValkeyConfig;
-  readonly #link: ValkeyLink;
+  readonly #links: ValkeyLinks;
   readonly #caller: ValkeyCaller;
-  /** The texts of the warnings from the last check of each server. */
-  readonly #warnings = new Map<string, readonly string[]>();
+  /** Set with `durability.local`. */
+  readonly #synced: SyncedServer | undefined;
+  readonly #warnings = new ServerWarnings();
   readonly #alarmListeners = new Set<AlarmListener>();
   readonly #reconnectListeners = new Set<() => void>();
   readonly #onRefreshFailed = (error: string): void => {
@@ -64,11 +73,15 @@ export class ValkeySessionStore implements SessionStore {
     this.#config = parseValkeyConfig(options);
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
-    this.#link = linkTo(this.#config, (wire, server) => {
+    const { durability } = this.#config;
+    this.#synced = durability?.local === 'synced' ? new SyncedServer() : undefined;
+    this.#links = linksTo(this.#config, (wire, server) => {
       for (const listener of this.#reconnectListeners) listener();
       // the next connection repeats a check that fails
-      checkServer(wire).then(
-        ({ alarms }) => this.#raiseNews(alarms, server),
+      checkServer(wire, durability).then(
+        ({ alarms }) => {
+          for (const alarm of this.#warnings.news(alarms, server)) this.#raise(alarm);
+        },
         () => {},
       );
     });
@@ -76,13 +89,13 @@ export class ValkeySessionStore implements SessionStore {
     const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
       this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
-    this.#caller = new ValkeyCaller(this.#link, this.#config, onCircuit);
+    this.#caller = new ValkeyCaller(this.#config, onCircuit);
     this.deadlineMs = this.#caller.deadlineMs;
   }
 
   loadLabels(sessionId: string): Promise<string[]> {
     const key = this.#keyOf(sessionId);
-    return this.#caller.call({ name: 'load', key, command: (wire) => this.#load(wire, key) });
+    return this.#caller.call({ name: 'load', link: this.#links.loads, key, command: (wire) => this.#load(wire, key) });
   }
 
   async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
@@ -91,23 +104,28 @@ export class ValkeySessionStore implements SessionStore {
     // the caller may change its list while the call waits for a connection
     const copy = [...labels];
     assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
-    await this.#caller.call({ name: 'append', key, command: (wire) => this.#append(wire, key, copy) });
+    const command = (wire: ValkeyAsker): Promise<void> => this.#append(wire, key, copy);
+    await this.#caller.call({ name: 'append', link: this.#links.appends, key, command });
   }
 
   /**
-   * Connects, logs in, and loads a key that does not exist, so that the first request finds a connection. Rejects like a load,
-   * within `deadlineMs`. May be called again.
+   * Connects, logs in, and loads a key that does not exist, so that the first request finds a connection. In a cluster it
+   * connects to every primary. With `durability` it also proves that appends can be confirmed. Rejects like a load or an
+   * append, within `deadlineMs`, in a cluster within twice that time. May be called again.
    */
-  ready(): Promise<void> {
+  async ready(): Promise<void> {
+    const { loads, appends } = this.#links;
     const key = this.#keyOf('');
     const command = async (wire: ValkeyAsker): Promise<void> => {
       labelsIn(await wire.ask(loadCommand(key)), this.maxLabelsPerSession);
     };
-    return this.#caller.call({ name: 'load', key, command });
+    await Promise.all([this.#caller.call({ name: 'load', link: loads, key, command }), this.#connect(appends, key)]);
+    await Promise.all([loads, appends].flatMap((link) => keysIn(link).map((each) => this.#connect(link, each))));
   }
 
   async close(): Promise<void> {
-    this.#link.close();
+    this.#links.loads.close();
+    this.#links.appends.close();
   }
 
   /**
@@ -116,13 +134,14 @@ export class ValkeySessionStore implements SessionStore {
    * `store.timeout` or `store.closed` if Valkey does not answer.
    */
   async check(): Promise<readonly StoreFinding[]> {
+    const link = this.#links.loads;
+    const command = (wire: ValkeyAsker): Promise<ServerCheck> => checkServer(wire, this.#config.durability);
     const check = (key?: string): Promise<ServerCheck> =>
-      this.#caller.call({ name: 'check', ...(key !== undefined && { key }), command: checkServer });
+      this.#caller.call({ name: 'check', link, ...(key !== undefined && { key }), command });
     // the primaries of a cluster are known after the first call
     const first = await check();
-    const keys = this.#link.keyOfEachPrimary?.() ?? [];
-    const { findings, alarms } = combinedCheck([first, ...(await Promise.all(keys.map((key) => check(key))))]);
-    this.#remember('', alarms);
+    const { findings, alarms } = combinedCheck([first, ...(await Promise.all(keysIn(link).map((key) => check(key))))]);
+    this.#warnings.news(alarms, '');
     for (const alarm of alarms) this.#raise(alarm);
     return findings;
   }
@@ -159,19 +178,21 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async #append(wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
-    assertAppended(await wire.ask(appendCommand(key, labels, this.#config.ttlSeconds)));
+    const appending = wire.ask(appendCommand(key, labels, this.#config.ttlSeconds));
+    const synced = this.#synced?.assertSynced(wire);
+    // it may reject before the append is answered, when it is not awaited yet
+    synced?.catch(() => {});
+    assertAppended(await appending);
+    await synced;
   }
 
-  /** Raises only the warnings that neither the last connection nor another server of the cluster has raised. */
-  #raiseNews(alarms: readonly SelfCheckAlarm[], server: string): void {
-    const known = new Set([...this.#warnings.values()].flat());
-    this.#remember(server, alarms);
-    for (const alarm of alarms) if (!known.has(alarm.error)) this.#raise(alarm);
-  }
-
-  #remember(server: string, alarms: readonly SelfCheckAlarm[]): void {
-    const texts = alarms.map(({ error }) => error);
-    this.#warnings.set(server, texts);
+  /** Connects to the server of a key, and proves that appends can be confirmed there. */
+  #connect(link: ValkeyLink, key: string): Promise<void> {
+    const command = async (wire: ValkeyAsker): Promise<void> => {
+      await wire.ask(NOTHING);
+      if (link === this.#links.appends) await this.#synced?.assertSynced(wire);
+    };
+    return this.#caller.call({ name: 'connection', link, key, command });
   }
 
   #raise(alarm: Alarm): void {
@@ -181,6 +202,11 @@ export class ValkeySessionStore implements SessionStore {
   #keyOf(sessionId: string): string {
     return `${this.#config.keyPrefix}:${sha256Hex(sessionId)}`;
   }
+}
+
+/** A key of each primary; only a cluster has several. */
+function keysIn(link: ValkeyLink): readonly string[] {
+  return link.keyOfEachPrimary?.() ?? [];
 }
 
 function notify(alarm: Alarm, listeners: Iterable<AlarmListener>): void {

@@ -4,7 +4,9 @@ import type {
   SessionStoreUnsupportedServer,
 } from '../../../contract/alarms.js';
 import type { StoreFinding } from '../../../contract/session-store.js';
+import type { ValkeyDurability } from '../config/valkey-durability.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
+import { settingsIn } from '../protocol/server-settings.js';
 import { requestOf } from '../protocol/valkey-request.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
@@ -68,6 +70,30 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
+/** What the options demand of the server, in place of the check of the same name or beside the others. */
+function demandedBy({ local, replicas }: Partial<ValkeyDurability>): readonly Check[] {
+  const demanded: Check[] = [];
+  if (local === 'synced') {
+    demanded.push({
+      name: 'append_fsync',
+      fact: 'appendfsync',
+      isSound: (when) => when === 'always',
+      fix: "Set appendfsync to always: the option 'durability.local' demands it, and appends fail without it.",
+      alarm: 'session_store_not_durable',
+    });
+  }
+  if (replicas !== undefined) {
+    demanded.push({
+      name: 'connected_replicas',
+      fact: 'connected_slaves',
+      isSound: (count) => Number(count) >= replicas,
+      fix: `Connect replicas: the option 'durability.replicas' demands ${replicas}, and appends fail without them.`,
+      alarm: 'session_store_not_durable',
+    });
+  }
+  return demanded;
+}
+
 const REQUEST = requestOf(['info'], ['config', 'get', 'maxmemory-policy', 'appendonly', 'appendfsync']);
 
 export interface ServerCheck {
@@ -76,13 +102,15 @@ export interface ServerCheck {
 }
 
 /** Checks in one round trip whether the server is suitable. Rejects only if the connection is lost. */
-export async function checkServer(wire: ValkeyAsker): Promise<ServerCheck> {
+export async function checkServer(wire: ValkeyAsker, durability: Partial<ValkeyDurability> = {}): Promise<ServerCheck> {
   // managed services refuse CONFIG; the check then uses INFO alone
   const [info, config] = (await wire.ask(REQUEST)).map((reply) => (reply instanceof ErrorReply ? null : reply));
   const facts = factsIn(info, config);
   const findings: StoreFinding[] = [];
   const alarms: SelfCheckAlarm[] = [];
-  for (const check of CHECKS) {
+  const demanded = demandedBy(durability);
+  const usual = CHECKS.filter(({ name }) => demanded.every((check) => check.name !== name));
+  for (const check of [...usual, ...demanded]) {
     const finding = judge(check, facts);
     findings.push(finding);
     if (finding.status === 'warning') alarms.push({ alarm: check.alarm, error: `${finding.detail}. ${check.fix}` });
@@ -131,12 +159,6 @@ function factsIn(info: Reply | undefined, config: Reply | undefined): Facts {
   // in Valkey, redis_version is the version of Redis with which it is compatible
   set('version', facts.get('valkey_version') ?? facts.get('redis_version'));
   return facts;
-}
-
-/** Reads the reply to CONFIG GET, which is a list of names and values. */
-function settingsIn(config: Reply | undefined): ReadonlyMap<string, string> {
-  const words = Array.isArray(config) ? config.map(String) : [];
-  return new Map(words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])));
 }
 
 function isRecent(version: string): boolean {

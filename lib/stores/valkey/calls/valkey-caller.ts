@@ -12,6 +12,7 @@ import { ValkeyCircuitBreaker } from './valkey-circuit-breaker.js';
 /** A call of the store. It must be idempotent, because it may be sent twice. */
 export interface ValkeyCall<T> {
   readonly name: string;
+  readonly link: ValkeyLink;
   /** The key decides which node of a cluster gets the call. Without a key, any server is suitable. */
   readonly key?: string;
   command(wire: ValkeyAsker): Promise<T>;
@@ -26,14 +27,12 @@ const MAX_PAUSE_MS = 30;
 export class ValkeyCaller {
   /** The maximum duration of a call, including its retry. */
   readonly deadlineMs: number;
-  readonly #link: ValkeyLink;
   readonly #config: ValkeyConfig;
   readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
-  constructor(link: ValkeyLink, config: ValkeyConfig, onCircuit: (state: SessionStoreCircuitChanged['state']) => void) {
+  constructor(config: ValkeyConfig, onCircuit: (state: SessionStoreCircuitChanged['state']) => void) {
     this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
-    this.#link = link;
     this.#config = config;
     this.#deadlines = new Deadlines(
       config.commandTimeoutMs,
@@ -78,8 +77,8 @@ export class ValkeyCaller {
   }
 
   #attempt<T>(call: ValkeyCall<T>): Promise<T> {
-    const wire = this.#link.wireNow(call.key);
-    return wire ? this.#run(call, wire) : this.#link.wire(call.key).then((ready) => this.#run(call, ready));
+    const wire = call.link.wireNow(call.key);
+    return wire ? this.#run(call, wire) : call.link.wire(call.key).then((ready) => this.#run(call, ready));
   }
 
   #run<T>(call: ValkeyCall<T>, wire: ValkeyAsker): Promise<T> {
@@ -107,7 +106,7 @@ export class ValkeyCaller {
     // only a pause of this process makes the first failure so late; do not count that time against the server
     const countsFromMs = now() - startedMs > this.deadlineMs ? now() : startedMs;
     for (let attempt = 0; ; attempt += 1) {
-      const detour = this.#link.detour?.(error, call.key);
+      const detour = call.link.detour?.(error, call.key);
       if (!detour && (retried || !isTransient(error))) throw failure;
       if (!detour) retried = true;
       const isQuick = detour?.isQuick && attempt < QUICK_DETOURS;

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from '../../../util/clock.js';
 import { ConnectionWaiters } from '../connection/connection-waiters.js';
-import type { Detour, OnConnected, ValkeyLink } from '../connection/valkey-link.js';
-import { type Redirect, redirectIn } from '../protocol/reply-error.js';
+import type { ConnectionListener } from '../connection/valkey-connection.js';
+import type { Detour, LinkHooks, ValkeyLink } from '../connection/valkey-link.js';
+import { type Redirect, ReplyError, redirectIn } from '../protocol/reply-error.js';
 import type { ConnectionFailure } from '../protocol/store-error.js';
 import { requestOf } from '../protocol/valkey-request.js';
 import type { ValkeyAsker } from '../protocol/valkey-wire.js';
@@ -10,7 +11,7 @@ import { askingFirst } from './asking-first.js';
 import { ClusterMap, refusalIn } from './cluster-map.js';
 import type { ClusterNode, ClusterTimeouts } from './cluster-node.js';
 import { ClusterNodes } from './cluster-nodes.js';
-import { addressIn, type ClusterSettings } from './node-address.js';
+import { addressIn, type ClusterSettings, type NodeAddress, nameOf } from './node-address.js';
 import { slotOf } from './slot-of.js';
 
 const CLUSTER_SLOTS = requestOf(['cluster', 'slots']);
@@ -25,7 +26,7 @@ const MAX_KEYS_TRIED = 100_000;
  */
 export class ClusterLink implements ValkeyLink {
   readonly #settings: ClusterSettings;
-  readonly #onConnected: OnConnected;
+  readonly #hooks: LinkHooks;
   readonly #nodes: ClusterNodes;
   readonly #waiters: ConnectionWaiters;
   /** Connections for which `onConnected` was called. */
@@ -38,18 +39,11 @@ export class ClusterLink implements ValkeyLink {
   #state: 'idle' | 'refreshing' | 'settled' | 'closed' = 'idle';
   #nextRefresh: NodeJS.Timeout | undefined;
 
-  constructor(settings: ClusterSettings, timeouts: ClusterTimeouts, onConnected: OnConnected) {
+  constructor(settings: ClusterSettings, timeouts: ClusterTimeouts, hooks: LinkHooks) {
     this.#settings = settings;
-    this.#onConnected = onConnected;
+    this.#hooks = hooks;
     this.#waiters = new ConnectionWaiters(timeouts.connectTimeoutMs);
-    this.#nodes = new ClusterNodes(this.#settings, timeouts, {
-      onConnected: () => {
-        this.#announcePrimaries();
-        if (this.#map) this.#waiters.notifyAll();
-        else this.#refreshIn(0);
-      },
-      onTrouble: () => this.#refreshIn(this.#map ? 0 : REFRESH_MS),
-    });
+    this.#nodes = new ClusterNodes(this.#settings, timeouts, (address) => this.#listenerOf(address));
   }
 
   wireNow(key: string | undefined): ValkeyAsker | undefined {
@@ -87,6 +81,29 @@ export class ClusterLink implements ValkeyLink {
     clearTimeout(this.#nextRefresh);
     this.#nodes.close();
     this.#waiters.close();
+  }
+
+  #listenerOf(address: NodeAddress): ConnectionListener {
+    return {
+      onConnected: () => {
+        this.#announcePrimaries();
+        if (this.#map) this.#waiters.notifyAll();
+        else this.#refreshIn(0);
+      },
+      onTrouble: () => this.#refreshIn(this.#map ? 0 : REFRESH_MS),
+      callsOn: (wire) => this.#hooks.callsOn(wire, (prefix) => this.#keyOn(nameOf(address), prefix)),
+    };
+  }
+
+  /** A key whose slot this node has. */
+  #keyOn(name: string, prefix: string): string {
+    const start = Math.floor(Math.random() * MAX_KEYS_TRIED);
+    for (let at = start; at < start + MAX_KEYS_TRIED; at += 1) {
+      const key = `${prefix}:${at}`;
+      if (this.#map?.primaryOf(slotOf(key)) === name) return key;
+    }
+    // the map may be older than a redirect to this node
+    throw new ReplyError('TRYAGAIN The node has no slots in the map.');
   }
 
   #start(): void {
@@ -130,10 +147,10 @@ export class ClusterLink implements ValkeyLink {
   /** Calls `onConnected` for new connections to primaries. Replicas are connected only for the map. */
   #announcePrimaries(): void {
     for (const node of this.#nodes.ready) {
-      const wire = node.connection.wireNow();
+      const wire = node.connection.bareWireNow();
       if (!wire || this.#announced.has(wire) || !this.#isPrimary(node)) continue;
       this.#announced.add(wire);
-      this.#onConnected(wire, node.name);
+      this.#hooks.onConnected(wire, node.name);
     }
   }
 

@@ -24,7 +24,7 @@ export class ClusterNode {
 
   /** Sends a request that is not part of a call. If the node does not answer in time, its connection is closed. */
   async ask(request: ValkeyRequest): Promise<readonly Reply[]> {
-    const wire = this.connection.wireNow();
+    const wire = this.connection.bareWireNow();
     return wire ? askWithin(wire, request, this.#commandTimeoutMs) : [];
   }
 }

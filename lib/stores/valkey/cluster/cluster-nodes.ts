@@ -17,16 +17,20 @@ const HEARTBEAT = requestOf();
 export class ClusterNodes {
   readonly #settings: ClusterSettings;
   readonly #timeouts: ClusterTimeouts;
-  readonly #listener: ConnectionListener;
+  readonly #listenerOf: (address: NodeAddress) => ConnectionListener;
   readonly #nodes = new Map<string, ClusterNode>();
   /** Nodes that a redirect named and that are not primaries in the map: the map may come from a node that is behind. */
   readonly #redirected = new Set<string>();
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(settings: ClusterSettings, timeouts: ClusterTimeouts, listener: ConnectionListener) {
+  constructor(
+    settings: ClusterSettings,
+    timeouts: ClusterTimeouts,
+    listenerOf: (address: NodeAddress) => ConnectionListener,
+  ) {
     this.#settings = settings;
     this.#timeouts = timeouts;
-    this.#listener = listener;
+    this.#listenerOf = listenerOf;
   }
 
   get(name: string): ClusterNode | undefined {
@@ -83,7 +87,7 @@ export class ClusterNodes {
   #at(address: NodeAddress): ClusterNode {
     const known = this.#nodes.get(nameOf(address));
     if (known) return known;
-    const node = new ClusterNode(address, this.#settings.source(address), this.#timeouts, this.#listener);
+    const node = new ClusterNode(address, this.#settings.source(address), this.#timeouts, this.#listenerOf(address));
     this.#nodes.set(node.name, node);
     node.connection.start();
     return node;

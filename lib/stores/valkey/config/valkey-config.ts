@@ -2,6 +2,7 @@ import Joi from 'joi';
 import type { SessionStoreTtlUnsound } from '../../../contract/alarms.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../../../labels/label-limit.js';
 import { parseOptions } from '../../../options/parse-options.js';
+import { durabilitySchema, type ValkeyDurability, type ValkeyDurabilityOptions } from './valkey-durability.js';
 import type { ValkeyPassword } from './valkey-endpoint.js';
 import { parseTarget, type ValkeyTarget } from './valkey-target.js';
 import { tlsDetails, tlsSwitch, type ValkeyTlsOptions } from './valkey-tls.js';
@@ -110,6 +111,12 @@ export interface ValkeySessionStoreOptions {
   readonly retry?: boolean;
 
   /**
+   * What an append must have reached before it resolves: the disk of the primary, replicas, or both.
+   * @default the memory of the primary
+   */
+  readonly durability?: ValkeyDurabilityOptions;
+
+  /**
    * Rejects calls immediately after several failures in a row, until a probe succeeds.
    * @default false
    */
@@ -138,6 +145,7 @@ export type ValkeyConfig = ValkeyTarget & {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly retry: boolean;
+  readonly durability?: ValkeyDurability;
   readonly circuitBreaker: false | Required<ValkeyCircuitBreakerOptions>;
 };
 
@@ -152,7 +160,7 @@ const breakerSchema = Joi.object({
 
 type Defaults = Pick<
   ValkeyConfig,
-  'maxLabelsPerSession' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'circuitBreaker'
+  'maxLabelsPerSession' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'durability' | 'circuitBreaker'
 >;
 
 const ADDRESSES = {
@@ -160,7 +168,7 @@ const ADDRESSES = {
   'string.base': '{{#label}} must be a string: host:port or rediss://host:port',
 };
 
-const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
+const schema = Joi.object<Omit<ValkeySessionStoreOptions, 'durability'> & Defaults>({
   endpoint: Joi.string(),
   sentinels: Joi.array().items(Joi.string()).min(1).messages(ADDRESSES),
   name: Joi.string().min(1),
@@ -179,6 +187,7 @@ const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
   connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
   commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
   retry: Joi.boolean().default(true),
+  durability: durabilitySchema,
   circuitBreaker: Joi.alternatives(Joi.valid(false), breakerSchema).default(false),
 });
 
@@ -186,6 +195,7 @@ const schema = Joi.object<ValkeySessionStoreOptions & Defaults>({
 export function parseValkeyConfig(options: unknown): ValkeyConfig {
   const parsed = parseOptions('ValkeySessionStore', schema, options);
   Object.freeze(parsed.circuitBreaker);
+  if (parsed.durability) Object.freeze(parsed.durability);
   const { endpoint, sentinels, name, nodes, client, keyPrefix = '', ...others } = parsed;
   const { tls, username, password, sentinelUsername, sentinelPassword, ...rest } = others;
   return Object.freeze({ ...parseTarget(parsed), keyPrefix, ...rest });

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, now, setTimeout } from '../../../util/clock.js';
 import type { ConnectionFailure } from '../protocol/store-error.js';
-import type { ValkeyWire } from '../protocol/valkey-wire.js';
+import type { ValkeyAsker, ValkeyWire } from '../protocol/valkey-wire.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import { openWire } from './open-wire.js';
 import type { ValkeyLink } from './valkey-link.js';
@@ -18,6 +18,8 @@ export interface ConnectionListener {
   onConnected(wire: ValkeyWire): void;
   /** Called when a connection was lost or an attempt failed. */
   onTrouble?(): void;
+  /** Makes what calls use; the connection itself by default. */
+  callsOn?(wire: ValkeyWire): ValkeyAsker;
 }
 
 /**
@@ -34,6 +36,8 @@ export class ValkeyConnection implements ValkeyLink {
   #state: 'idle' | 'connecting' | 'ready' | 'pausing' | 'closed' = 'idle';
   /** Set in the state `ready`. */
   #wire: ValkeyWire | undefined;
+  /** What calls use. Set in the state `ready`. */
+  #calls: ValkeyAsker | undefined;
   #readyAtMs = 0;
   #attempt: AbortController | undefined;
   #failedAttempts = 0;
@@ -47,12 +51,17 @@ export class ValkeyConnection implements ValkeyLink {
     this.#waiters = new ConnectionWaiters(connectTimeoutMs);
   }
 
-  wireNow(): ValkeyWire | undefined {
+  wireNow(): ValkeyAsker | undefined {
+    return this.#wire?.open ? this.#calls : undefined;
+  }
+
+  /** The connection without what `callsOn` adds, for requests that are not calls. */
+  bareWireNow(): ValkeyWire | undefined {
     return this.#wire?.open ? this.#wire : undefined;
   }
 
-  wire(): Promise<ValkeyWire> {
-    const find = (): ValkeyWire | undefined => {
+  wire(): Promise<ValkeyAsker> {
+    const find = (): ValkeyAsker | undefined => {
       this.start();
       return this.wireNow();
     };
@@ -97,6 +106,7 @@ export class ValkeyConnection implements ValkeyLink {
     this.#readyAtMs = now();
     this.#failure = undefined;
     this.#wire = opened;
+    this.#calls = this.#listener.callsOn?.(opened) ?? opened;
     this.#listener.onConnected(opened);
     this.#waiters.notifyAll();
   }

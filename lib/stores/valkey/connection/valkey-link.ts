@@ -1,4 +1,4 @@
-import type { ValkeyAsker } from '../protocol/valkey-wire.js';
+import type { ValkeyAsker, ValkeyWire } from '../protocol/valkey-wire.js';
 
 /** The connection or connections to Valkey. They are opened at the first call. */
 export interface ValkeyLink {
@@ -28,3 +28,14 @@ export interface Detour {
  * requests that it sends share a packet with that call.
  */
 export type OnConnected = (wire: ValkeyAsker, server: string) => void;
+
+/**
+ * Makes from a new connection what calls use. `ownKey` returns a key with the prefix that the server of the connection has;
+ * in a cluster that is not every key.
+ */
+export type CallsOn = (wire: ValkeyWire, ownKey: (prefix: string) => string) => ValkeyAsker;
+
+export interface LinkHooks {
+  readonly onConnected: OnConnected;
+  readonly callsOn: CallsOn;
+}

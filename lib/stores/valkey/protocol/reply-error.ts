@@ -18,9 +18,9 @@ export function demotionError(): ReplyError {
   return new ReplyError('READONLY The server has become a replica.');
 }
 
-/** Whether the server said with this error that it is a replica. */
+/** Whether the server said with this error that it is a replica. `UNBLOCKED` ends a `WAIT` when it becomes one. */
 export function isDemotion(error: unknown): boolean {
-  return repliesIn(error).some((reply) => /^(READONLY|REDIRECT)\b/.test(reply));
+  return repliesIn(error).some((reply) => /^(READONLY|REDIRECT|UNBLOCKED)\b/.test(reply));
 }
 
 /** Where a server of a cluster sends a call; `later` means that the cluster is not ready for the call. */

@@ -86,7 +86,9 @@ export function toStoreError(operation: string, error: unknown): AplSessionError
 export function isTransient(error: unknown): boolean {
   if (error instanceof AplSessionError) return false;
   if (!(error instanceof ReplyError)) return true;
-  return error.replies.some((reply) => /^(READONLY|REDIRECT|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/.test(reply));
+  return error.replies.some((reply) =>
+    /^(READONLY|REDIRECT|UNBLOCKED|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/.test(reply),
+  );
 }
 
 function knownFailure(text: string): ConnectionFailure | undefined {

@@ -7,7 +7,7 @@ import { resultOf } from '../protocol/reply-error.js';
 import type { Reply } from '../protocol/resp-parser.js';
 import { type ConnectionFailure, connectionFailureOf } from '../protocol/store-error.js';
 import { requestOf, type ValkeyRequest } from '../protocol/valkey-request.js';
-import type { ValkeyWire } from '../protocol/valkey-wire.js';
+import type { ValkeyAsker } from '../protocol/valkey-wire.js';
 
 /** One Sentinel with its own connection, so that a Sentinel that hangs delays only its own answer. */
 export class Sentinel {
@@ -50,7 +50,7 @@ export class Sentinel {
     this.#connection.close();
   }
 
-  async #ask(wire: ValkeyWire): Promise<Reply | undefined> {
+  async #ask(wire: ValkeyAsker): Promise<Reply | undefined> {
     try {
       const [reply] = await askWithin(wire, this.#question, this.#timeoutMs);
       resultOf(reply);

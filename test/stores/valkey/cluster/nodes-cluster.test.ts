@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
+import { slotOf } from '../../../../lib/stores/valkey/cluster/slot-of.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { SessionTraffic } from '../../../support/session-traffic.js';
@@ -10,6 +11,7 @@ import { describeSessionStoreContract } from '../../session-store-contract.js';
 
 /** These tests are not about deadlines, and the machine that runs them may be busy. */
 const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
+const CONFIRMED = { replicas: 1, fencedReads: true };
 
 for (const isSecure of [false, true]) {
   let security: GroupSecurity | undefined;
@@ -46,6 +48,13 @@ for (const isSecure of [false, true]) {
       check: true,
       ttl: { open: (ttlSeconds) => new ValkeySessionStore({ ...cluster.options, ...PATIENT, ttlSeconds }) },
       countBackendCalls: (action) => cluster.countCommands(action),
+    });
+
+    describeSessionStoreContract('contract, with replicas that confirm', {
+      open: () => new ValkeySessionStore({ ...cluster.options, ...PATIENT, durability: CONFIRMED }),
+      limit: true,
+      close: true,
+      check: true,
     });
 
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
@@ -92,10 +101,13 @@ for (const isSecure of [false, true]) {
       });
     });
 
-    if (isSecure) describe('changes of the cluster', defineChanges);
+    if (isSecure) {
+      describe('changes of the cluster', () => defineChanges({}));
+      describe('changes of the cluster, with replicas that confirm', () => defineChanges({ durability: CONFIRMED }));
+    }
 
-    function defineChanges(): void {
-      const options = { connectTimeoutMs: 250, commandTimeoutMs: 500, maxLabelsPerSession: 1_000_000 };
+    function defineChanges(durability: ValkeySessionStoreOptions): void {
+      const options = { connectTimeoutMs: 250, commandTimeoutMs: 500, maxLabelsPerSession: 1_000_000, ...durability };
       const changes: ReadonlyArray<{
         readonly what: string;
         act(session: string): Promise<unknown>;
@@ -135,17 +147,19 @@ for (const isSecure of [false, true]) {
             await eventually(async () => expect(await cluster.primaryOf(session)).to.not.equal(old), {
               withinMs: 30_000,
             });
+            // the new primary has no replica that could confirm, until the old one is back
+            if (options.durability) await repair?.(old);
             await eventually(() => store.loadLabels(session), { withinMs: 10_000 });
             const rounds = traffic.rounds;
             await eventually(() => traffic.rounds > rounds + 50);
           } finally {
             await traffic.stop();
-            await repair?.(old);
+            if (!options.durability) await repair?.(old);
             await cluster.settled();
           }
           console.info(`      Cluster, ${what}: ${traffic.summary()}`);
           assertServedOrDenied(traffic);
-          if (isSmooth) expect(traffic.incompleteLoads).to.equal(0);
+          if (isSmooth || options.durability) expect(traffic.incompleteLoads).to.equal(0);
         });
       }
 
@@ -169,12 +183,36 @@ for (const isSecure of [false, true]) {
         expect(await cluster.denied()).to.deep.equal([]);
       });
 
-      async function moveSlot(session: string, source: ValkeyNode, target: ValkeyNode): Promise<void> {
-        const slot = String(cluster.slotOf(session));
+      if (options.durability) {
+        it('the slot of the fence moves to another primary: no call fails', async function () {
+          this.timeout(60_000);
+          await cluster.settled();
+          const [session = '', other = ''] = await cluster.sessions();
+          const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
+          const store = storeWith(options);
+          const traffic = new SessionTraffic(store, [session, other]);
+          await eventually(() => traffic.rounds > 20);
+          const [fence = ''] = await source.admin.keys('taint:v1:fence:*');
+          expect(fence).to.not.equal('');
+          await moveKey(fence, slotOf(fence), source, target);
+          const rounds = traffic.rounds;
+          await eventually(() => traffic.rounds > rounds + 20);
+          await traffic.stop();
+          assertServedOrDenied(traffic);
+          expect(traffic.failures).to.deep.equal({});
+          expect(traffic.incompleteLoads).to.equal(0);
+        });
+      }
+
+      function moveSlot(session: string, source: ValkeyNode, target: ValkeyNode): Promise<void> {
+        return moveKey(`taint:v1:${sha256Hex(session)}`, cluster.slotOf(session), source, target);
+      }
+
+      async function moveKey(key: string, slotNumber: number, source: ValkeyNode, target: ValkeyNode): Promise<void> {
+        const slot = String(slotNumber);
         const [from, to] = [cluster.idOf(source), cluster.idOf(target)];
         await target.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from);
         await source.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to);
-        const key = `taint:v1:${sha256Hex(session)}`;
         await source.admin.call('MIGRATE', '127.0.0.1', target.peerPort, key, '0', '5000');
         await target.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
         await source.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
@@ -188,7 +226,7 @@ for (const isSecure of [false, true]) {
 function assertServedOrDenied(traffic: SessionTraffic): void {
   expect(traffic.strange).to.deep.equal([]);
   expect(traffic.foreignLabels).to.equal(0);
-  const codes = ['store.unavailable', 'store.timeout', 'store.command_failed'];
+  const codes = ['store.unavailable', 'store.timeout', 'store.command_failed', 'store.not_replicated'];
   for (const code of Object.keys(traffic.failures)) expect(code).to.be.oneOf(codes);
   // the deadline of a call is 750 ms; the rest is for a busy machine
   expect(traffic.slowestCallMs).to.be.below(2_000);
