@@ -113,6 +113,11 @@ export class RequestTrace {
     this.#line(`the append failed: ${this.#shown(cause)}`);
   }
 
+  /** @param rule the place of the rule in its document */
+  ruleDenies(guard: string, rule: string): void {
+    this.#line(`${this.#shown(guard)}: the rule ${this.#shown(rule)} denies`);
+  }
+
   denied(code: string): void {
     this.#line(`denied: ${this.#shown(code)}`);
   }
