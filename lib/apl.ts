@@ -26,3 +26,14 @@ export { attributesOfValue } from './apl/payload.js';
 export { PolicyDocumentError, type Position } from './apl/policy-document-error.js';
 export type { AsyncSection, PartName, Section, SectionInput, SectionPart } from './apl/section.js';
 export type { TracedCondition, TraceEvent, TraceListener, TraceOutcome } from './apl/trace.js';
+export { type AplRouteOptions, apl } from './apl-guards/apl.js';
+export type {
+  AplOptions,
+  AttributeOptions,
+  NamesAccessor,
+  RequestDecisionPoint,
+  RequestPlugin,
+  RuleInput,
+} from './apl-guards/apl-options.js';
+export { type AplPolicies, aplPolicies } from './apl-guards/apl-policies.js';
+export type { AplPoliciesOptions, NameAccessor } from './apl-guards/apl-policies-options.js';

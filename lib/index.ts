@@ -43,6 +43,7 @@ export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/deni
 export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
 export { PolicyViolation } from './denial/policy-violation.js';
 export type { ProblemDetails } from './denial/problem-denial.js';
+export { allowOnly } from './guards/allow-only.js';
 export type { GuardOptions } from './guards/guard-options.js';
 export type { LabelCondition, Labels } from './guards/label-condition.js';
 export {

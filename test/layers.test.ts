@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   middleware: 12,
   guards: 13,
   health: 13,
+  'apl-guards': 14,
   'open-session': 13,
   testing: 14,
   '.': 15,
@@ -68,10 +69,12 @@ describe('layers of lib/', () => {
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
   });
 
-  it('the entry apl reaches neither Express nor a store, and loads its parsers only when needed', () => {
-    const reached = filesReachedFrom(lib, 'apl.ts').map((path) => posix.dirname(path));
+  it('the language reaches neither Express nor a store, and loads its parsers only when needed', () => {
+    const language = [...lib.keys()].filter((path) => path.startsWith('apl/'));
+    expect(language).to.not.be.empty;
+    const reached = language.flatMap((path) => filesReachedFrom(lib, path)).map((path) => posix.dirname(path));
     expect(reached).to.not.include.oneOf(['stores', 'middleware', 'guards', 'gate', 'node']);
-    expect(packagesReachedFrom(lib, 'apl.ts')).to.not.include('express');
+    expect(language.flatMap((path) => packagesReachedFrom(lib, path))).to.not.include('express');
     expect([...lib.values()].some((text) => /^import (?!type)[^;]*from '(?:yaml|re2js)'/m.test(text))).to.equal(false);
   });
 

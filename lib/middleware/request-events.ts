@@ -67,6 +67,7 @@ export class RequestEvents implements RequestObserver {
   added(): void {}
   appended(): void {}
   appendFailed(): void {}
+  ruleDenies(): void {}
 
   #hold(outcome: HoldEvent['outcome'], durationMs: number): void {
     if (this.#events.has('hold')) this.#events.publish('hold', { route: this.#route(), outcome, durationMs });

@@ -13,6 +13,8 @@ export interface RequestObserver {
   added(label: string): void;
   appended(labels: readonly string[]): void;
   appendFailed(cause: unknown, secrets: readonly string[]): void;
+  /** @param rule the place of the rule in its document */
+  ruleDenies(guard: string, rule: string): void;
   /** @param cut whether bytes had left, so that the connection is cut */
   denied(code: string, cut: boolean): void;
   held(): void;

@@ -126,6 +126,11 @@ export class RequestTrace implements RequestObserver {
     this.#line(`the append failed: ${this.#shown(cause)}`);
   }
 
+  /** @param rule the place of the rule in its document */
+  ruleDenies(guard: string, rule: string): void {
+    this.#line(`${this.#shown(guard)}: the rule ${this.#shown(rule)} denies`);
+  }
+
   denied(code: string, cut: boolean): void {
     this.#events?.denied(code, cut);
     this.#line(`denied: ${this.#shown(code)}`);

@@ -12,6 +12,7 @@ import { microtask } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import type { Exchange } from './exchange.js';
 import { type HeldRequest, ResponseKeeper } from './response-keeper.js';
+import type { ResponseReview } from './response-reviews.js';
 
 const NO_LABELS: readonly string[] = Object.freeze([]);
 
@@ -105,6 +106,21 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   record(violation: Violation): void {
     this.#kept.record(violation);
+  }
+
+  /** Has the response reviewed before its header section leaves. */
+  review(review: ResponseReview): void {
+    this.#kept.review(review);
+  }
+
+  /** Renders the denial if labels cannot be stored later. */
+  renderBy(denial: DenialRenderer): void {
+    this.#kept.renderBy(denial);
+  }
+
+  /** Tells the debug output which rule has denied. */
+  traceRule(guard: string, rule: string): void {
+    this.#exchange.trace?.ruleDenies(guard, rule);
   }
 
   async persist(): Promise<void> {
