@@ -9,6 +9,7 @@ import { ignoringErrors } from './ignoring-errors.js';
 const MAX_KINDS = 100;
 const MAX_ROUTES = 20;
 const OTHER_ROUTES = 'other routes';
+const DETAILS = ['op', 'code', 'guard', 'state', 'reason'] as const;
 
 /** The alarms of one kind since its last line. */
 interface Repeats {
@@ -21,7 +22,7 @@ interface Repeats {
 
 /**
  * Writes alarms to a logger. The first alarm of a kind is a line at once. Later ones are counted, and each interval has one line
- * for all of them, so that an outage does not fill the disk. A kind is an alarm with its operation, code, guard and state.
+ * for all of them, so that an outage does not fill the disk. A kind is an alarm with its operation, code, guard, state and reason; one that is not about a request, with its text.
  */
 export class AlarmLog {
   readonly #logger: AlarmLogger;
@@ -69,7 +70,8 @@ export class AlarmLog {
   }
 
   #kindOf(alarm: Alarm): string {
-    const kind = [alarm.alarm, ...Object.values(detailsOf(alarm))].join(' ');
+    const text = 'route' in alarm ? [] : [alarm.error];
+    const kind = [alarm.alarm, ...Object.values(detailsOf(alarm)), ...text].join(' ');
     return this.#repeats.has(kind) || this.#repeats.size < MAX_KINDS ? kind : alarm.alarm;
   }
 
@@ -104,23 +106,17 @@ export class AlarmLog {
   }
 
   #line(alarm: Alarm, message: string, fields: object): void {
-    ignoringErrors(() => {
-      const store = this.#addressOf();
-      const origin = {
-        package: 'express-apl-session',
-        version: VERSION,
-        ...(store && { store }),
-        help: helpFor(alarm),
-      };
-      return this.#logger[levelOf(alarm)](message, Object.freeze({ ...fields, ...origin }));
-    });
+    // not in one step: the line is needed also if the store cannot tell its address
+    const store = ignoringErrors(this.#addressOf);
+    const origin = { package: 'express-apl-session', version: VERSION, ...(store && { store }), help: helpFor(alarm) };
+    ignoringErrors(() => this.#logger[levelOf(alarm)](message, Object.freeze({ ...fields, ...origin })));
   }
 }
 
 /** The members that, together with its name, make the kind of an alarm. */
 function detailsOf(alarm: Alarm): Readonly<Record<string, string>> {
-  const { op, code, guard, state } = alarm as Partial<Record<'op' | 'code' | 'guard' | 'state', string>>;
-  return { ...(op && { op }), ...(code && { code }), ...(guard && { guard }), ...(state && { state }) };
+  const members = alarm as Partial<Record<(typeof DETAILS)[number], string>>;
+  return Object.fromEntries(DETAILS.flatMap((name) => (members[name] === undefined ? [] : [[name, members[name]]])));
 }
 
 function count(repeats: Repeats, alarm: Alarm): void {

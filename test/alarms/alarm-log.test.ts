@@ -155,6 +155,40 @@ describe('AlarmLog', () => {
     new AlarmLog({ warn: thrower, error: thrower }, thrower).write(failure(), LONG_MS);
   });
 
+  it('a store that cannot tell its address still has its alarms logged', () => {
+    const logged: string[] = [];
+    const error = (message: string): void => void logged.push(message);
+    const unknown = (): never => {
+      throw new Error('no status');
+    };
+    new AlarmLog({ warn: error, error }, unknown).write(failure(), LONG_MS);
+    expect(logged).to.have.length(1);
+  });
+
+  it('warnings with different texts, and missing sessions with different reasons, are kinds', () => {
+    for (const error of ['maxmemory_policy is allkeys-lru', 'evicted_keys is 5', 'evicted_keys is 5']) {
+      log.write({ alarm: 'session_store_unsafe_eviction', error }, LONG_MS);
+    }
+    expect(lines.map(({ fields }) => fields['error'])).to.deep.equal([
+      'maxmemory_policy is allkeys-lru',
+      'evicted_keys is 5',
+    ]);
+    lines.length = 0;
+    for (const route of ['GET /a', 'GET /b']) {
+      for (const reason of ['no subject', 'no req.auth']) {
+        log.write({ alarm: 'session_missing', route, reason, error: 'x' }, LONG_MS);
+      }
+    }
+    log.flush();
+    const missing = lines.filter(({ fields }) => fields['alarm'] === 'session_missing');
+    expect(missing.map(({ fields: { reason, route, routes } }) => ({ reason, at: route ?? routes }))).to.deep.equal([
+      { reason: 'no subject', at: 'GET /a' },
+      { reason: 'no req.auth', at: 'GET /a' },
+      { reason: 'no subject', at: { 'GET /b': 1 } },
+      { reason: 'no req.auth', at: { 'GET /b': 1 } },
+    ]);
+  });
+
   it('does not keep the process alive', async function () {
     this.timeout(20_000);
     const { code, signal, stdout } = await runModule(`

@@ -1,3 +1,4 @@
+import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import request from 'supertest';
@@ -155,6 +156,31 @@ describe('two copies of this package in one process', () => {
           store = new ScriptedStore({ load: () => Promise.reject(error) });
           await ask(appOf(mount(mounted()))).expect(403, /session\.load_failed/);
           expect(alarms[0]).to.include({ alarm: 'session_store_failure', code: 'store.full' });
+        });
+
+        it('events of both are on one channel, and a failure of one is over for the other', async () => {
+          const heard: Array<{ version: string; mount: string; outcome: string }> = [];
+          const listener: ChannelListener = (message) => void heard.push(message as (typeof heard)[number]);
+          subscribe('express-apl-session:load', listener);
+          try {
+            const [first, second] = [mount(mounted()), mount(guarding())];
+            store = Object.assign(store, { loadLabels: () => Promise.reject(new Error('down')) });
+            await ask(appOf(first)).expect(403);
+            Reflect.deleteProperty(store, 'loadLabels');
+            await ask(appOf(second)).expect(200);
+            expect(heard.map(({ version: of, outcome }) => `${of} ${outcome}`)).to.deep.equal([
+              `${VERSION} failed`,
+              `${VERSION} loaded`,
+            ]);
+            expect(new Set(heard.map((event) => event.mount)).size).to.equal(2);
+            await (first as here.AplSessionMiddleware).close();
+            expect(alarms.map(({ alarm }) => alarm)).to.deep.equal([
+              'session_store_failure',
+              'session_store_recovered',
+            ]);
+          } finally {
+            unsubscribe('express-apl-session:load', listener);
+          }
         });
 
         it('the middleware of both loads a session once', async () => {
