@@ -27,7 +27,7 @@ describe('labels that were acknowledged before Valkey lost data', () => {
 
   for (const event of SINGLE_SERVER_EVENTS) {
     it(`${event.title.replaceAll('`', '')}: each feature does what the table says`, async function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       if (event.title.startsWith('power loss')) skipWithoutPowerServer(this);
       for (const features of FEATURE_SETS) {
         const outcome = await runTrial(lab as Lab, event, features, LABELS);

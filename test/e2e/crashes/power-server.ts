@@ -10,6 +10,7 @@ import { findBinary, freePort, ping } from '../../support/valkey-servers.js';
 const SOURCE = fileURLToPath(new URL('record-syncs.c', import.meta.url));
 
 const COMPILER = 'cc';
+const OFTEN = { withinMs: 60_000, everyMs: 2 };
 
 /** @throws if this machine does not have what a {@link PowerServer} needs */
 export function assertPowerServer(): void {
@@ -50,10 +51,12 @@ export class PowerServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Waits until the server has written this many bytes of the append-only file that it has not synced. */
+  /** Waits for the next fsync, and then until the server has written so many bytes that the fsync after it is still to come. */
   async hasUnsynced(bytes: number): Promise<void> {
-    const unsynced = (): number => this.#files().reduce((sum, { size, synced }) => sum + size - synced, 0);
-    await eventually(() => unsynced() >= bytes, { withinMs: 60_000, everyMs: 2 });
+    const sum = (of: 'size' | 'synced'): number => this.#files().reduce((total, file) => total + file[of], 0);
+    const before = sum('synced');
+    await eventually(() => sum('synced') > before, OFTEN);
+    await eventually(() => sum('size') - sum('synced') >= bytes, OFTEN);
   }
 
   async losePower(): Promise<void> {
