@@ -54,14 +54,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     it('an append that found no connection has recovered when a load succeeds', async () => {
-      const middleware = middlewareWith({ store });
       store.fail('append', timeout);
-      await request(appOf(middleware, addLabel, ok))
+      await request(appOf(middlewareWith({ store }), addLabel, ok))
         .get('/')
         .expect(403);
       await openSession({ session: 'other', store, logger: quiet });
-      store.restore();
-      await middleware.close();
+      await eventually(() => expect(recoveries()).to.have.length(1));
       expect(recoveries()[0]).to.include({ op: 'append', code: 'store.timeout' });
     });
 

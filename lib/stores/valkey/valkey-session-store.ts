@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { LastingFailure } from '../../alarms/lasting-failure.js';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../../contract/session-store.js';
 import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
@@ -8,9 +7,10 @@ import { sha256Hex } from '../../session/digest.js';
 import { now } from '../../util/clock.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
 import { ping } from './calls/ping.js';
+import { RefreshAlarms } from './calls/refresh-alarms.js';
 import { SelfChecks } from './calls/self-checks.js';
 import { ttlCommand } from './calls/ttl-command.js';
-import { type RefreshListener, TtlRefresh } from './calls/ttl-refresh.js';
+import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
 import {
   parseValkeyConfig,
@@ -70,17 +70,7 @@ export class ValkeySessionStore implements SessionStore {
   readonly #checks: SelfChecks;
   readonly #alarmListeners = new Set<AlarmListener>();
   readonly #reconnectListeners = new Set<() => void>();
-  readonly #failedRefreshes = new LastingFailure((recovery) => {
-    const error = 'Loads refresh the TTL of labels again.';
-    this.#raise({ alarm: 'session_store_recovered', after: 'session_store_ttl_refresh_failed', ...recovery, error });
-  });
-  readonly #refreshes: RefreshListener = {
-    onFailed: (error) => {
-      this.#failedRefreshes.failed();
-      this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
-    },
-    onRefreshed: () => this.#failedRefreshes.succeeded(),
-  };
+  readonly #refreshes = new RefreshAlarms((alarm) => this.#raise(alarm));
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
@@ -137,7 +127,7 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
-    this.#failedRefreshes.settle();
+    this.#refreshes.settle();
     this.#links.loads.close();
     this.#links.appends.close();
     this.#watch.changed(this.#links);

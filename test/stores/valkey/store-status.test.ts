@@ -134,6 +134,26 @@ describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (serv
     });
   });
 
+  it('a TTL refresh that succeeds again is a recovery', async () => {
+    const rights = ['~taint:v1:*', '+smembers', '+sadd', '+multi', '+exec', '+echo', '+client|capa'];
+    await server().admin.call('ACL', 'SETUSER', 'short', 'reset', 'on', '>pass', ...rights, '+expire');
+    const store = storeWith({ endpoint: server().urlFor('short', 'pass'), ttlSeconds: 60 });
+    const alarms = alarmsOf(store);
+    await store.appendLabels('s', ['a']);
+    await server().admin.call('ACL', 'SETUSER', 'short', '-expire');
+    for (let round = 0; round < 2; round += 1) await store.loadLabels('s');
+    await eventually(() => expect(alarms).to.have.length(2));
+    await server().admin.call('ACL', 'SETUSER', 'short', '+expire');
+    await store.loadLabels('s');
+    await eventually(() => expect(alarms).to.have.length(3));
+    expect(alarms[1]).to.include({ alarm: 'session_store_ttl_refresh_failed' });
+    expect(alarms[2]).to.include({
+      alarm: 'session_store_recovered',
+      after: 'session_store_ttl_refresh_failed',
+      failures: 2,
+    });
+  });
+
   describe('ping()', () => {
     it('resolves with the time, and writes nothing', async () => {
       const store = storeWith();
@@ -150,6 +170,19 @@ describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (serv
       expect(await store.ping()).to.be.a('number');
       await server().admin.call('ACL', 'SETUSER', 'least', '-smembers');
       expect(await rejectionOf(store.ping())).to.have.property('code', 'store.not_permitted');
+    });
+
+    it('notices a primary that has become a replica, also without +client|capa', async () => {
+      await server().admin.call('ACL', 'SETUSER', 'least', 'reset', 'on', '>pass', '~taint:v1:*', '+smembers', '+role');
+      const stores = [storeWith(), storeWith({ endpoint: server().urlFor('least', 'pass') })];
+      for (const store of stores) await store.ping();
+      await server().admin.call('REPLICAOF', '127.0.0.1', '1');
+      try {
+        for (const store of stores) await rejectionOf(store.ping());
+      } finally {
+        await server().admin.call('REPLICAOF', 'NO', 'ONE');
+      }
+      for (const store of stores) await eventually(() => store.ping());
     });
 
     it('rejects in time with the code, is not retried, and raises no alarm', async () => {

@@ -113,6 +113,35 @@ for (const isSecure of [false, true]) {
           await last?.admin.config('SET', 'maxmemory-policy', 'noeviction');
         }
       });
+
+      it('forgets the fault of a primary that has been replaced', async function () {
+        this.timeout(60_000);
+        const alarms: Alarm[] = [];
+        const store = storeWith();
+        store.onAlarm((alarm) => alarms.push(alarm));
+        const old = await cluster.primaryOf('s');
+        await old.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+        try {
+          await store.check();
+          expect(store.status().findings?.find(({ name }) => name === 'eviction_policy')).to.include({
+            status: 'warning',
+          });
+          await (await cluster.replicaOf('s')).admin.call('CLUSTER', 'FAILOVER');
+          await eventually(
+            async () => {
+              await store.loadLabels('s');
+              await store.check();
+              const mended = alarms.map((alarm) => 'after' in alarm && alarm.after);
+              expect(mended).to.include('session_store_unsafe_eviction');
+            },
+            { withinMs: 20_000 },
+          );
+          expect(store.status().findings?.find(({ name }) => name === 'eviction_policy')).to.include({ status: 'ok' });
+        } finally {
+          await old.admin.config('SET', 'maxmemory-policy', 'noeviction');
+          await cluster.settled();
+        }
+      });
     });
 
     if (isSecure) {
