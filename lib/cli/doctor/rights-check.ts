@@ -91,7 +91,7 @@ function judge(
   reply: Reply | undefined,
   { keyPrefix }: RightsOptions,
 ): LocalFinding {
-  if (!isRefused(reply)) return { name: right, status: 'ok', detail: purpose };
+  if (!isRefused(reply)) return { name: right, status: 'ok', detail: `granted (${purpose})` };
   const detail = `refused (${purpose})`;
   const fix = `Grant ${right} to the user, on the keys ~${keyPrefix}:*.`;
   if (!isNeeded) return { name: right, status: 'warning', detail, fix };
@@ -119,7 +119,7 @@ async function tryAppend(
   }
   const [members] = await ask('load', ['smembers', probeKey]);
   if (Array.isArray(members) && members.includes('doctor')) {
-    return { name, status: 'ok', detail: 'appends: a probe key was written and read' };
+    return { name, status: 'ok', detail: 'granted (appends): a probe key was written and read' };
   }
   const fix = 'Check that the address leads to the primary, and that nothing deletes keys.';
   return { name, status: 'failure', detail: 'a probe key was written, but a read did not return it', fix };
