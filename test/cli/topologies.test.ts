@@ -110,6 +110,21 @@ describeWithValkeyGroup(
       expect(await topology.denied()).to.deep.equal([]);
     });
 
+    it('--replicas proves that so many replicas confirm appends', async function () {
+      this.timeout(MINUTE_MS);
+      const two = await access.doctor('--replicas', '2', '--fenced-reads');
+      expect(withName(two, 'durability')[0]).to.include({
+        status: 'ok',
+        detail: 'an append is confirmed by 2 replicas',
+      });
+      expect(withName(two, 'connected_replicas')[0]).to.include({ status: 'ok' });
+      expect(withName(two, '+wait')[0]).to.include({ status: 'ok' });
+      const three = await access.doctor('--replicas', '3');
+      expect(withName(three, 'durability')[0]).to.include({ status: 'failure', code: 'store.not_replicated' });
+      expect(three.code).to.equal(2);
+      expect(await topology.denied()).to.deep.equal([]);
+    });
+
     it('inspect and capacity use the primary', async function () {
       this.timeout(MINUTE_MS);
       await append(topology, ['s']);
