@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { errorText } from '../alarms/redact.js';
 import { AplSessionError } from '../contract/errors.js';
 import { VERSION } from '../contract/version.js';
 import { capacityCommand } from './commands/capacity.js';
@@ -12,14 +13,18 @@ import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/termina
 const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [doctorCommand, inspectCommand, capacityCommand];
 
 /** Runs one call of `express-apl-session`, and resolves with its exit code. */
-export async function runCli(args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+export async function runCli(
+  args: readonly string[],
+  terminal: Terminal,
+  interruption: CliContext['interruption'],
+): Promise<number> {
   let exitCode: number = EXIT.ok;
   const setExitCode = (code: number): void => {
     exitCode = code;
   };
   try {
     refuseCredentials(args);
-    await programFor({ terminal, signal, setExitCode }).parseAsync(args, { from: 'user' });
+    await programFor({ terminal, interruption, setExitCode }).parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     return failed(error, terminal);
@@ -73,7 +78,10 @@ function failed(error: unknown, { err, env }: Terminal): number {
   }
   if (error instanceof Interrupted) return print(EXIT.interrupted, 'interrupted');
   if (error instanceof UsageError) return print(EXIT.usage, error.message);
-  if (!(error instanceof AplSessionError)) throw error;
+  if (!(error instanceof AplSessionError)) {
+    const secrets = [env['VALKEY_PASSWORD'] ?? '', env['SENTINEL_PASSWORD'] ?? ''];
+    return print(EXIT.failure, `this is a fault of the command: ${errorText(error, secrets)}`);
+  }
   const isUsage = /^(config|session)\./.test(error.code);
   return print(isUsage ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
 }
