@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
+import { memberOf } from '../util/member-of.js';
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -65,7 +66,7 @@ export const VOID_METHODS = [
 
 /** Whether the header section of a response is rendered, sent or not. */
 export function hasHead(res: ServerResponse): boolean {
-  return Boolean((res as NodeResponse)._header);
+  return Boolean(memberOf(res as NodeResponse, '_header'));
 }
 
 /**
@@ -73,7 +74,7 @@ export function hasHead(res: ServerResponse): boolean {
  * parts into one string, so read it before a long hold.
  */
 export function renderedStatus(res: ServerResponse): number | undefined {
-  const head = (res as NodeResponse)._header;
+  const head = memberOf(res as NodeResponse, '_header');
   return head === null || head === '' ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
 }
 
