@@ -92,9 +92,9 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     return this.#labels;
   }
 
-  *#presentLabels(): Generator<string> {
-    yield* this.#storedLabels ?? NO_LABELS;
-    if (this.#session) yield* this.#session.labels();
+  #presentLabels(): readonly string[] {
+    const stored = this.#storedLabels ?? NO_LABELS;
+    return this.#session?.knows ? [...stored, ...this.#session.labels()] : stored;
   }
 
   get violation(): Violation | undefined {
