@@ -28,7 +28,7 @@ export interface Typing {
   readonly typed: string;
 }
 
-/** Runs the command line as a process, and proves for each run that no credential is in its output or its arguments. */
+/** Runs the command line as a process, and proves for each run that no password is in its output or its arguments. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   const [program = '', ...fixed] = PROGRAM;
   return runProcess(program, [...fixed, ...args], options);
@@ -76,7 +76,7 @@ async function runProcess(
   }
   if (!typing) child.stdin.end();
   const [code] = (await once(child, 'close')) as [number | null];
-  const secrets = Object.entries(env).filter(([name]) => /USERNAME|PASSWORD/.test(name));
+  const secrets = Object.entries(env).filter(([name]) => name.endsWith('PASSWORD'));
   for (const [name, secret] of [...secrets, ['what was typed', typing?.typed.trim() ?? ''] as const]) {
     if (secret === '') continue;
     expect(`${output.stdout}${output.stderr}`, `output without ${name}`).to.not.include(secret);

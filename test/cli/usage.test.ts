@@ -24,6 +24,7 @@ describe('calls of the command line', () => {
     ['another machine without TLS', ['doctor', 'v.internal:6379'], /needs TLS.*\(config\.invalid\)/],
     ['redis:// with TLS', ['doctor', 'redis://localhost', '--tls'], /contradicts tls/],
     ['a file that is not there', ['doctor', 'localhost', '--tls-ca', '/nowhere'], /--tls-ca cannot be read \(ENOENT\)/],
+    ['fenced reads without replicas', ['doctor', 'localhost', '--fenced-reads'], /'fencedReads' needs 'replicas'/],
     ['a number that is none', ['doctor', 'localhost', '--command-timeout-ms', '5s'], /Give a positive integer/],
     [
       'a prompt without a terminal',
