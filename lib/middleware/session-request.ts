@@ -105,6 +105,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     this.#kept.deny(violation, denial);
   }
 
+  /** Whether a denial of this package takes the place of the response. */
+  get isDenied(): boolean {
+    return this.#keeper?.isDenied ?? false;
+  }
+
   record(violation: Violation): void {
     this.#kept.record(violation);
   }
