@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { errorText } from '../alarms/redact.js';
 import { AplSessionError } from '../contract/errors.js';
 import { VERSION } from '../contract/version.js';
+import { aplCommand } from './commands/apl.js';
 import { capacityCommand } from './commands/capacity.js';
 import type { CliContext } from './commands/cli-context.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -10,7 +11,12 @@ import { paintFor } from './terminal/paint.js';
 import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/terminal.js';
 
 /** The commands, in the order of the help. Each has a file in `commands/`. */
-const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [doctorCommand, inspectCommand, capacityCommand];
+const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [
+  doctorCommand,
+  inspectCommand,
+  capacityCommand,
+  aplCommand,
+];
 
 /** Runs one call of `express-apl-session`, and resolves with its exit code. */
 export async function runCli(
@@ -34,7 +40,7 @@ export async function runCli(
 function programFor(context: CliContext): Command {
   const { out, err } = context.terminal;
   const program = new Command('express-apl-session')
-    .description('Tools for the Valkey that stores the labels of express-apl-session.')
+    .description('Tools for the Valkey that stores the labels of express-apl-session, and for policy documents.')
     .version(VERSION)
     .addHelpText('after', '\nExit codes: 0 ok, 1 a warning, 2 a failure, 3 a wrong call. See docs/cli.md.');
   for (const command of COMMANDS) program.addCommand(command(context));

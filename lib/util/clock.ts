@@ -12,6 +12,13 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 /** Milliseconds on the monotonic clock. */
 export const now: () => number = performance.now.bind(performance);
 
+const RealDate = Date;
+
+/** The time of day, as ISO 8601 in UTC. */
+export function isoTime(): string {
+  return new RealDate().toISOString();
+}
+
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 
 const resolved = Promise.resolve();

@@ -24,8 +24,15 @@ export class Servers {
   constructor(options: ValkeySessionStoreOptions) {
     this.config = parseValkeyConfig({ ...options, ...PATIENCE });
     // without `durability` loads and appends share one link
-    this.#link = linksTo(this.config, (wire, name) => void this.#names.set(wire, name)).loads;
-    this.#caller = new ValkeyCaller(this.config, () => {});
+    this.#link = linksTo(this.config, {
+      onConnected: (wire, name) => void this.#names.set(wire, name),
+      onTrouble: () => {},
+    }).loads;
+    this.#caller = new ValkeyCaller(
+      this.config,
+      () => {},
+      () => {},
+    );
   }
 
   /** Rejects with an AplSessionError. Error replies are among the replies. */
