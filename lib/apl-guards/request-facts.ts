@@ -141,8 +141,8 @@ const SHOWN: ReadonlySet<string> = new Set(['http.method', 'http.scheme', 'http.
 
 const DEEPEST = 20;
 
-/** All texts in the attributes and arguments of a request. */
-export function textsOf(facts: Facts, args: unknown): string[] {
+/** All texts in attributes and in other values. */
+export function textsOf(facts: Facts, values: readonly unknown[]): string[] {
   const texts: string[] = [];
   const visit = (value: unknown, depth: number): void => {
     if (typeof value === 'string') texts.push(value);
@@ -152,6 +152,6 @@ export function textsOf(facts: Facts, args: unknown): string[] {
     }
   };
   for (const [name, value] of Object.entries(facts)) if (!SHOWN.has(name)) visit(value, 0);
-  visit(args, 0);
+  visit(values, 0);
   return texts;
 }

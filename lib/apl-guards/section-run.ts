@@ -84,7 +84,7 @@ export class SectionRun implements PostRun {
     next: (decision: RuleDecision) => MaybePromise<Refusal | undefined>,
   ): MaybePromise<Refusal | undefined> {
     return this.#guarded.attempt(() =>
-      whenSettled(this.#attributes(phase, response), (attributes) => {
+      whenSettled(this.#attributes(phase, response, result), (attributes) => {
         const args = this.section[phase].hasBelow('args.') ? this.#args?.value : undefined;
         const input = { phase, ...(args !== undefined && { args }), ...(result !== undefined && { result }) };
         return whenSettled(this.section.section.decide(attributes, input), next);
@@ -106,20 +106,21 @@ export class SectionRun implements PostRun {
     return this.#guarded.failed(error, violation);
   }
 
-  #attributes(phase: 'pre' | 'post', response: ResponseFacts | undefined): MaybePromise<Attributes> {
+  #attributes(phase: 'pre' | 'post', response: ResponseFacts | undefined, result: unknown): MaybePromise<Attributes> {
     const guarded = this.#guarded;
     const { req, request, settings } = guarded;
     const reads = this.section[phase];
     const facts: Facts = { 'route.key': this.section.key };
-    guarded.secrets = () => textsOf(facts, this.#args?.value);
+    guarded.secrets = () => textsOf(facts, [this.#args?.value, result]);
     // rules see the labels of this moment, also if a plugin makes them wait
     const labels: ReadonlySet<string> = new Set(request.labels);
     // as in CPEX, an empty set is an absent attribute
     if (labels.size > 0) facts['security.labels'] = labels;
     addHttp(facts, req, reads, settings);
     if (response) addResponse(facts, response);
-    return whenSettled(addSubject(facts, req, reads, settings), () =>
-      whenSettled(this.#readArgs(phase), () => {
+    // the arguments first: an alarm about the subject must not show them
+    return whenSettled(this.#readArgs(phase), () =>
+      whenSettled(addSubject(facts, req, reads, settings), () => {
         const subject = typeof facts['subject.id'] === 'string' ? facts['subject.id'] : undefined;
         return boundTo({ req, labels, subject }, facts);
       }),

@@ -6,3 +6,8 @@
 export function memberOf<T extends object, K extends keyof T>(object: T, name: K): T[K] {
   return object[name];
 }
+
+/** Sets `object[name]`, a property that the object has already. Use it where {@link memberOf} reads. */
+export function setMember<T extends object, K extends keyof T>(object: T, name: K, value: T[K]): void {
+  object[name] = value;
+}
