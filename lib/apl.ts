@@ -1,7 +1,14 @@
 export type { ChainOutcome } from './apl/apply-chain.js';
 export { KNOWN_ATTRIBUTES } from './apl/attribute-names.js';
 export type { Attributes, AttributeValue } from './apl/attributes.js';
-export { type Chain, compileChain, compilePredicate, compileSection, type SyncOptions } from './apl/compile.js';
+export {
+  type AsyncOptions,
+  type Chain,
+  compileChain,
+  compilePredicate,
+  compileSection,
+  type SyncOptions,
+} from './apl/compile.js';
 export type { Allowed, Decision, Denied, RuleDecision, RuleDenied, Taint, TaintScope } from './apl/decision.js';
 export type { DenyResponse } from './apl/deny-response.js';
 export {

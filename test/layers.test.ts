@@ -8,6 +8,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   contract: 0,
   util: 1,
   options: 2,
+  events: 2,
   alarms: 3,
   node: 3,
   session: 3,
@@ -27,10 +28,17 @@ const LAYERS: Readonly<Record<string, number>> = {
   stores: 11,
   middleware: 12,
   guards: 13,
+  health: 13,
   'apl-guards': 14,
   'open-session': 13,
   testing: 14,
   '.': 15,
+  'cli/terminal': 16,
+  'cli/target': 17,
+  'cli/doctor': 18,
+  'cli/capacity': 18,
+  'cli/commands': 19,
+  cli: 20,
 };
 
 /** Source texts by their path below lib/. */
@@ -68,6 +76,14 @@ describe('layers of lib/', () => {
     expect(reached).to.not.include.oneOf(['stores', 'middleware', 'guards', 'gate', 'node']);
     expect(language.flatMap((path) => packagesReachedFrom(lib, path))).to.not.include('express');
     expect([...lib.values()].some((text) => /^import (?!type)[^;]*from '(?:yaml|re2js)'/m.test(text))).to.equal(false);
+  });
+
+  it('no entry loads the command line or its parser', () => {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
+      expect(packagesReachedFrom(lib, entry)).to.not.include('commander');
+      expect(filesReachedFrom(lib, entry).filter((path) => path.startsWith('cli/'))).to.deep.equal([]);
+    }
+    expect(packagesReachedFrom(lib, 'cli/main.ts')).to.include('commander');
   });
 
   it('only the context entry creates an AsyncLocalStorage', () => {

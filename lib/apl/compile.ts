@@ -3,6 +3,7 @@ import { applyChain, type ChainOutcome } from './apply-chain.js';
 import { checkAttributes } from './attribute-names.js';
 import type { Attributes } from './attributes.js';
 import { kindOfNode, type MapNode } from './document-node.js';
+import type { DecisionPoint, Plugin } from './engines.js';
 import { holds } from './evaluate-predicate.js';
 import { parsePredicate } from './expression.js';
 import {
@@ -27,6 +28,11 @@ export interface SyncOptions {
   readonly plugins?: never;
   readonly decisionPoints?: never;
 }
+
+/** Options with functions of the app, which may answer with promises. */
+export type AsyncOptions =
+  | { readonly plugins: Readonly<Record<string, Plugin>> }
+  | { readonly decisionPoints: Readonly<Record<string, DecisionPoint>> };
 
 /** A compiled chain of stages for a field. */
 export interface Chain<Answer = ChainOutcome> {
@@ -60,6 +66,11 @@ export function compilePredicate(source: string, options?: TextOptions): (attrib
  * @throws PolicyDocumentError `policy.invalid_document`
  * @throws AplSessionError `config.invalid` for wrong options
  */
+// the overload with functions comes first, because only the first one types what they return
+export function compileChain(
+  source: string,
+  options: LanguageOptions & AsyncOptions,
+): Chain<MaybePromise<ChainOutcome>>;
 export function compileChain(source: string, options?: LanguageOptions & SyncOptions): Chain;
 export function compileChain(source: string, options: LanguageOptions): Chain<MaybePromise<ChainOutcome>>;
 export function compileChain(source: string, options?: LanguageOptions): Chain<MaybePromise<ChainOutcome>> {
@@ -89,6 +100,8 @@ export function compileChain(source: string, options?: LanguageOptions): Chain<M
  * @throws PolicyDocumentError `policy.invalid_document`
  * @throws AplSessionError `config.invalid` for wrong options
  */
+// the overload with functions comes first, because only the first one types what they return
+export function compileSection(document: unknown, options: SectionOptions & AsyncOptions): AsyncSection;
 export function compileSection(document: unknown, options?: SectionOptions & SyncOptions): Section;
 export function compileSection(document: unknown, options: SectionOptions): AsyncSection;
 export function compileSection(document: unknown, options?: SectionOptions): AsyncSection | Section {
@@ -97,6 +110,8 @@ export function compileSection(document: unknown, options?: SectionOptions): Asy
   const node = readDocument(document, file);
   const layers = node.kind === 'list' ? node.items : [node];
   const rules = layers.map((layer, index): SectionRules => {
+    // CPEX reads an empty document as a section without rules
+    if (layer.kind === 'scalar' && layer.value === null && !context.strict) return mergedRules([]);
     if (layer.kind !== 'map') {
       throw fault(
         layer.source,

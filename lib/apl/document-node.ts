@@ -33,20 +33,29 @@ export interface ScalarNode {
 }
 
 /** Limits of a document. They bound what aliases of YAML can expand to. */
-const DEEPEST = 64;
+export const DEEPEST = 64;
 const MOST_VALUES = 50_000;
 
-/** Counts values, and refuses what is too large. */
+/** Counts values and levels, and refuses what is too large. */
 export interface Budget {
-  readonly take: (source: SourceText, depth: number) => void;
+  readonly take: (source: SourceText, depth: number, values?: number) => void;
+  /** How many values were taken. */
+  readonly taken: () => number;
+  /** The deepest level that was taken. */
+  readonly deepest: () => number;
 }
 
-export function documentBudget(): Budget {
-  let taken = 0;
+/** @param outer a budget that is used up as well */
+export function documentBudget(outer?: Budget): Budget {
+  let [taken, deepest] = [0, 0];
   return {
-    take: (source, depth) => {
+    taken: () => taken,
+    deepest: () => deepest,
+    take: (source, depth, values = 1) => {
+      outer?.take(source, depth, values);
       if (depth > DEEPEST) throw fault(source, `The document has more than ${DEEPEST} levels`, 'Nest fewer values.');
-      taken++;
+      taken += values;
+      deepest = Math.max(deepest, depth);
       if (taken > MOST_VALUES)
         throw fault(source, `The document has more than ${MOST_VALUES} values`, 'Make it smaller.');
     },

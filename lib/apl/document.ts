@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
-import type { SyncOptions } from './compile.js';
+import type { AsyncOptions, SyncOptions } from './compile.js';
 import type { Decision, RuleDecision } from './decision.js';
 import type { DenyResponse } from './deny-response.js';
 import { ENTITY_TYPES, type EntityType, GATEWAY_KEYS, parseLayers } from './document-layers.js';
@@ -67,6 +67,8 @@ const schema = Joi.object<DocumentOptions>({
  * @throws PolicyDocumentError `policy.invalid_document`
  * @throws AplSessionError `config.invalid` for wrong options
  */
+// the overload with functions comes first, because only the first one types what they return
+export function compileDocument(document: unknown, options: DocumentOptions & AsyncOptions): AsyncPolicyDocument;
 export function compileDocument(document: unknown, options?: DocumentOptions & SyncOptions): PolicyDocument;
 export function compileDocument(document: unknown, options: DocumentOptions): AsyncPolicyDocument;
 export function compileDocument(

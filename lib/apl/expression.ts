@@ -45,7 +45,8 @@ export interface Predicate {
 }
 
 const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '>', '>=', '<', '<=', 'contains']);
-const DEEPEST = 200;
+/** Each level takes stack. */
+const DEEPEST = 500;
 const LARGEST_INTEGER = 2n ** 63n - 1n;
 
 /** @throws PolicyDocumentError */

@@ -4,7 +4,7 @@ import { readObject } from './read-object.js';
 import { readYaml } from './read-yaml.js';
 import { fault, sourceText } from './source-text.js';
 
-const LONGEST_DOCUMENT = 1_000_000;
+const LONGEST_DOCUMENT = 500_000;
 
 /** Reads a document: text in YAML or JSON, or the object that such text stands for. */
 export function readDocument(document: unknown, file: string | undefined): DocumentNode {

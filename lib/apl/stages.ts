@@ -1,4 +1,4 @@
-import { isLabel, MAX_LABEL_BYTES } from '../labels/label.js';
+import { assertLabel, MAX_LABEL_BYTES } from '../labels/label.js';
 import { checkAttributes } from './attribute-names.js';
 import { callArguments, matching, splitOutside, unquoted } from './calls.js';
 import type { TaintScope } from './decision.js';
@@ -157,10 +157,7 @@ export function parseTaint(source: SourceText, inside: SourceText, { strict }: L
       `Write taint(${label.replace(/["']/g, '')}) without quotes.`,
     );
   }
-  if (strict && !isLabel(label)) {
-    const fix = `Labels have at most ${MAX_LABEL_BYTES} bytes, and no control characters.`;
-    throw fault(source, 'No store accepts this label', fix);
-  }
+  if (strict) checkLabel(source, label);
   const scopeText = others
     .map(({ text }) => text)
     .join(',')
@@ -177,6 +174,15 @@ export function parseTaint(source: SourceText, inside: SourceText, { strict }: L
     );
   }
   return { kind: 'taint', label, scopes };
+}
+
+function checkLabel(source: SourceText, label: string): void {
+  try {
+    assertLabel(label);
+  } catch {
+    const fix = `Labels have at most ${MAX_LABEL_BYTES} bytes, and no control characters.`;
+    throw fault(source, 'No store accepts this label', fix);
+  }
 }
 
 /** `0..100`, `..500`, `0..1k`; `undefined` for other text. */

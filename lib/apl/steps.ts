@@ -84,7 +84,7 @@ export function parseEntryText(untrimmed: SourceText, context: StepContext): Rul
 /** Parses an effect: what a rule does in `do`, in a list, or in `sequential`. */
 export function parseEffectText(untrimmed: SourceText, context: StepContext): Effect {
   const source = trimmed(untrimmed);
-  const effect = parseAction(source) ?? parseFieldEffect(source, context) ?? parseCall(source, context);
+  const effect = parseAction(source, context) ?? parseFieldEffect(source, context) ?? parseCall(source, context);
   if (effect) return effect;
   throw fault(
     source,
@@ -118,7 +118,7 @@ function parseRule(source: SourceText, context: StepContext): RuleStep {
   const colon = lastColon(source.text);
   if (colon >= 0) {
     const action = trimmed(slice(source, colon + 1));
-    const effect = parseAction(action);
+    const effect = parseAction(action, context);
     if (!effect) {
       const fix =
         "After the colon write deny, deny('reason'), deny('reason', 'code') or allow. For other effects use when: and do:.";
@@ -126,7 +126,7 @@ function parseRule(source: SourceText, context: StepContext): RuleStep {
     }
     return made(parsePredicate(slice(source, 0, colon)), effect);
   }
-  const action = parseAction(source);
+  const action = parseAction(source, context);
   if (action) return made(undefined, action);
   const predicate = parsePredicate(source);
   if (context.strict) refuseChain(predicate);
@@ -166,7 +166,7 @@ function parseRequire(source: SourceText): Predicate {
 }
 
 /** `undefined` for text that is no action. */
-function parseAction(source: SourceText): Effect | undefined {
+function parseAction(source: SourceText, { strict }: StepContext): Effect | undefined {
   if (source.text === 'allow') return { kind: 'allow' };
   if (source.text === 'deny') return DENY;
   if (!source.text.startsWith('deny(')) return undefined;
@@ -175,6 +175,7 @@ function parseAction(source: SourceText): Effect | undefined {
   if (texts.length > 2 || texts[0] === undefined || texts.includes(undefined)) {
     throw fault(source, 'deny() takes one or two strings in quotes', "Write deny('reason') or deny('reason', 'code').");
   }
+  if (strict && texts.includes('')) throw fault(source, 'A reason or a code is empty', 'Write text, or leave it out.');
   return { kind: 'deny', reason: texts[0], code: texts[1] };
 }
 

@@ -52,7 +52,7 @@ export class BackgroundMember implements SessionMember {
   onSettled(): void {}
 
   onAppendFailed(cause: unknown): void {
-    const secrets = [this.#session.id, ...this.#session.labels()];
+    const secrets = [this.#session.id, ...this.#session.labels(), ...(this.#session.storedLabels?.() ?? [])];
     this.#access.alarms.storeFailure('append', cause, { at: this.#name, secrets });
   }
 }

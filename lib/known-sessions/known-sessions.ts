@@ -1,3 +1,4 @@
+import { StoreAlarms } from '../alarms/store-alarms.js';
 import type { AlarmListener } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
@@ -21,7 +22,7 @@ const MAX_RECENT = 10_000;
  * Shared by all copies of this package in a process, so that they know the same sessions. Raise the number with every change of
  * the members of `KnownSessions` and `KnownSession`.
  */
-const kStores = Symbol.for('express-apl-session.known-sessions.2');
+const kStores = Symbol.for('express-apl-session.known-sessions.3');
 type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
 
 /** When the labels of a session may be appended again without a request of that session. */
@@ -33,6 +34,7 @@ interface Retry {
 /** The sessions of one store that are in use, or were used lately, in this process. They only add to the result of a load, and never replace it. */
 export class KnownSessions implements SessionOwner {
   readonly store: SessionStore;
+  readonly alarms: StoreAlarms;
   readonly memoryMs: number;
   readonly #inUse = new Map<string, KnownSession>();
   /** Sessions that are not in use and have labels to remember, in the order of their last use. */
@@ -45,6 +47,7 @@ export class KnownSessions implements SessionOwner {
 
   private constructor(store: SessionStore) {
     this.store = store;
+    this.alarms = new StoreAlarms(store);
     const { ttlSeconds } = store;
     this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * TTL_SHARE_MS);
   }

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import type { SessionStore } from '../contract/session-store.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
@@ -10,7 +11,7 @@ import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
 import { MountTrace } from './request-trace.js';
-import { sessionRequestOf, shareSecurity } from './session-security.js';
+import { securityProperty, sessionRequestOf, shareSecurity } from './session-security.js';
 
 /** The middleware, with methods to start and stop it. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -53,6 +54,9 @@ export interface AplSessionMiddleware extends RequestHandler {
    * app.use(aplSession);
    */
   enroll(isStart?: (req: Request) => boolean): RequestHandler;
+
+  /** The store of this middleware, for `healthHandler()`, `status()` and `check()`. */
+  readonly store: SessionStore;
 }
 
 /**
@@ -80,15 +84,26 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const missingSessions = new MissingSessions(alarms);
-  const trace = new MountTrace();
+  const trace = new MountTrace(alarms.events);
   trace.mounted(settings, sessionless);
-  const mount: Mount = { access, session, sessionless, sessions, missingSessions, denial, unavailable, trace };
+  const property = securityProperty();
+  const mount: Mount = {
+    access,
+    session,
+    sessionless,
+    sessions,
+    missingSessions,
+    denial,
+    unavailable,
+    trace,
+    property,
+  };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     // the same middleware was mounted earlier, and has found the session
     if (mounted?.sessionId !== undefined && mounted.access === access) {
-      shareSecurity(req);
+      shareSecurity(req, property);
       next();
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
@@ -105,6 +120,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted, true).enter());
       };
     },
+    store,
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {
@@ -112,6 +128,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         await persistOwed(access);
         // labels that were added in the meantime
         await access.idle();
+        alarms.flush();
         if (ownsStore) await store.close?.();
       });
     },

@@ -4,7 +4,9 @@ import type { HeaderSnapshot } from '../denial/entry-headers.js';
 import type { StoreAccess } from '../known-sessions/store-access.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
-import type { MountTrace, RequestTrace } from './request-trace.js';
+import type { RequestObserver } from './request-observer.js';
+import type { MountTrace } from './request-trace.js';
+import type { SecurityProperty } from './security-property.js';
 
 /** What all requests of one `aplSessionMiddleware()` share. */
 export interface Mount {
@@ -17,6 +19,7 @@ export interface Mount {
   /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
   readonly unavailable: DenialRenderer | undefined;
   readonly trace: MountTrace;
+  readonly property: SecurityProperty;
 }
 
 /** One request and its response, as the middleware received them. */
@@ -25,6 +28,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
-  /** `undefined` if the debug output is off. */
-  readonly trace: RequestTrace | undefined;
+  /** `undefined` if the debug output is off and nobody has subscribed to events. */
+  readonly trace: RequestObserver | undefined;
 }

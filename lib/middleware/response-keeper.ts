@@ -100,7 +100,7 @@ export class ResponseKeeper implements GateKeeper {
     if (this.isDenied) return;
     const gate = this.#gated();
     const { res, headersAtEntry, trace } = this.#exchange;
-    trace?.denied(violation.code);
+    trace?.denied(violation.code, gate.headOut);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';
@@ -178,7 +178,7 @@ export class ResponseKeeper implements GateKeeper {
   #onReviewed(refusal: Refusal | undefined): void {
     if (refusal && this.#state === 'answer') {
       this.record(refusal.violation);
-      this.#exchange.trace?.denied(refusal.violation.code);
+      this.#exchange.trace?.denied(refusal.violation.code, this.bytesSent);
       this.#denial = refusal.denial;
       this.#state = 'denial-due';
     }

@@ -10,6 +10,7 @@ import { isResponseClosed, onResponseClose } from '../node/on-response-close.js'
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
 import { microtask } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
+import { memberOf } from '../util/member-of.js';
 import type { Exchange } from './exchange.js';
 import { type HeldRequest, ResponseKeeper } from './response-keeper.js';
 import type { ResponseReview } from './response-reviews.js';
@@ -91,9 +92,9 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     return this.#labels;
   }
 
-  *#presentLabels(): Generator<string> {
-    yield* this.#storedLabels ?? NO_LABELS;
-    if (this.#session) yield* this.#session.labels();
+  #presentLabels(): readonly string[] {
+    const stored = this.#storedLabels ?? NO_LABELS;
+    return this.#session?.knows ? [...stored, ...this.#session.labels()] : stored;
   }
 
   get violation(): Violation | undefined {
@@ -149,7 +150,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     const { res } = this.#exchange;
     const isClosed = isResponseClosed(res);
     // no later output will start the append
-    if (isClosed || res.writableEnded) microtask(() => this.settle());
+    if (isClosed || memberOf(res, 'finished')) microtask(() => this.settle());
     if (!isClosed) this.#kept.close();
   }
 
@@ -202,6 +203,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   }
 
   secrets(): readonly string[] {
-    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels()];
+    const earlier = this.#session?.storedLabels() ?? NO_LABELS;
+    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels(), ...earlier];
   }
 }

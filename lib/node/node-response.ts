@@ -1,5 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
+import { memberOf } from '../util/member-of.js';
+
+const { hasHeader } = ServerResponse.prototype;
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -25,6 +28,8 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _hasBody: boolean;
   /** Whether the connection ends with this response. */
   _last: boolean;
+  /** What `closed` returns. */
+  _closed: boolean;
   maxRequestsOnConnectionReached: boolean;
   /** Documented; missing in the types of Node 20. */
   getRawHeaderNames(): string[];
@@ -63,7 +68,7 @@ export const VOID_METHODS = [
 
 /** Whether the header section of a response is rendered, sent or not. */
 export function hasHead(res: ServerResponse): boolean {
-  return Boolean((res as NodeResponse)._header);
+  return Boolean(memberOf(res as NodeResponse, '_header'));
 }
 
 /**
@@ -71,7 +76,7 @@ export function hasHead(res: ServerResponse): boolean {
  * parts into one string, so read it before a long hold.
  */
 export function renderedStatus(res: ServerResponse): number | undefined {
-  const head = (res as NodeResponse)._header;
+  const head = memberOf(res as NodeResponse, '_header');
   return head === null || head === '' ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
 }
 
@@ -102,10 +107,10 @@ export function renderedHead(res: ServerResponse): RenderedHead | undefined {
 }
 
 /** Whether the body of a response is close-delimited (RFC 9112, 6.3): it has neither a Content-Length nor chunks. */
-export function isCloseDelimited(res: ServerResponse): boolean {
-  const { _hasBody, _header, chunkedEncoding } = res as NodeResponse;
-  if (!_hasBody || chunkedEncoding || res.hasHeader('Content-Length')) return false;
-  return !/^content-length:/im.test(_header ?? '');
+export function isCloseDelimited(response: ServerResponse): boolean {
+  const res = response as NodeResponse;
+  if (!memberOf(res, '_hasBody') || memberOf(res, 'chunkedEncoding')) return false;
+  return !hasHeader.call(res, 'Content-Length') && !/^content-length:/im.test(memberOf(res, '_header') ?? '');
 }
 
 /** Sets headers of a response whose own methods may drop every call. */

@@ -35,7 +35,7 @@ export interface ControllableStore extends SessionStore {
   readonly calls: readonly StoreCall[];
 
   /**
-   * Calls of the operation reject, and do not reach the inner store.
+   * Calls of the operation reject, and do not reach the inner store. A `ping()` behaves like a load.
    * @param error what they reject with
    * @default an AplSessionError with the code `store.unavailable`
    */
@@ -87,13 +87,17 @@ export function controllableStore(
   return new ControlledStore(inner, deadlineMs);
 }
 
+const PING: StoreCall = Object.freeze({ operation: 'load', sessionId: '', labels: Object.freeze([]) });
+
 class ControlledStore implements ControllableStore {
   readonly calls: StoreCall[] = [];
   readonly deadlineMs?: number;
   readonly maxLabelsPerSession?: number;
   readonly ttlSeconds?: number;
   readonly check?: NonNullable<SessionStore['check']>;
+  readonly status?: NonNullable<SessionStore['status']>;
   readonly onAlarm?: NonNullable<SessionStore['onAlarm']>;
+  readonly ping?: NonNullable<SessionStore['ping']>;
   readonly #inner: SessionStore;
   readonly #operations = { load: new SwitchableCalls<StoreCall>(), append: new SwitchableCalls<StoreCall>() };
 
@@ -104,6 +108,9 @@ class ControlledStore implements ControllableStore {
     if (maxLabelsPerSession !== undefined) this.maxLabelsPerSession = maxLabelsPerSession;
     if (ttlSeconds !== undefined) this.ttlSeconds = ttlSeconds;
     if (inner.check) this.check = inner.check.bind(inner);
+    if (inner.status) this.status = inner.status.bind(inner);
+    // a ping answers whether a load would work; it is no call of the app, so it is not recorded
+    if (inner.ping) this.ping = () => this.#operations.load.pass(PING).then(() => inner.ping?.() ?? 0);
     if (inner.onAlarm) this.onAlarm = inner.onAlarm.bind(inner);
   }
 

@@ -4,9 +4,10 @@ import { expect } from 'chai';
 import express, { type Express } from 'express';
 import request from 'supertest';
 import { type AplSessionMiddleware, aplSessionMiddleware, subjectSession, taint } from '../../lib/index.js';
-import { valkeySessionStoreFactory } from '../../lib/valkey.js';
+import { type ValkeySessionStoreOptions, valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { CountingProxy } from '../support/counting-proxy.js';
 import { describeWithValkey } from '../support/valkey.js';
+import { describeWithAllWays, optionsOf, WAYS } from '../support/ways-to-connect.js';
 
 function appWith(middleware: AplSessionMiddleware): Express {
   const app = express();
@@ -146,3 +147,73 @@ describeWithValkey('what a request costs in Valkey', (server) => {
     });
   }
 });
+
+const MODES: ReadonlyArray<readonly [name: string, durability: ValkeySessionStoreOptions]> = [
+  ['durability off', {}],
+  ['the disk', { durability: { local: 'synced' } }],
+  ['a replica', { durability: { replicas: 1 } }],
+  ['the disk, a replica and fenced reads', { durability: { local: 'synced', replicas: 1, fencedReads: true } }],
+];
+
+/** What a client of the app is made of decides how the store finds its servers, and one library is enough for that. */
+const PLAIN_WAYS = WAYS.filter(({ isSecure, library = 'ioredis 6' }) => !isSecure && library === 'ioredis 6');
+
+describeWithAllWays(
+  'round trips to Valkey, in each way to connect',
+  (all) => {
+    const roundTrips = async (action: () => Promise<unknown>): Promise<number> => {
+      const total = (): number => all().proxies.reduce((sum, proxy) => sum + proxy.roundTrips, 0);
+      const before = total();
+      await action();
+      return total() - before;
+    };
+    before(() => {
+      // the Sentinels and the replicas use the proxies too
+      for (const proxy of all().proxies) proxy.onlyOf = 'express-apl-session';
+    });
+
+    let sessions = 0;
+    for (const way of PLAIN_WAYS) {
+      for (const [mode, durability] of MODES) {
+        for (const ttlSeconds of [undefined, 60]) {
+          describe(`${way.name}, ${mode}, ${ttlSeconds ? 'with' : 'without'} a TTL`, () => {
+            it('a clean request costs one round trip, new labels one more', async () => {
+              const middleware = aplSessionMiddleware({
+                session: (req) => req.get('x-session'),
+                store: {
+                  kind: 'valkey',
+                  connectTimeoutMs: 2_000,
+                  commandTimeoutMs: 2_000,
+                  ...durability,
+                  ...(ttlSeconds && { ttlSeconds }),
+                  ...optionsOf(way.setup(all())),
+                },
+                storeFactories: [valkeySessionStoreFactory],
+                // a cluster of this test has primaries without a replica
+                logger: { warn() {}, error() {} },
+              });
+              const http = appWith(middleware).listen(0, '127.0.0.1');
+              await once(http, 'listening');
+              sessions += 2;
+              const [first = '', second = ''] = all().sessions(sessions).slice(-2);
+              const get = (path: string, session: string): request.Test =>
+                request(http).get(path).set('x-session', session);
+              try {
+                // so that the connections are there
+                await get('/taint-in-handler', first).expect(200);
+                expect(await roundTrips(() => get('/clean', second).expect(200))).to.equal(1);
+                expect(await roundTrips(() => get('/taint-in-handler', second).expect(200))).to.equal(2);
+                expect(await roundTrips(() => get('/taint-first', second).expect(200))).to.equal(1);
+              } finally {
+                http.close();
+                await once(http, 'close');
+                await middleware.close();
+              }
+            });
+          });
+        }
+      }
+    }
+  },
+  { isDurable: true },
+);

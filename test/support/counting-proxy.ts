@@ -23,6 +23,7 @@ export interface Split {
 export type Fault = 'black hole' | 'no replies' | `half a reply, then ${'silence' | 'end' | 'reset'}` | 'reset';
 
 const LATENCY_MS = 20;
+const HEARTBEAT = /^\*2\r\n\$4\r\necho\r\n\$\d+\r\n[^\r]*\r\n$/;
 
 /**
  * A TCP proxy that counts round trips (bursts of requests with no reply between them) and can fail in the ways of a
@@ -38,6 +39,11 @@ export class CountingProxy {
   fault: Fault | undefined;
   /** Like `fault`, for the next traffic only. */
   faultOnce: Fault | undefined;
+  /**
+   * Counts only round trips of connections whose first burst has this text. Bursts with nothing but an `ECHO`, the heartbeats of
+   * the store, are then not counted.
+   */
+  onlyOf: string | undefined;
   /** Where new connections lead. */
   target: ProxyTarget;
   readonly #sockets = new Set<Socket>();
@@ -111,6 +117,12 @@ export class CountingProxy {
     const upstream = createConnection({ host: this.target.host, port: this.target.port });
     let lost = false;
     let waiting = false;
+    let isOfInterest: boolean | undefined;
+    const counts = (data: Buffer): boolean => {
+      if (this.onlyOf === undefined) return true;
+      isOfInterest ??= data.includes(this.onlyOf);
+      return isOfInterest && !HEARTBEAT.test(data.toString('latin1'));
+    };
     const passes = (): boolean => !lost && generation === this.#generation;
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
@@ -130,8 +142,10 @@ export class CountingProxy {
         if (fault === 'reset') client.resetAndDestroy();
         return;
       }
-      if (!waiting) this.roundTrips += 1;
-      waiting = true;
+      if (counts(data)) {
+        if (!waiting) this.roundTrips += 1;
+        waiting = true;
+      }
       void this.#forward(data, upstream);
     });
     upstream.on('data', (data) => {

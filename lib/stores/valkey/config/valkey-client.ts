@@ -4,6 +4,8 @@ import { invalidConfig } from '../../../options/invalid-config.js';
 
 /** The options of ioredis 5 and 6 and of iovalkey that hold the address and the login of the server. */
 export interface ClientOptions {
+  readonly host?: unknown;
+  readonly port?: unknown;
   readonly username?: unknown;
   readonly password?: unknown;
   readonly db?: unknown;
@@ -65,6 +67,11 @@ export function assertUsableClient(client: unknown): asserts client is ValkeyCli
   if (outer.sentinels && !outer.failoverDetector) {
     throw invalidClient(
       'uses Sentinel without failoverDetector: true, so it would use the old primary for seconds after a failover; set it',
+    );
+  }
+  if (outer.sentinels && outer.tls && !outer.enableTLSForSentinelMode) {
+    throw invalidClient(
+      'uses Sentinel and has tls without enableTLSForSentinelMode: true, so it would send its password to Valkey without TLS; set it',
     );
   }
   if (outer.useSRVRecords) {
