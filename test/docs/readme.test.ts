@@ -14,6 +14,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
     examples: ['examples/policies/cedar.ts', 'examples/policies/cel.ts', 'examples/policies/app.ts'],
   },
   { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
+  { document: 'docs/apl-in-express.md', examples: ['examples/apl/app.ts'] },
 ];
 
 describe('documents', () => {
@@ -27,7 +28,7 @@ describe('documents', () => {
     });
   }
 
-  for (const example of ['compensation', 'policies', 'mcp']) {
+  for (const example of ['compensation', 'policies', 'mcp', 'apl']) {
     it(`the example ${example} plays its scenario to the end`, () => {
       const args = ['--import', 'tsx', `examples/${example}/main.ts`];
       const env = { ...process.env, VALKEY_URL: '' };

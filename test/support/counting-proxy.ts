@@ -23,7 +23,6 @@ export interface Split {
 export type Fault = 'black hole' | 'no replies' | `half a reply, then ${'silence' | 'end' | 'reset'}` | 'reset';
 
 const LATENCY_MS = 20;
-const HEARTBEAT = /^\*2\r\n\$4\r\necho\r\n\$\d+\r\n[^\r]*\r\n$/;
 
 /**
  * A TCP proxy that counts round trips (bursts of requests with no reply between them) and can fail in the ways of a
@@ -39,11 +38,10 @@ export class CountingProxy {
   fault: Fault | undefined;
   /** Like `fault`, for the next traffic only. */
   faultOnce: Fault | undefined;
-  /**
-   * Counts only round trips of connections whose first burst has this text. Bursts with nothing but an `ECHO`, the heartbeats of
-   * the store, are then not counted.
-   */
+  /** Only round trips of connections whose first burst has this text are counted. */
   onlyOf: string | undefined;
+  /** Bursts that match this are not counted. */
+  ignores: RegExp | undefined;
   /** Where new connections lead. */
   target: ProxyTarget;
   readonly #sockets = new Set<Socket>();
@@ -117,11 +115,11 @@ export class CountingProxy {
     const upstream = createConnection({ host: this.target.host, port: this.target.port });
     let lost = false;
     let waiting = false;
-    let isOfInterest: boolean | undefined;
+    let first: Buffer | undefined;
     const counts = (data: Buffer): boolean => {
-      if (this.onlyOf === undefined) return true;
-      isOfInterest ??= data.includes(this.onlyOf);
-      return isOfInterest && !HEARTBEAT.test(data.toString('latin1'));
+      first ??= data;
+      const isOfInterest = this.onlyOf === undefined || first.includes(this.onlyOf);
+      return isOfInterest && !this.ignores?.test(data.toString('latin1'));
     };
     const passes = (): boolean => !lost && generation === this.#generation;
     for (const socket of [client, upstream]) {

@@ -50,6 +50,8 @@ export interface WaysToConnect {
   readonly servers: readonly ValkeyNode[];
   /** In front of all servers, as their addresses are told. */
   readonly proxies: readonly CountingProxy[];
+  /** Those in front of the nodes of the cluster without labels. */
+  readonly proxiesOfOtherNodes: readonly CountingProxy[];
   /** A key of another kind than those with labels, in the slots of the member. */
   readonly fillerTag: string;
   /** Ids of sessions in the slots of the member. */
@@ -149,6 +151,7 @@ async function startWays(
     other: await group.start(...SERVER),
     servers,
     proxies,
+    proxiesOfOtherNodes: cluster.slice(1).flatMap(({ plain, secure }) => [plain, secure]),
     fillerTag: tagOfFirstNode(),
     sessions(count) {
       const ids: string[] = [];
