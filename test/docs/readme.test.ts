@@ -49,6 +49,14 @@ describe('documents', () => {
     ['docs/options.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
     ['docs/options.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
     ['docs/operations.md', 'healthHandler', 'HealthHandlerOptions', 'lib/health/health-options.ts'],
+    ['docs/metrics.md', 'prometheusMetrics', 'PrometheusMetricsOptions', 'lib/telemetry/prometheus-metrics.ts'],
+    [
+      'docs/metrics.md',
+      'openTelemetryMetrics',
+      'OpenTelemetryMetricsOptions',
+      'lib/telemetry/open-telemetry-metrics.ts',
+    ],
+    ['docs/metrics.md', 'openTelemetryTraces', 'OpenTelemetryTracesOptions', 'lib/telemetry/open-telemetry-traces.ts'],
     ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
   ] as const;
   for (const [document, heading, type, file] of tables) {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
 import request from 'supertest';
@@ -6,6 +7,7 @@ import { AplSessionError, type AplSessionEvents, denyIf, openSession, taint } fr
 import { controllableStore } from '../../lib/testing.js';
 import { eventually } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { HeldStore } from '../support/held-store.js';
 import { addLabel, LABEL, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
 
 const NAMES = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'] as const;
@@ -129,6 +131,33 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         'held',
         'cut',
       ]);
+    });
+
+    it('loads and ends of holds are in the context of their own request, also with one append', async () => {
+      const context = new AsyncLocalStorage<string>();
+      const contexts: string[] = [];
+      const note: ChannelListener = (message, channel) => {
+        const { outcome } = message as { outcome: string };
+        contexts.push(`${String(channel).replace(/.*:/, '')} ${outcome} ${context.getStore()}`);
+      };
+      const held = new HeldStore();
+      const app = express();
+      app.use((req, _res, next) => context.run(req.url, next));
+      app.use(middlewareWith({ store: held }));
+      app.get('/:id', addLabel, ok);
+      const { port } = await listen(app);
+      subscribe('express-apl-session:load', note);
+      subscribe('express-apl-session:hold', note);
+      const answers = ['/1', '/2'].map((path) => request(`http://127.0.0.1:${port}`).get(path).expect(200).then());
+      await eventually(() => expect(contexts.filter((line) => line.startsWith('hold held'))).to.have.length(2));
+      held.release();
+      await Promise.all(answers);
+      unsubscribe('express-apl-session:load', note);
+      unsubscribe('express-apl-session:hold', note);
+      expect(held.appends).to.have.length(1);
+      expect(contexts).to.have.members(
+        ['/1', '/2'].flatMap((path) => [`load loaded ${path}`, `hold held ${path}`, `hold released ${path}`]),
+      );
     });
 
     it('a recovery is an event of its own channel', async () => {
