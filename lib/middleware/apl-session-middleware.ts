@@ -4,6 +4,7 @@ import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
 import { invalidConfig } from '../options/invalid-config.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';
@@ -111,7 +112,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     enroll(isStart: (req: Request) => boolean = () => true): RequestHandler {
       assertPredicate(isStart);
       return (req, res, next) => {
-        if (!isStart(req)) {
+        if (!isTrue(isStart(req))) {
           next();
           return;
         }
@@ -142,6 +143,12 @@ function assertPredicate(isStart: unknown): void {
     'enroll',
     "call it: app.post('/login', aplSession.enroll()); its parameter is a function of the request",
   );
+}
+
+/** A promise counts as true in JavaScript, so an async function would enrol every request. */
+function isTrue(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  throw invalidConfig('enroll', `the function must return true or false; it returned ${kindOfValue(answer)}`);
 }
 
 /** Retries once more before the store is closed. */
