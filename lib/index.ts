@@ -16,6 +16,7 @@ export type {
   SessionUnknown,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
+export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contract/provenance.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
 export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
@@ -40,6 +41,7 @@ export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/ap
 export type { AplSessionOptions } from './middleware/middleware-options.js';
 export { type OpenSession, openSession } from './open-session/open-session.js';
 export type { OpenSessionOptions } from './open-session/open-session-options.js';
+export type { ProvenanceOption, ProvenanceOptions } from './provenance/provenance-option.js';
 export { fromExpressSession } from './session/from-express-session.js';
 export { fromPassport } from './session/from-passport.js';
 export type { NoSession, ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';

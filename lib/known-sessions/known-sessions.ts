@@ -21,7 +21,7 @@ const MAX_RECENT = 10_000;
  * Shared by all copies of this package in a process, so that they know the same sessions. Raise the number with every change of
  * the members of `KnownSessions` and `KnownSession`.
  */
-const kStores = Symbol.for('express-apl-session.known-sessions.2');
+const kStores = Symbol.for('express-apl-session.known-sessions.3');
 type Shared = { [kStores]?: WeakMap<SessionStore, KnownSessions> };
 
 /** When the labels of a session may be appended again without a request of that session. */

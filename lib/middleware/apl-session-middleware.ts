@@ -74,7 +74,7 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, alarms } = settings;
+  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, requestId, alarms } = settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
@@ -82,7 +82,17 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   const missingSessions = new MissingSessions(alarms);
   const trace = new MountTrace();
   trace.mounted(settings, sessionless);
-  const mount: Mount = { access, session, sessionless, sessions, missingSessions, denial, unavailable, trace };
+  const mount: Mount = {
+    access,
+    session,
+    sessionless,
+    sessions,
+    missingSessions,
+    denial,
+    unavailable,
+    trace,
+    requestId,
+  };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);

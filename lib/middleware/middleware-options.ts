@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import Joi, { type SchemaMap } from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { loggerLike } from '../alarms/logger.js';
@@ -6,7 +7,9 @@ import type { SessionStore, SessionStoreFactory } from '../contract/session-stor
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
 import { sendProblem } from '../denial/problem-denial.js';
 import { assertCalled } from '../options/assert-called.js';
+import { invalidConfig } from '../options/invalid-config.js';
 import { parseOptions } from '../options/parse-options.js';
+import { defaultRequestId, type RequestId } from '../provenance/request-id.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
@@ -78,6 +81,15 @@ export interface AplSessionOptions {
   readonly unavailable?: DenialOption;
 
   /**
+   * Returns the id of a request, which the store keeps with the labels that the request adds first. Needs a store with
+   * `provenance`. An id must have 1 to 128 visible ASCII characters without spaces; any other, or an error, means no id. A client
+   * may choose the header `x-request-id` unless a proxy replaces it.
+   * @default `req.id`, which pino-http and others set
+   * @example requestId: (req) => req.get('x-request-id')
+   */
+  readonly requestId?: (req: Request) => string | undefined;
+
+  /**
    * Receives alarms.
    * @default winston, JSON lines on standard error
    */
@@ -93,6 +105,7 @@ export interface Settings extends StoreSettings {
   readonly sessions: 'any' | 'enrolled';
   readonly denial: DenialRenderer;
   readonly unavailable: DenialRenderer | undefined;
+  readonly requestId: RequestId;
   readonly alarms: AlarmReporter;
 }
 
@@ -114,6 +127,7 @@ const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, '
   store: Joi.any(),
   denial: Joi.any(),
   unavailable: Joi.any(),
+  requestId: Joi.function(),
   ...sharedOptions,
 });
 
@@ -128,16 +142,24 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   assertCalled('aplSessionMiddleware', options, 'app.use(aplSessionMiddleware({ session }))');
   const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
-  const { session, denial, unavailable, logger } = options;
+  const { session, denial, unavailable, requestId, logger } = options;
   const { sessionless, sessions, onAlarm } = parsed;
+  const stores = storeSettings('aplSessionMiddleware', options);
+  if (requestId && !stores.store.provenance) {
+    throw invalidConfig(
+      'aplSessionMiddleware',
+      "'requestId' has no effect, because the store keeps no origins of labels; set provenance: true on the store",
+    );
+  }
   return {
     session,
     sessionless,
     sessions,
-    ...storeSettings('aplSessionMiddleware', options),
+    ...stores,
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     unavailable:
       unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
+    requestId: requestId ?? defaultRequestId,
     alarms: new AlarmReporter(logger, onAlarm),
   };
 }

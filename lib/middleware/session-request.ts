@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+import { routeName } from '../alarms/route-name.js';
+import type { LabelOrigin } from '../contract/provenance.js';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
@@ -7,8 +9,9 @@ import type { OwingSession, SessionMember } from '../known-sessions/session-memb
 import type { LoadListener, StoreAccess } from '../known-sessions/store-access.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
+import { requestIdOf } from '../provenance/request-id.js';
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
-import { microtask } from '../util/clock.js';
+import { epochMs, microtask } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import type { Exchange } from './exchange.js';
 import { type HeldRequest, ResponseKeeper } from './response-keeper.js';
@@ -119,12 +122,24 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? []);
   }
 
-  onNewLabel(label: string): void {
+  originOf(by: string | undefined): LabelOrigin {
+    const { req, mount } = this.#exchange;
+    const requestId = requestIdOf(req, mount.requestId);
+    return {
+      atMs: epochMs(),
+      // a pattern may hold a label as a word: the record is about that label, so it is not hidden
+      route: routeName(req, [this.sessionId ?? '']),
+      ...(by !== undefined && { by }),
+      ...(requestId !== undefined && { requestId }),
+    };
+  }
+
+  onNewLabel(label: string, by: string | undefined): void {
     this.#exchange.trace?.added(label);
     this.reliesOnSession();
     // without a session, a label cannot be stored, and holds nothing
     if (!this.#session) return;
-    this.#session = this.#session.add(label, this);
+    this.#session = this.#session.add(label, this, by);
     const { res } = this.#exchange;
     const isClosed = isResponseClosed(res);
     // no later output will start the append

@@ -9,7 +9,7 @@ import type { SessionRequest } from './session-request.js';
  * Copies of this package with the same number can serve one request together. Raise it with every change of the members of
  * `SessionRequest` and `LabelSet` that guards and mounts use.
  */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 
 /** The property of a request with its security object. All copies of this package use it. */
 const kSecurity = Symbol.for('express-apl-session.security');

@@ -12,6 +12,9 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 /** Milliseconds on the monotonic clock. */
 export const now: () => number = performance.now.bind(performance);
 
+/** Milliseconds since 1970, for times that people read. The system may set this clock. */
+export const epochMs: () => number = Date.now.bind(Date);
+
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 
 const resolved = Promise.resolve();
