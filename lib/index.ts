@@ -4,6 +4,7 @@ export type {
   AlarmLogger,
   DenialNotRendered,
   PolicyError,
+  PolicyWouldDeny,
   SessionMissing,
   SessionStoreCircuitChanged,
   SessionStoreFailure,

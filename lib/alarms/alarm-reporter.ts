@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { Alarm, AlarmListener, AlarmLogger, SessionStoreFailure } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
 import { DefaultLogger } from './logger.js';
 import { errorText, withoutSecrets } from './redact.js';
 import { routeName } from './route-name.js';
@@ -13,6 +14,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
   session_unknown: 'a request was denied because its session is not enrolled',
   policy_error: 'policy could not be evaluated; request denied',
+  policy_would_deny: 'a guard that observes would have denied a request',
   denial_not_rendered: 'denial could not be rendered; default denial sent',
   session_store_circuit_changed: 'circuit breaker of the session store changed its state',
   session_store_unsafe_eviction: 'the session store may evict labels',
@@ -79,6 +81,10 @@ export class AlarmReporter {
 
   policyError(guard: string, cause: unknown, scope: AlarmScope): void {
     this.raise({ alarm: 'policy_error', guard, ...described(cause, scope), ...codeOf(cause) });
+  }
+
+  wouldDeny(guard: string, { code, reason }: Violation, scope: AlarmScope): void {
+    this.raise({ alarm: 'policy_would_deny', guard, code, ...described(reason, scope) });
   }
 
   denialNotRendered(cause: unknown, scope: AlarmScope): void {

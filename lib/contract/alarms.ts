@@ -92,6 +92,19 @@ export interface PolicyError {
   readonly code?: string;
 }
 
+/** A guard with `enforce: 'observe'` would have denied a request, which went on. Level: warn. */
+export interface PolicyWouldDeny {
+  readonly alarm: 'policy_would_deny';
+  /** As in {@link PolicyError}. */
+  readonly guard: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly route: string;
+  /** The code of the violation. */
+  readonly code: string;
+  /** The reason of the violation, without labels and the session id. */
+  readonly error: string;
+}
+
 /**
  * A request without a session added a label, passed a guard, or was denied by `sessionless: 'deny'`. Its labels are not
  * stored, and labels of earlier requests are not known. Raised once for each mount, route and reason, and again after a request
@@ -134,6 +147,7 @@ export type Alarm =
   | SessionStoreRegression
   | SessionStoreTtlRefreshFailed
   | PolicyError
+  | PolicyWouldDeny
   | DenialNotRendered
   | SessionMissing
   | SessionUnknown

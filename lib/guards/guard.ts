@@ -2,7 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { PolicyViolation } from '../denial/policy-violation.js';
-import { POLICY_ERROR, toViolation } from '../denial/violations.js';
+import { isStoreFailure, POLICY_ERROR, toViolation } from '../denial/violations.js';
 import type { SessionRequest } from '../middleware/session-request.js';
 import { otherVersion, sessionRequestOf } from '../middleware/session-security.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
@@ -12,12 +12,17 @@ import type { GuardSettings } from './guard-options.js';
 export type Rule = (req: Request, request: SessionRequest) => MaybePromise<Violation | undefined>;
 
 /** Makes the middleware of every guard. Errors of the rule go to Express's error handling. */
-export function guard({ name, denial }: GuardSettings, rule: Rule): RequestHandler {
+export function guard({ name, denial, enforce }: GuardSettings, rule: Rule): RequestHandler {
   return (req, _res, next) => {
     const request = requiredRequest(req, name);
     const mayGoOn = whenSettled(rule(req, request), (violation) => {
-      if (violation) request.deny(violation, denial);
-      return !violation;
+      if (!violation) return true;
+      if (enforce === 'observe' && !isStoreFailure(violation)) {
+        request.access.alarms.wouldDeny(name, violation, { at: req, secrets: secretsOf(request) });
+        return true;
+      }
+      request.deny(violation, denial);
+      return false;
     });
     // a separate step: an error that next() throws must not call next() again
     const proceed = (goOn: boolean): void => {
@@ -61,7 +66,10 @@ function requiredRequest(req: Request, name: string): SessionRequest {
 
 function violationOf(error: unknown, name: string, req: Request, request: SessionRequest): Violation {
   if (error instanceof PolicyViolation) return toViolation(error);
-  const secrets = [request.sessionId ?? '', ...request.labels];
-  request.access.alarms.policyError(name, error, { at: req, secrets });
+  request.access.alarms.policyError(name, error, { at: req, secrets: secretsOf(request) });
   return POLICY_ERROR;
+}
+
+function secretsOf({ sessionId, labels }: SessionRequest): string[] {
+  return [sessionId ?? '', ...labels];
 }

@@ -7,7 +7,7 @@ import { assertCalled } from '../options/assert-called.js';
 import { kindOfValue } from '../options/kind-of-value.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import { decidingGuard } from './guard.js';
-import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+import { ENFORCE, type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 export interface PolicyInput<Subject = undefined> {
   readonly req: Request;
@@ -31,7 +31,7 @@ export interface PolicyOptions<Subject> extends GuardOptions {
   readonly subject: (req: Request) => Subject | PromiseLike<Subject>;
 }
 
-const OPTIONS = { subject: Joi.function() };
+const OPTIONS = { ...ENFORCE, subject: Joi.function() };
 
 /**
  * A guard that calls a policy engine, a remote service or any function. A result that is neither `{ allow: true }` nor a

@@ -6,7 +6,7 @@ import { assertCalled } from '../options/assert-called.js';
 import { kindOfValue } from '../options/kind-of-value.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import { decidingGuard } from './guard.js';
-import { type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
+import { ENFORCE, type GuardOptions, type GuardSettings, parseGuardOptions } from './guard-options.js';
 import { type LabelCondition, labelTest } from './label-condition.js';
 
 /** Returns `true` or `false` for a request; may be async. */
@@ -30,7 +30,7 @@ export function denyIf(
   options?: GuardOptions,
 ): RequestHandler {
   assertCalled('denyIf', condition, "app.post('/path', denyIf('secret', { code, reason }), handler)");
-  const settings = parseGuardOptions('denyIf', options);
+  const settings = parseGuardOptions('denyIf', options, ENFORCE);
   const checked = toViolation(violation);
   if (typeof condition === 'function') return predicateGuard(settings, condition, true, checked);
   const applies = labelTest(settings.name, condition);
@@ -49,7 +49,7 @@ export function denyIf(
  */
 export function requireThat(predicate: RequestPredicate, violation: Violation, options?: GuardOptions): RequestHandler {
   assertCalled('requireThat', predicate, "app.use('/path', requireThat(predicate, { code, reason }))");
-  const settings = parseGuardOptions('requireThat', options);
+  const settings = parseGuardOptions('requireThat', options, ENFORCE);
   if (typeof predicate !== 'function') {
     throw new AplSessionError(
       'config.invalid',

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { SESSION_REQUIRED } from '../denial/violations.js';
 import { assertCalled } from '../options/assert-called.js';
 import { decidingGuard } from './guard.js';
-import { type GuardOptions, parseGuardOptions } from './guard-options.js';
+import { ENFORCE, type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /**
  * A guard that denies a request without a session: 403 `session.required`.
@@ -14,6 +14,6 @@ import { type GuardOptions, parseGuardOptions } from './guard-options.js';
  */
 export function requireSession(options?: GuardOptions): RequestHandler {
   assertCalled('requireSession', options, "app.use('/path', requireSession())");
-  const settings = parseGuardOptions('requireSession', options);
+  const settings = parseGuardOptions('requireSession', options, ENFORCE);
   return decidingGuard(settings, (_req, { sessionId }) => (sessionId === undefined ? SESSION_REQUIRED : undefined));
 }

@@ -7,7 +7,7 @@ import { guard, type Rule } from './guard.js';
 import { type GuardOptions, parseGuardOptions } from './guard-options.js';
 import { assertLabels, type Labels } from './label-condition.js';
 
-export interface TaintOptions extends GuardOptions {
+export interface TaintOptions extends Omit<GuardOptions, 'enforce'> {
   /**
    * `session`: the labels are persisted. `message`: the labels last until the end of this request.
    * @default 'session'

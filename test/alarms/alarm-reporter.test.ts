@@ -57,6 +57,11 @@ describe('AlarmReporter', () => {
       'error',
       'policy could not be evaluated; request denied',
     ],
+    [
+      { alarm: 'policy_would_deny', guard: 'denyIf', route: 'GET /', code: 'tainted', error: 'x' },
+      'warn',
+      'a guard that observes would have denied a request',
+    ],
   ];
   for (const [alarm, level, message] of cases) {
     it(`${message}: ${level}, and the listener is called`, () => {
