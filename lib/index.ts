@@ -21,6 +21,7 @@ export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contra
 export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
 export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
+export type { DenialDetails } from './denial/denial-instance.js';
 export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
 export { PolicyViolation } from './denial/policy-violation.js';
 export type { ProblemDetails } from './denial/problem-denial.js';

@@ -122,7 +122,7 @@ export class RequestTrace {
     this.#wasHeld = true;
   }
 
-  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void {
+  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
     const held = `held for ${ms(now() - (this.#heldSinceMs ?? now()))}`;
     this.#heldSinceMs = undefined;
     if (verdict === 'release') {
@@ -130,7 +130,8 @@ export class RequestTrace {
       return;
     }
     this.#isCut = bytesSent;
-    this.#line(`${held}, then ${bytesSent ? 'cut' : 'refused'}: ${this.#shown(code ?? 'no violation')}`);
+    const id = instance === undefined ? '' : `, ${instance}`;
+    this.#line(`${held}, then ${bytesSent ? 'cut' : 'refused'}: ${this.#shown(code ?? 'no violation')}${id}`);
   }
 
   #closed(): void {

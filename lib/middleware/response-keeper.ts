@@ -1,6 +1,7 @@
 import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
+import { detailsOf, newInstance } from '../denial/denial-instance.js';
 import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
@@ -40,6 +41,7 @@ export class ResponseKeeper implements GateKeeper {
   #gate: ResponseGate | undefined;
   #state: ResponseState = 'answer';
   #violation: Violation | undefined;
+  #instance: string | undefined;
   /** The renderer of a guard. */
   #denial: DenialRenderer | undefined;
   /** The callbacks of holds without a verdict. */
@@ -52,6 +54,18 @@ export class ResponseKeeper implements GateKeeper {
 
   get violation(): Violation | undefined {
     return this.#violation;
+  }
+
+  /** The id of the denial of this response. */
+  get instance(): string {
+    this.#instance ??= newInstance();
+    return this.#instance;
+  }
+
+  /** The id of the denial after a failed append; `undefined` if the client then gets no denial of this package. */
+  get instanceOfFailure(): string | undefined {
+    this.#noteAppDenial();
+    return this.#state === 'app-denial' || this.bytesSent ? undefined : this.instance;
   }
 
   /** Whether bytes of the response have left. */
@@ -107,7 +121,8 @@ export class ResponseKeeper implements GateKeeper {
     }
     // ends the response for its wrappers; the gate replaces their output, headers included, by the rendered denial
     this.#state = 'denial-due';
-    gate.endBy(() => void defaultDenial({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
+    const details = detailsOf(this.#violation ?? PERSIST_FAILED, this.instance);
+    gate.endBy(() => void defaultDenial({ details, headersAtEntry }, res));
   }
 
   mustHold(): boolean {
@@ -146,7 +161,12 @@ export class ResponseKeeper implements GateKeeper {
 
   #tracedVerdict(): Verdict {
     const verdict = this.#verdict();
-    this.#exchange.trace?.verdict(verdict, this.bytesSent, this.#violation?.code);
+    const { trace } = this.#exchange;
+    if (trace) {
+      const { bytesSent } = this;
+      const instance = verdict === 'refuse' && !bytesSent ? this.instance : undefined;
+      trace.verdict(verdict, bytesSent, this.#violation?.code, instance);
+    }
     return verdict;
   }
 
@@ -182,11 +202,15 @@ export class ResponseKeeper implements GateKeeper {
     const { req, headersAtEntry, mount } = this.#exchange;
     const violation = this.#violation ?? PERSIST_FAILED;
     const denial = {
-      violation,
+      details: detailsOf(violation, this.instance),
       render: (isStoreFailure(violation) && mount.unavailable) || (this.#denial ?? mount.denial),
       headersAtEntry,
       onFailure: (error: unknown) =>
-        mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),
+        mount.access.alarms.denialNotRendered(error, {
+          at: req,
+          secrets: this.#request.secrets(),
+          instance: this.instance,
+        }),
     };
     renderDenial(denial, create, done);
   }

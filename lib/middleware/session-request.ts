@@ -102,6 +102,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     return this.#keeper?.violation;
   }
 
+  /** The id of the denial of this request. */
+  get denialInstance(): string {
+    return this.#kept.instance;
+  }
+
   deny(violation: Violation, denial?: DenialRenderer): void {
     this.#kept.deny(violation, denial);
   }
@@ -115,11 +120,14 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     this.#keeper?.reconsider();
   }
 
-  /** A label or a guard depends on the session of this request. If the request has none, an alarm says so. */
-  reliesOnSession(): void {
+  /**
+   * A label or a guard depends on the session of this request. If the request has none, an alarm says so.
+   * @param instance the id of the denial, if the request is denied for that
+   */
+  reliesOnSession(instance?: string): void {
     const { req, mount } = this.#exchange;
     if (this.#resolved.id !== undefined) mount.missingSessions.found(req);
-    else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? []);
+    else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? [], instance);
   }
 
   originOf(by: string | undefined): LabelOrigin {
@@ -168,9 +176,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   onAppendFailed(cause: unknown): void {
     this.#exchange.trace?.appendFailed(cause, this.secrets());
-    const keeper = this.#keeper;
+    // before the load has ended, the append is one of labels owed from before, and its failure denies this request
+    const keeper = this.#storedLabels ? this.#keeper : this.#kept;
     const response = { decisionWasAllow: !keeper?.isDenial(), bytesSent: keeper?.bytesSent ?? false };
-    this.access.alarms.storeFailure('append', cause, { at: this.#exchange.req, secrets: this.secrets() }, response);
+    const scope = { at: this.#exchange.req, secrets: this.secrets(), instance: keeper?.instanceOfFailure };
+    this.access.alarms.storeFailure('append', cause, scope, response);
   }
 
   append(call: TimedCall<void>): void {

@@ -131,7 +131,7 @@ export class MemorySessionStore implements SessionStore {
    * @throws AplSessionError `config.invalid` without `provenance`; `store.closed`
    *
    * @example
-   * const { labels } = await store.explain(sessionId);
+   * const { labels } = await store.explain('68755f41a98324d6');
    * for (const { label, firstAddedAt, route, by } of labels) console.log(label, firstAddedAt, route, by);
    */
   async explain(sessionId: string): Promise<SessionExplanation> {

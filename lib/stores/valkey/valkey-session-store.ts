@@ -144,7 +144,7 @@ export class ValkeySessionStore implements SessionStore {
    * `+hgetall` on `~why:v1:*`
    *
    * @example
-   * const { labels } = await store.explain(sessionId);
+   * const { labels } = await store.explain('68755f41a98324d6');
    * for (const { label, firstAddedAt, route, by } of labels) console.log(label, firstAddedAt, route, by);
    */
   explain(sessionId: string): Promise<SessionExplanation> {
