@@ -64,4 +64,5 @@ export {
 export type { TokenAccessors, TokenSessionOptions } from './session/verified-claims.js';
 export { type IgnoredKey, sessionStoreBlock } from './stores/cpex-store-block.js';
 export { MemorySessionStore, type MemorySessionStoreOptions } from './stores/memory-session-store.js';
+export { quarantine } from './stores/quarantine.js';
 export type { SessionStoreBlock } from './stores/session-store-registry.js';

@@ -63,6 +63,11 @@ export class KnownSession implements AppendingSession {
     return this.#loaded.length > 0 || (this.#appends?.remembers ?? false);
   }
 
+  /** Whether the session is in use, or was within `memoryMs`. */
+  get isRecent(): boolean {
+    return this.#members.length > 0 || now() - this.#usedAtMs <= this.#owner.memoryMs;
+  }
+
   /** How many loads and acknowledgements have ended so far. A load that starts now must return all their labels. */
   get knownCount(): number {
     return this.#knownCount;

@@ -8,6 +8,8 @@ import { describeWithValkeyGroup, type ValkeyNode } from '../support/valkey-grou
 const DOCUMENT = 'docs/operations.md';
 const SESSION = '68755f41a98324d6';
 const RECORDED = 'a session with records';
+const QUARANTINED = 'a1b2c3d4e5f60718';
+const ERASED = '0f1e2d3c4b5a6978';
 const PASSWORD = "the first, with ' and $(";
 const NEXT_PASSWORD = 'the next';
 
@@ -72,6 +74,21 @@ describeWithValkeyGroup(`${DOCUMENT}, run from top to bottom`, 1, (group) => {
         expect(error).to.have.property('message').that.includes('NOREPLICAS');
         expect(await store.loadLabels(SESSION)).to.deep.equal(['secret']);
         await server.admin.config('SET', 'min-replicas-to-write', '0');
+      },
+    },
+    Quarantine: {
+      after: async () => {
+        expect(await store.loadLabels(QUARANTINED)).to.deep.equal(['quarantined']);
+      },
+    },
+    'Ending a session for good': {
+      before: async () => {
+        const recorded = storeWith({ provenance: true });
+        await recorded.appendLabels(ERASED, ['secret'], new Map([['secret', { atMs: Date.now() }]]));
+        await recorded.close();
+      },
+      after: async () => {
+        expect(await store.loadLabels(ERASED)).to.deep.equal([]);
       },
     },
     'Rotating the password': {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { quarantine } from '../../../../lib/index.js';
 import { decodeRecord } from '../../../../lib/provenance/label-record.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
@@ -148,6 +149,14 @@ describeWithValkey('ValkeySessionStore with provenance', (server) => {
         expect(await notes(store)).to.deep.equal([['a', true]]);
       });
     }
+  });
+
+  it('G4: quarantine() from another process: the next load of each node has the label', async () => {
+    const [app, script] = [storeWith(), storeWith({ provenance: { node: 'script' } })];
+    expect(await app.loadLabels(SESSION)).to.deep.equal([]);
+    await quarantine(script, SESSION, 'quarantined');
+    expect(await app.loadLabels(SESSION)).to.deep.equal(['quarantined']);
+    expect((await app.explain(SESSION)).labels[0]).to.include({ by: 'quarantine', node: 'script' });
   });
 
   it('explain() rejects like a load: a closed store, and a damaged set', async () => {
