@@ -1,7 +1,7 @@
 // Compiles lib/ to CommonJS in dist/, and writes an ESM facade for each entry. The facade holds no code: it re-exports the
 // names of the CommonJS file, so a process that uses `import` and `require` has one instance of each class and symbol.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -41,3 +41,5 @@ for (const entry of entries) {
   writeFileSync(at(`dist/${entry}.mjs`), `export { ${names.join(', ')} } from './${entry}.js';\n`);
   writeFileSync(at(`dist/${entry}.d.mts`), `export * from './${entry}.js';\n`);
 }
+// npm sets this bit when it installs the package; a clone needs it too
+for (const file of Object.values(written.bin)) chmodSync(at(file), 0o755);

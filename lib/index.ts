@@ -9,6 +9,7 @@ export type {
   SessionStoreCircuitChanged,
   SessionStoreFailure,
   SessionStoreNotDurable,
+  SessionStoreRecovered,
   SessionStoreRegression,
   SessionStoreTtlRefreshFailed,
   SessionStoreTtlUnsound,
@@ -17,14 +18,34 @@ export type {
   SessionUnknown,
 } from './contract/alarms.js';
 export { AplSessionError, type AplSessionErrorCode } from './contract/errors.js';
+export type {
+  AlarmEvent,
+  AplSessionEvents,
+  AppendEvent,
+  DenialEvent,
+  EventOrigin,
+  HoldEvent,
+  LoadEvent,
+  RecoveryEvent,
+  RequestEvent,
+} from './contract/events.js';
 export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contract/provenance.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
-export type { SessionStore, SessionStoreFactory, StoreFinding } from './contract/session-store.js';
+export type { SessionStore, SessionStoreFactory, StoreCheckOptions } from './contract/session-store.js';
+export type {
+  StoreCircuit,
+  StoreFinding,
+  StoreLatency,
+  StoreStatus,
+  StoreStatusFailure,
+  StoreTopology,
+} from './contract/store-status.js';
 export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
 export type { DenialDetails } from './denial/denial-instance.js';
 export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
 export { PolicyViolation } from './denial/policy-violation.js';
 export type { ProblemDetails } from './denial/problem-denial.js';
+export { allowOnly } from './guards/allow-only.js';
 export type { GuardOptions } from './guards/guard-options.js';
 export type { LabelCondition, Labels } from './guards/label-condition.js';
 export {
@@ -38,6 +59,8 @@ export { policyViolationHandler } from './guards/policy-violation-handler.js';
 export { denyIf, type RequestPredicate, requireThat } from './guards/predicate-guards.js';
 export { requireSession } from './guards/require-session.js';
 export { type TaintOptions, taint } from './guards/taint.js';
+export { healthHandler } from './health/health-handler.js';
+export type { HealthHandlerOptions } from './health/health-options.js';
 export { MAX_LABEL_BYTES } from './labels/label.js';
 export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/apl-session-middleware.js';
 export type { AplSessionOptions } from './middleware/middleware-options.js';

@@ -8,6 +8,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   contract: 0,
   util: 1,
   options: 2,
+  events: 2,
   alarms: 3,
   node: 3,
   session: 3,
@@ -16,6 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   gate: 4,
   'known-sessions': 5,
   provenance: 5,
+  apl: 5,
   'stores/valkey/config': 6,
   'stores/valkey/protocol': 7,
   'stores/valkey/connection': 8,
@@ -28,9 +30,17 @@ const LAYERS: Readonly<Record<string, number>> = {
   stores: 11,
   middleware: 12,
   guards: 13,
+  health: 13,
+  'apl-guards': 14,
   'open-session': 13,
   testing: 14,
   '.': 15,
+  'cli/terminal': 16,
+  'cli/target': 17,
+  'cli/doctor': 18,
+  'cli/capacity': 18,
+  'cli/commands': 19,
+  cli: 20,
 };
 
 /** Source texts by their path below lib/. */
@@ -50,15 +60,32 @@ describe('layers of lib/', () => {
 
   it('entry points hold named re-exports and nothing else', () => {
     const entries = [...lib.keys()].filter((path) => posix.dirname(path) === '.');
-    expect(entries).to.have.members(['context.ts', 'index.ts', 'testing.ts', 'valkey.ts']);
+    expect(entries).to.have.members(['apl.ts', 'context.ts', 'index.ts', 'testing.ts', 'valkey.ts']);
     for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
   });
 
   it('no entry imports a client of Valkey', () => {
-    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts', 'apl.ts']) {
       expect(packagesReachedFrom(lib, entry)).to.not.include.oneOf(['ioredis', 'iovalkey', 'redis']);
     }
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
+  });
+
+  it('the language reaches neither Express nor a store, and loads its parsers only when needed', () => {
+    const language = [...lib.keys()].filter((path) => path.startsWith('apl/'));
+    expect(language).to.not.be.empty;
+    const reached = language.flatMap((path) => filesReachedFrom(lib, path)).map((path) => posix.dirname(path));
+    expect(reached).to.not.include.oneOf(['stores', 'middleware', 'guards', 'gate', 'node']);
+    expect(language.flatMap((path) => packagesReachedFrom(lib, path))).to.not.include('express');
+    expect([...lib.values()].some((text) => /^import (?!type)[^;]*from '(?:yaml|re2js)'/m.test(text))).to.equal(false);
+  });
+
+  it('no entry loads the command line or its parser', () => {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts']) {
+      expect(packagesReachedFrom(lib, entry)).to.not.include('commander');
+      expect(filesReachedFrom(lib, entry).filter((path) => path.startsWith('cli/'))).to.deep.equal([]);
+    }
+    expect(packagesReachedFrom(lib, 'cli/main.ts')).to.include('commander');
   });
 
   it('only the context entry creates an AsyncLocalStorage', () => {

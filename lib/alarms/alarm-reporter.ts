@@ -2,34 +2,13 @@ import type { Request } from 'express';
 import type { Alarm, AlarmListener, AlarmLogger, SessionStoreFailure } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
-import { DefaultLogger } from './logger.js';
+import type { EventStream } from '../events/event-stream.js';
+import type { AlarmLog } from './alarm-log.js';
+import { ignoringErrors } from './ignoring-errors.js';
 import { errorText, withoutSecrets } from './redact.js';
 import { routeName } from './route-name.js';
-
-const MESSAGES: Readonly<Record<string, string>> = {
-  'session_store_failure load': 'session label load failed; failing request closed',
-  'session_store_failure append': 'session label persist failed; failing request closed',
-  session_store_regression: 'the session store has lost labels; appending them again',
-  session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
-  session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
-  session_unknown: 'a request was denied because its session is not enrolled',
-  policy_error: 'policy could not be evaluated; request denied',
-  policy_would_deny: 'a guard that observes would have denied a request',
-  denial_not_rendered: 'denial could not be rendered; default denial sent',
-  session_store_circuit_changed: 'circuit breaker of the session store changed its state',
-  session_store_unsafe_eviction: 'the session store may evict labels',
-  session_store_not_durable: 'the session store may lose labels in a crash',
-  session_store_unsupported_server: 'the session store runs on an unsupported server',
-  session_store_ttl_unsound: 'labels may expire before their session does; raise ttlSeconds',
-};
-
-/** Alarms of level error: a request was denied, or a label was not stored. All others are warnings. */
-const ERRORS: ReadonlySet<Alarm['alarm']> = new Set([
-  'session_store_failure',
-  'session_store_regression',
-  'policy_error',
-  'denial_not_rendered',
-]);
+import type { StoreAlarms } from './store-alarms.js';
+import type { StoreFailures } from './store-failures.js';
 
 /** Where a failure happened, and which texts the alarm must not show. */
 export interface AlarmScope {
@@ -41,26 +20,61 @@ export interface AlarmScope {
   readonly instance?: string | undefined;
 }
 
+export interface ReporterOptions {
+  readonly logger: AlarmLogger | undefined;
+  readonly onAlarm: AlarmListener | undefined;
+  readonly logIntervalMs: number;
+  readonly shared: StoreAlarms;
+  readonly events: EventStream;
+}
+
 /**
- * Reports failures as alarms to the logger and the listener. Names the route, removes secrets and adds the code of the error.
- * Errors of the logger and the listener are ignored, so they cannot change what happens to a request.
+ * Reports failures as alarms: to the event stream, the listener and the log. Names the route, removes secrets and adds the code
+ * of the error. Errors of the logger and the listener are ignored, so they cannot change what happens to a request.
  */
 export class AlarmReporter {
-  readonly #logger: AlarmLogger;
+  readonly events: EventStream;
   readonly #onAlarm: AlarmListener | undefined;
+  readonly #log: AlarmLog;
+  readonly #logIntervalMs: number;
+  readonly #failures: StoreFailures;
+  /** Stands for this reporter among all that wait for a recovery. */
+  readonly #key: unknown;
 
-  constructor(logger: AlarmLogger | undefined, onAlarm: AlarmListener | undefined) {
-    this.#logger = logger ?? new DefaultLogger();
+  constructor({ logger, onAlarm, logIntervalMs, shared, events }: ReporterOptions) {
+    this.events = events;
     this.#onAlarm = onAlarm;
+    this.#log = shared.logOn(logger);
+    this.#logIntervalMs = logIntervalMs;
+    this.#failures = shared.failures;
+    this.#key = onAlarm ?? this.#log;
   }
 
   /** Reports a complete alarm, for example one of a store. */
   readonly raise = (alarm: Alarm): void => {
     const frozen = Object.freeze(alarm);
-    const level = ERRORS.has(alarm.alarm) ? 'error' : 'warn';
-    ignoringErrors(() => this.#logger[level](messageFor(alarm), frozen));
+    if (frozen.alarm === 'session_store_recovered') {
+      if (this.events.has('recovery')) this.events.publish('recovery', { alarm: frozen });
+    } else if (this.events.has('alarm')) this.events.publish('alarm', { alarm: frozen });
     ignoringErrors(() => this.#onAlarm?.(frozen));
+    this.#log.write(frozen, this.#logIntervalMs);
   };
+
+  /** Whether a load or an append of the store has failed, and its recovery was not reported. */
+  get failuresLast(): boolean {
+    return this.#failures.last;
+  }
+
+  /** Call it while `failuresLast` is true. */
+  storeSucceeded(op: SessionStoreFailure['op']): void {
+    this.#failures.succeeded(op);
+  }
+
+  /** Reports what waits for its time: recoveries, and the lines of the log. */
+  flush(): void {
+    this.#failures.settle();
+    this.#log.flush();
+  }
 
   storeFailure(
     op: SessionStoreFailure['op'],
@@ -68,7 +82,9 @@ export class AlarmReporter {
     scope: AlarmScope,
     response?: Required<Pick<SessionStoreFailure, 'decisionWasAllow' | 'bytesSent'>>,
   ): void {
-    this.raise({ alarm: 'session_store_failure', op, ...response, ...described(cause, scope), ...codeOf(cause) });
+    const code = codeOf(cause);
+    this.raise({ alarm: 'session_store_failure', op, ...response, ...described(cause, scope), ...code });
+    this.#failures.failed(op, code?.code, this.#key, this.raise);
   }
 
   regression(lostLabels: number, { at, secrets }: AlarmScope): void {
@@ -123,17 +139,4 @@ function routeOf({ at, secrets }: AlarmScope): string {
 
 function codeOf(error: unknown): { readonly code: string } | undefined {
   return error instanceof AplSessionError ? { code: error.code } : undefined;
-}
-
-function messageFor(alarm: Alarm): string {
-  return MESSAGES['op' in alarm ? `${alarm.alarm} ${alarm.op}` : alarm.alarm] ?? alarm.alarm;
-}
-
-function ignoringErrors(call: () => unknown): void {
-  try {
-    const result = call();
-    if (result instanceof Promise) result.catch(() => {});
-  } catch {
-    // an alarm that cannot be delivered must not change what happens to a request
-  }
 }

@@ -81,6 +81,31 @@ export interface SessionStoreUnsupportedServer {
   readonly error: string;
 }
 
+/**
+ * A failure that lasted is over. Raised after the first success that no failure follows within one second; for a self-check,
+ * when no primary has the warning any more. Level: warn.
+ */
+export interface SessionStoreRecovered {
+  readonly alarm: 'session_store_recovered';
+  /** The alarm that told of the failure. */
+  readonly after:
+    | 'session_store_failure'
+    | 'session_store_ttl_refresh_failed'
+    | 'session_store_unsafe_eviction'
+    | 'session_store_not_durable'
+    | 'session_store_unsupported_server';
+  /** Only after `session_store_failure`. */
+  readonly op?: 'load' | 'append';
+  /** The code of the first failure, if it had one. */
+  readonly code?: string;
+  /** From the first failure to the first success after the last one, in milliseconds. */
+  readonly durationMs: number;
+  /** How many of these alarms were raised in that time. For `session_store_failure`: how many loads or appends failed. */
+  readonly failures: number;
+  /** What is over, as a sentence. */
+  readonly error: string;
+}
+
 /** A guard could not decide and denied the request. Level: error. */
 export interface PolicyError {
   readonly alarm: 'policy_error';
@@ -151,7 +176,7 @@ export interface DenialNotRendered {
   readonly instance?: string;
 }
 
-/** A named operational event. The logger and `onAlarm` receive the same frozen object. */
+/** A named operational event. `onAlarm` receives each one, as a frozen object. */
 export type Alarm =
   | SessionStoreFailure
   | SessionStoreRegression
@@ -165,11 +190,16 @@ export type Alarm =
   | SessionStoreUnsafeEviction
   | SessionStoreNotDurable
   | SessionStoreUnsupportedServer
-  | SessionStoreTtlUnsound;
+  | SessionStoreTtlUnsound
+  | SessionStoreRecovered;
 
 export type AlarmListener = (alarm: Alarm) => void;
 
-/** The methods of a logger that this package calls. winston, `console` and most loggers have them. */
+/**
+ * The methods of a logger that this package calls. winston, `console` and most loggers have them. `fields` has the members of the
+ * alarm, `package`, `version`, `store` (host and port) and `help` (where the documents say what to do). A line about several
+ * alarms has `repeated`, `overMs` and `routes` in place of the members that belong to one request.
+ */
 export interface AlarmLogger {
   warn(message: string, fields: object): unknown;
   error(message: string, fields: object): unknown;

@@ -4,7 +4,7 @@
 /**
  * Every error code of this package. Codes are stable: they are part of the public API.
  *
- * `config.*` and `runtime.*` are thrown at construction. `label.*`, `session.invalid`, `violation.invalid`, `middleware.*` and
+ * `config.*`, `runtime.*` and `policy.invalid_document` are thrown at construction. `label.*`, `session.invalid`, `violation.invalid`, `middleware.*` and
  * `context.missing` are thrown by the call that is wrong. Stores reject with `store.*`. Four codes are also codes of denials:
  * `session.load_failed` and `session.persist_failed` if the store fails, `session.required` and `policy.error` by guards;
  * `openSession` rejects with the first three of them.
@@ -24,6 +24,7 @@ export type AplSessionErrorCode =
   | 'session.unknown'
   | 'session.capacity_exceeded'
   | 'policy.error'
+  | 'policy.invalid_document'
   | 'violation.invalid'
   | 'middleware.missing'
   | 'middleware.conflict'

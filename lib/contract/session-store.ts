@@ -1,5 +1,6 @@
 import type { AlarmListener } from './alarms.js';
 import type { LabelOrigin, SessionExplanation } from './provenance.js';
+import type { StoreFinding, StoreStatus } from './store-status.js';
 
 /**
  * Keeps the labels of sessions. An implementation must follow these rules:
@@ -55,9 +56,18 @@ export interface SessionStore {
 
   /**
    * Checks whether the backend can keep labels safely. Rejects only if it cannot reach the backend. A finding never denies a
-   * request.
+   * request. A warning that was raised as an alarm before is not raised again, unless `repeatAlarms` is true.
    */
-  check?(): Promise<readonly StoreFinding[]>;
+  check?(options?: StoreCheckOptions): Promise<readonly StoreFinding[]>;
+
+  /** The state of the store as it is known now. Must be cheap: no I/O. It never throws. */
+  status?(): StoreStatus;
+
+  /**
+   * Probes the backend once, with the permissions of a load. Resolves with the time that this took, in milliseconds; rejects
+   * with the error that a load would have. It raises no alarm, and does not change how calls of requests are treated.
+   */
+  ping?(): Promise<number>;
 
   /**
    * The longest time that one call can take, in milliseconds. The default of the middleware's `storeTimeoutMs` is 50 ms more.
@@ -88,16 +98,13 @@ export interface SessionStore {
   onAlarm?(listener: AlarmListener): void;
 }
 
-/** One result of `SessionStore.check()`. */
-export interface StoreFinding {
-  /** What was checked, for example `eviction_policy`. */
-  readonly name: string;
-  /** `unknown`: the backend does not tell; managed services often do not. */
-  readonly status: 'ok' | 'warning' | 'unknown';
-  /** The result as text. */
-  readonly detail: string;
-  /** How to mend it; absent if nothing needs to be done. */
-  readonly fix?: string;
+/** The options of `SessionStore.check()`. */
+export interface StoreCheckOptions {
+  /**
+   * Whether to raise the alarm of every warning, also of those that were raised before.
+   * @default false
+   */
+  readonly repeatAlarms?: boolean;
 }
 
 /** Builds a store from a block `store: { kind, ... }`. The kind `memory` is built in. */

@@ -45,7 +45,20 @@ const template = Joi.object<DenialTemplate>({
 export function parseDenial(what: string, option: DenialOption, name = 'denial'): DenialRenderer {
   if (typeof option === 'function') return option;
   const { status = 403, headers = {}, body } = parseOptions(`${what}: ${name}`, template, option);
-  const { text, type } = rendered(`${what}: ${name}`, body);
+  return fixedDenial({ status, headers, ...rendered(`${what}: ${name}`, body) });
+}
+
+/** What a denial looks like. Without a text it has the default body. */
+export interface FixedDenial {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string | undefined;
+  /** The type of the text, unless the headers have one. */
+  readonly type: string;
+}
+
+/** Makes a renderer of checked values. */
+export function fixedDenial({ status, headers, text, type }: FixedDenial): DenialRenderer {
   return (denial, req, res) => {
     res.statusCode = status;
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
@@ -58,7 +71,7 @@ export function parseDenial(what: string, option: DenialOption, name = 'denial')
   };
 }
 
-function rendered(what: string, body: DenialTemplate['body']): { text: string | undefined; type: string } {
+function rendered(what: string, body: DenialTemplate['body']): Pick<FixedDenial, 'text' | 'type'> {
   if (body === undefined || typeof body === 'string') return { text: body, type: 'text/plain; charset=utf-8' };
   try {
     return { text: JSON.stringify(body), type: 'application/json; charset=utf-8' };
@@ -77,7 +90,7 @@ function headerValue(value: string, { error }: Joi.CustomHelpers): unknown {
 }
 
 /** With a wrong value, the client would read the rest of the body as the next response. */
-const FRAMING = /^(?:content-length|transfer-encoding|trailer)$/i;
+export const FRAMING = /^(?:content-length|transfer-encoding|trailer)$/i;
 
 function withValidNames(value: DenialTemplate, { error }: Joi.CustomHelpers): unknown {
   try {

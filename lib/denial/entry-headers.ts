@@ -1,5 +1,7 @@
-import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { type OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { NodeResponse } from '../node/node-response.js';
+
+const { getHeader, getRawHeaderNames } = ServerResponse.prototype as NodeResponse;
 
 export type HeaderSnapshot = ReadonlyArray<{ readonly name: string; readonly value: OutgoingHttpHeader }>;
 
@@ -20,8 +22,8 @@ const REPRESENTATION_HEADERS = new Set([
 ]);
 
 export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
-  return (res as NodeResponse).getRawHeaderNames().map((name) => {
-    const value = res.getHeader(name) ?? '';
+  return getRawHeaderNames.call(res).map((name) => {
+    const value = getHeader.call(res, name) ?? '';
     return { name, value: Array.isArray(value) ? [...value] : value };
   });
 }

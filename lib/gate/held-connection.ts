@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { destroyConnection, resetConnection } from '../node/connection.js';
 import { emitClose, hasHead, isCloseDelimited, type NodeResponse } from '../node/node-response.js';
 import { ResponseTurn } from '../node/response-turn.js';
+import { memberOf } from '../util/member-of.js';
 import { CloseDelimitedEnd } from './close-delimited-end.js';
 import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper } from './gate-keeper.js';
@@ -21,7 +22,7 @@ export class HeldConnection {
   constructor(res: NodeResponse, keeper: GateKeeper, isHeadOut: () => boolean) {
     this.#res = res;
     this.#keeper = keeper;
-    this.#connection = res.req.socket;
+    this.#connection = memberOf(memberOf(res, 'req'), 'socket');
     this.#turn = new ResponseTurn(res, isHeadOut, () => {
       if (this.#defersEnd) this.deferEnd();
     });
@@ -34,7 +35,7 @@ export class HeldConnection {
 
   /** Defers calls that end the connection, from the response's turn on. */
   deferEnd(): void {
-    const { socket } = this.#res;
+    const socket = memberOf(this.#res, 'socket');
     this.#defersEnd = true;
     if (socket) this.#deferredEnd ??= new DeferredEnd(this.#res, socket);
   }
@@ -52,8 +53,10 @@ export class HeldConnection {
   /** From the header section on it is known whether the end of the connection belongs to the response. */
   watchEnd(): void {
     const res = this.#res;
-    if (this.#closeDelimitedEnd !== undefined || !hasHead(res) || !res.socket) return;
-    this.#closeDelimitedEnd = isCloseDelimited(res) ? new CloseDelimitedEnd(res, res.socket, this.#keeper) : null;
+    if (this.#closeDelimitedEnd !== undefined || !hasHead(res)) return;
+    const socket = memberOf(res, 'socket');
+    if (!socket) return;
+    this.#closeDelimitedEnd = isCloseDelimited(res) ? new CloseDelimitedEnd(res, socket, this.#keeper) : null;
   }
 
   /** Gives the response its turn back. Returns the deferred calls, which are still to be performed or abandoned. */

@@ -5,6 +5,7 @@ import { HeldOutput, type OutputListener } from '../node/held-output.js';
 import { dropOutput, type NodeResponse } from '../node/node-response.js';
 import { sourcesOf } from '../node/open-pipes.js';
 import { microtask, nextTick } from '../util/clock.js';
+import { memberOf } from '../util/member-of.js';
 import type { GateKeeper, Verdict } from './gate-keeper.js';
 import { HeldConnection } from './held-connection.js';
 import { RefusedResponse } from './refused-response.js';
@@ -88,7 +89,7 @@ export class ResponseGate implements OutputListener {
     this.#connection.watchEnd();
     const { headOut } = this;
     // all output was handed to the socket; a response that was destroyed before its header section may have ended without any
-    if (this.#state !== 'open' || (this.#res.finished && this.#output.allOut)) return;
+    if (this.#state !== 'open' || (memberOf(this.#res, 'finished') && this.#output.allOut)) return;
     this.#become('closed');
     this.#connection.suspend();
     if (this.#output.flushing) microtask(() => this.#output.recountAfterFlush());
@@ -98,7 +99,7 @@ export class ResponseGate implements OutputListener {
 
   onOutput(bytes: number): void {
     // the connection was ended before this, although that is deferred, so this output is lost
-    if (this.#res.destroyed || this.#connection.isEnded) {
+    if (memberOf(this.#res, 'destroyed') || this.#connection.isEnded) {
       this.#output.discard(bytes);
       this.#watchFinish();
       return;
@@ -143,7 +144,7 @@ export class ResponseGate implements OutputListener {
     this.#become('open');
     const deferredEnd = this.#connection.resume();
     this.#output.release();
-    deferredEnd?.perform(this.#res.writableEnded);
+    deferredEnd?.perform(memberOf(this.#res, 'finished'));
   }
 
   /** Opens the gate if nothing was sent, and the keeper does not demand it any more. */
@@ -238,7 +239,8 @@ export class ResponseGate implements OutputListener {
   static #destroyEnded(gate: ResponseGate): void {
     const res = gate.#res;
     const isHeld = gate.#state === 'closed' || gate.#state === 'holding';
-    if (isHeld && !gate.#output.isReplaced && res.finished && res.socket) res.destroyed = true;
+    if (isHeld && !gate.#output.isReplaced && memberOf(res, 'finished') && memberOf(res, 'socket'))
+      res.destroyed = true;
   }
 
   /** An error of a listener, or of this class, must end this connection and not the process. */

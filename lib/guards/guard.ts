@@ -52,7 +52,7 @@ export function decidingGuard(settings: GuardSettings, rule: Rule): RequestHandl
 }
 
 /** @throws AplSessionError `middleware.missing`; `middleware.conflict` if another version of this package serves the request */
-function requiredRequest(req: Request, name: string): SessionRequest {
+export function requiredRequest(req: Request, name: string): SessionRequest {
   const request = sessionRequestOf(req);
   if (request) return request;
   const { persist } = (req.security ?? {}) as Partial<RequestSecurity>;
@@ -76,6 +76,7 @@ function violationOf(
   return POLICY_ERROR;
 }
 
-function secretsOf({ sessionId, labels }: SessionRequest): string[] {
+/** What no alarm may show. */
+export function secretsOf({ sessionId, labels }: SessionRequest): string[] {
   return [sessionId ?? '', ...labels];
 }

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { withoutSecrets } from '../alarms/redact.js';
 import type { LabelOrigin } from '../contract/provenance.js';
-import { epochMs } from '../util/clock.js';
+import { wallClock } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import type { OwingSession, SessionMember } from './session-member.js';
 import type { StoreAccess } from './store-access.js';
@@ -50,7 +50,7 @@ export class BackgroundMember implements SessionMember {
 
   originOf(by: string | undefined): LabelOrigin {
     const route = withoutSecrets(this.#name, [this.#session.id]);
-    return { atMs: epochMs(), route, ...(by !== undefined && { by }) };
+    return { atMs: wallClock(), route, ...(by !== undefined && { by }) };
   }
 
   onLabel(label: string): void {
@@ -60,7 +60,7 @@ export class BackgroundMember implements SessionMember {
   onSettled(): void {}
 
   onAppendFailed(cause: unknown): void {
-    const secrets = [this.#session.id, ...this.#session.labels()];
+    const secrets = [this.#session.id, ...this.#session.labels(), ...(this.#session.storedLabels?.() ?? [])];
     this.#access.alarms.storeFailure('append', cause, { at: this.#name, secrets });
   }
 }

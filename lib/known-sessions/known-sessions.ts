@@ -1,3 +1,4 @@
+import { StoreAlarms } from '../alarms/store-alarms.js';
 import type { AlarmListener } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
@@ -33,6 +34,7 @@ interface Retry {
 /** The sessions of one store that are in use, or were used lately, in this process. They only add to the result of a load, and never replace it. */
 export class KnownSessions implements SessionOwner {
   readonly store: SessionStore;
+  readonly alarms: StoreAlarms;
   readonly memoryMs: number;
   readonly #inUse = new Map<string, KnownSession>();
   /** Sessions that are not in use and have labels to remember, in the order of their last use. */
@@ -45,6 +47,7 @@ export class KnownSessions implements SessionOwner {
 
   private constructor(store: SessionStore) {
     this.store = store;
+    this.alarms = new StoreAlarms(store);
     const { ttlSeconds } = store;
     this.memoryMs = Math.min(MEMORY_MS, ttlSeconds === undefined ? MEMORY_MS : ttlSeconds * TTL_SHARE_MS);
   }

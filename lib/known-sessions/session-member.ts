@@ -5,6 +5,8 @@ import type { TimedCall } from '../util/deadlines.js';
 export interface OwingSession {
   readonly id: string;
   labels(): Iterable<string>;
+  /** Labels that the store has returned or acknowledged before. */
+  storedLabels?(): Iterable<string>;
 }
 
 /** A request or an open session. All members of a session in this process share its labels. */

@@ -5,7 +5,9 @@ import type { LabelOrigin } from '../contract/provenance.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
 import { assertLabelCount } from '../labels/label-limit.js';
+import { now } from '../util/clock.js';
 import { Deadlines, type TimedCall } from '../util/deadlines.js';
+import { CallEvents } from './call-events.js';
 import type { KnownSession } from './known-session.js';
 import { KnownSessions } from './known-sessions.js';
 import type { SessionMember } from './session-member.js';
@@ -40,6 +42,7 @@ export class StoreAccess {
   readonly sessions: KnownSessions;
   readonly limits: LabelLimits;
   readonly alarms: AlarmReporter;
+  readonly calls: CallEvents;
   readonly #loads: Deadlines;
   readonly #appends: Deadlines;
 
@@ -48,6 +51,7 @@ export class StoreAccess {
     this.sessions = KnownSessions.of(store);
     this.limits = limits;
     this.alarms = alarms;
+    this.calls = new CallEvents(alarms);
     const tooLate = (operation: string): AplSessionError =>
       new AplSessionError(
         'store.timeout',
@@ -88,7 +92,8 @@ export class StoreAccess {
 
   /** Appends the mark of an enrolled session. Rejects if the store fails, throws or misses the deadline. */
   enroll(sessionId: string): Promise<void> {
-    return this.#appends.promise('append', () => this.store.appendLabels(sessionId, [ENROLLED]));
+    const start = (): Promise<void> => this.store.appendLabels(sessionId, [ENROLLED]);
+    return new Promise((onValue, onError) => this.append({ name: 'append', start, onValue, onError }));
   }
 
   /** Appends a label also if this process takes it for stored. Rejects if the store fails, throws or misses the deadline. */
@@ -103,7 +108,7 @@ export class StoreAccess {
 
   /** Starts an append. It fails if the store fails, throws or misses the deadline. */
   append(call: TimedCall<void>): void {
-    this.#appends.run(call);
+    this.#appends.run(this.calls.areWatched('append') ? this.calls.watched(call) : call);
   }
 
   /** Resolves when no append is in flight. */
@@ -120,12 +125,14 @@ class LoadCall implements TimedCall<unknown> {
   /** The append of earlier labels, and what was known, when the load started. */
   readonly #owed: Promise<void> | undefined;
   readonly #knownAtStart: number;
+  readonly #startedAtMs: number;
 
   constructor(access: StoreAccess, session: KnownSession, member: SessionMember, listener: LoadListener) {
     this.#access = access;
     this.#session = session;
     this.#member = member;
     this.#listener = listener;
+    this.#startedAtMs = access.calls.areWatched('load') ? now() : 0;
     this.#owed = session.onLoad(member);
     this.#knownAtStart = session.knownCount;
   }
@@ -145,9 +152,10 @@ class LoadCall implements TimedCall<unknown> {
       ({ labels, isEnrolled } = readEnrolment(labelsOf(reply)));
       this.#access.assertRoom(labels.length);
     } catch (error) {
-      this.#listener.onLoadFailed(error);
+      this.onError(error);
       return;
     }
+    this.#access.calls.succeeded('load', this.#startedAtMs);
     const lost = this.#session.onLoaded(this.#member, this.#knownAtStart, labels);
     if (lost > 0) this.#listener.onLabelsLost(lost);
     const done = (): void => this.#listener.onLoaded(labels, isEnrolled);
@@ -162,6 +170,7 @@ class LoadCall implements TimedCall<unknown> {
   }
 
   onError(cause: unknown): void {
+    this.#access.calls.failed('load', this.#startedAtMs, cause);
     this.#listener.onLoadFailed(cause);
   }
 }

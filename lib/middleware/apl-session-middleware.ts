@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import type { SessionStore } from '../contract/session-store.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
@@ -11,7 +12,7 @@ import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-opt
 import { MissingSessions } from './missing-sessions.js';
 import { quarantineSession } from './quarantine-session.js';
 import { MountTrace } from './request-trace.js';
-import { sessionRequestOf, shareSecurity } from './session-security.js';
+import { securityProperty, sessionRequestOf, shareSecurity } from './session-security.js';
 
 /** The middleware, with methods to start and stop it. */
 export interface AplSessionMiddleware extends RequestHandler {
@@ -71,6 +72,9 @@ export interface AplSessionMiddleware extends RequestHandler {
    * });
    */
   quarantine(sessionId: string, label: string): Promise<void>;
+
+  /** The store of this middleware, for `healthHandler()`, `status()` and `check()`. */
+  readonly store: SessionStore;
 }
 
 /**
@@ -98,8 +102,9 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
   store.onAlarm?.(alarms.raise);
 
   const missingSessions = new MissingSessions(alarms);
-  const trace = new MountTrace();
+  const trace = new MountTrace(alarms.events);
   trace.mounted(settings, sessionless);
+  const property = securityProperty();
   const mount: Mount = {
     access,
     session,
@@ -110,13 +115,14 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     unavailable,
     trace,
     requestId,
+    property,
   };
   const nextTurn = new NextTurn();
   const middleware: RequestHandler = (req, res, next) => {
     const mounted = sessionRequestOf(req);
     // the same middleware was mounted earlier, and has found the session
     if (mounted?.sessionId !== undefined && mounted.access === access) {
-      shareSecurity(req);
+      shareSecurity(req, property);
       next();
     } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
   };
@@ -134,6 +140,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
       };
     },
     quarantine: (sessionId: string, label: string) => keptAlive(() => quarantineSession(access, sessionId, label)),
+    store,
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
       return keptAlive(async () => {
@@ -141,6 +148,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         await persistOwed(access);
         // labels that were added in the meantime
         await access.idle();
+        alarms.flush();
         if (ownsStore) await store.close?.();
       });
     },

@@ -13,7 +13,7 @@ import {
 } from '../session/resolved-session.js';
 import { isPromiseLike } from '../util/maybe-promise.js';
 import type { Exchange, Mount } from './exchange.js';
-import type { RequestTrace } from './request-trace.js';
+import type { RequestObserver } from './request-observer.js';
 import { SessionRequest } from './session-request.js';
 import { attachSecurity } from './session-security.js';
 
@@ -22,7 +22,7 @@ export class Arrival implements Exchange, LoadListener {
   readonly req: Request;
   readonly res: Response;
   readonly mount: Mount;
-  trace: RequestTrace | undefined;
+  trace: RequestObserver | undefined;
   headersAtEntry: HeaderSnapshot = [];
   readonly #next: NextFunction;
   /** The request as an earlier mount has found it. */
@@ -182,7 +182,7 @@ export class Arrival implements Exchange, LoadListener {
 
   #open(request: SessionRequest, storedLabels: readonly string[]): true {
     request.begin(storedLabels);
-    attachSecurity(this.req, request);
+    attachSecurity(this.req, request, this.mount.property);
     return true;
   }
 

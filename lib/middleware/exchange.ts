@@ -5,7 +5,9 @@ import type { StoreAccess } from '../known-sessions/store-access.js';
 import type { RequestId } from '../provenance/request-id.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
-import type { MountTrace, RequestTrace } from './request-trace.js';
+import type { RequestObserver } from './request-observer.js';
+import type { MountTrace } from './request-trace.js';
+import type { SecurityProperty } from './security-property.js';
 
 /** What all requests of one `aplSessionMiddleware()` share. */
 export interface Mount {
@@ -20,6 +22,7 @@ export interface Mount {
   readonly trace: MountTrace;
   /** For the origins of labels. */
   readonly requestId: RequestId;
+  readonly property: SecurityProperty;
 }
 
 /** One request and its response, as the middleware received them. */
@@ -28,6 +31,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
-  /** `undefined` if the debug output is off. */
-  readonly trace: RequestTrace | undefined;
+  /** `undefined` if the debug output is off and nobody has subscribed to events. */
+  readonly trace: RequestObserver | undefined;
 }

@@ -6,6 +6,8 @@ import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
 import { sendProblem } from '../denial/problem-denial.js';
+import { EventStream } from '../events/event-stream.js';
+import { KnownSessions } from '../known-sessions/known-sessions.js';
 import { assertCalled } from '../options/assert-called.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { parseOptions } from '../options/parse-options.js';
@@ -90,12 +92,19 @@ export interface AplSessionOptions {
   readonly requestId?: (req: Request) => string | undefined;
 
   /**
-   * Receives alarms.
+   * Receives alarms, as lines: the first one of a kind at once, then one line per `logIntervalMs` that counts those that
+   * followed, and one line when a failure is over.
    * @default winston, JSON lines on standard error
    */
   readonly logger?: AlarmLogger;
 
-  /** Receives the same alarms as the logger. Its errors are ignored. */
+  /**
+   * How long alarms of one kind are counted before the logger gets a line about them, in milliseconds.
+   * @default 10000
+   */
+  readonly logIntervalMs?: number;
+
+  /** Receives every alarm, as a frozen object. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
 }
 
@@ -116,10 +125,13 @@ export const sharedOptions: SchemaMap = {
   maxLabelsPerSession: Joi.number().integer().min(1),
   maxKnownSessions: Joi.number().integer().min(1),
   logger: Joi.any().custom(loggerLike),
+  logIntervalMs: Joi.number().integer().min(1).max(MAX_TIMER_MS).default(10_000),
   onAlarm: Joi.function(),
 };
 
-const schema = Joi.object<AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless' | 'sessions'>>>({
+const schema = Joi.object<
+  AplSessionOptions & Required<Pick<AplSessionOptions, 'sessionless' | 'sessions' | 'logIntervalMs'>>
+>({
   // Express middleware has three parameters
   session: Joi.function().maxArity(2).required(),
   sessionless: Joi.string().valid('allow', 'deny').default('allow'),
@@ -143,7 +155,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
   const { session, denial, unavailable, requestId, logger } = options;
-  const { sessionless, sessions, onAlarm } = parsed;
+  const { sessionless, sessions, onAlarm, logIntervalMs } = parsed;
   const stores = storeSettings('aplSessionMiddleware', options);
   if (requestId && !stores.store.provenance) {
     throw invalidConfig(
@@ -160,6 +172,12 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
     unavailable:
       unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
     requestId: requestId ?? defaultRequestId,
-    alarms: new AlarmReporter(logger, onAlarm),
+    alarms: new AlarmReporter({
+      logger,
+      onAlarm,
+      logIntervalMs,
+      shared: KnownSessions.of(stores.store).alarms,
+      events: new EventStream(),
+    }),
   };
 }

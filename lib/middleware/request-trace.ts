@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { errorText } from '../alarms/redact.js';
 import { routeName } from '../alarms/route-name.js';
 import { AplSessionError } from '../contract/errors.js';
+import type { EventStream } from '../events/event-stream.js';
 import type { Verdict } from '../gate/gate-keeper.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import { sha256Hex } from '../session/digest.js';
@@ -10,14 +10,21 @@ import type { ResolvedSession } from '../session/resolved-session.js';
 import type { StoreSettings } from '../stores/store-settings.js';
 import { now } from '../util/clock.js';
 import { debugLabels, debugLine, isDebugging } from '../util/debug-log.js';
+import { RequestEvents } from './request-events.js';
+import type { RequestObserver } from './request-observer.js';
 
-/** The debug output of one `aplSessionMiddleware()`. */
+/** The debug output and the events of one `aplSessionMiddleware()`. */
 export class MountTrace {
-  /** Tells the lines of two middlewares in one process apart. */
-  readonly #name = randomBytes(2).toString('hex');
+  readonly #name: string;
+  readonly #events: EventStream;
   /** Read once, because a request must cost nothing while the output is off. */
   readonly #isOn = isDebugging();
   #requests = 0;
+
+  constructor(events: EventStream) {
+    this.#name = events.mount;
+    this.#events = events;
+  }
 
   /** Describes the options. */
   mounted({ store, storeTimeoutMs, limits }: StoreSettings, sessionless: string): void {
@@ -28,11 +35,12 @@ export class MountTrace {
     );
   }
 
-  /** Returns `undefined` if the debug output is off. */
-  begin(req: Request, res: Response): RequestTrace | undefined {
-    if (!this.#isOn) return undefined;
+  /** Returns `undefined` if the debug output is off and nobody has subscribed to events. */
+  begin(req: Request, res: Response): RequestObserver | undefined {
+    const events = this.#events.hasRequests ? new RequestEvents(this.#events, req) : undefined;
+    if (!this.#isOn) return events;
     this.#requests++;
-    return new RequestTrace(`${this.#name}#${this.#requests}`, req, res);
+    return new RequestTrace(`${this.#name}#${this.#requests}`, req, res, events);
   }
 }
 
@@ -42,10 +50,11 @@ function nameOf(store: object): string {
 }
 
 /** The debug output of one request. All lines begin with the same name. */
-export class RequestTrace {
+export class RequestTrace implements RequestObserver {
   readonly #name: string;
   readonly #req: Request;
   readonly #res: Response;
+  readonly #events: RequestEvents | undefined;
   readonly #startedAtMs = now();
   #heldSinceMs: number | undefined;
   #wasHeld = false;
@@ -55,14 +64,17 @@ export class RequestTrace {
   /** The session's id and labels. No line may show them. */
   readonly #secrets = new Set<string>();
 
-  constructor(name: string, req: Request, res: Response) {
+  constructor(name: string, req: Request, res: Response, events: RequestEvents | undefined) {
     this.#name = name;
     this.#req = req;
     this.#res = res;
+    this.#events = events;
     if (!isResponseClosed(res)) onResponseClose(res, () => this.#closed());
   }
 
-  session({ id, source }: ResolvedSession): void {
+  session(session: ResolvedSession): void {
+    this.#events?.session(session);
+    const { id, source } = session;
     this.#secrets.add(id);
     this.#hasSession = true;
     // the beginning of the hash that is also in the key in Valkey; it cannot be used in place of the id
@@ -70,6 +82,7 @@ export class RequestTrace {
   }
 
   noSession(reason: string): void {
+    this.#events?.noSession();
     this.#line(`${this.#req.method}: no session: ${this.#shown(reason)}`);
   }
 
@@ -113,16 +126,24 @@ export class RequestTrace {
     this.#line(`the append failed: ${this.#shown(cause)}`);
   }
 
-  denied(code: string): void {
+  /** @param rule the place of the rule in its document */
+  ruleDenies(guard: string, rule: string): void {
+    this.#line(`${this.#shown(guard)}: the rule ${this.#shown(rule)} denies`);
+  }
+
+  denied(code: string, instance: string | undefined): void {
+    this.#events?.denied(code, instance);
     this.#line(`denied: ${this.#shown(code)}`);
   }
 
   held(): void {
+    this.#events?.held();
     this.#heldSinceMs ??= now();
     this.#wasHeld = true;
   }
 
   verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
+    this.#events?.verdict(verdict, bytesSent, code, instance);
     const held = `held for ${ms(now() - (this.#heldSinceMs ?? now()))}`;
     this.#heldSinceMs = undefined;
     if (verdict === 'release') {

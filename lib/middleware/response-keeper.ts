@@ -8,10 +8,11 @@ import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
 import type { KnownSession } from '../known-sessions/known-session.js';
 import { destroyConnection } from '../node/connection.js';
-import { type NodeResponse, renderedStatus } from '../node/node-response.js';
-import { isResponseClosed } from '../node/on-response-close.js';
+import { hasHead, type NodeResponse, renderedHead, renderedStatus } from '../node/node-response.js';
+import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import { microtask } from '../util/clock.js';
 import type { Exchange } from './exchange.js';
+import { type Refusal, type ResponseReview, ResponseReviews } from './response-reviews.js';
 
 /** The request of a response, as far as the response depends on it. */
 export interface HeldRequest {
@@ -46,6 +47,7 @@ export class ResponseKeeper implements GateKeeper {
   #denial: DenialRenderer | undefined;
   /** The callbacks of holds without a verdict. */
   #pending = NO_CALLBACKS;
+  #reviews: ResponseReviews | undefined;
 
   constructor(exchange: Exchange, request: HeldRequest) {
     this.#exchange = exchange;
@@ -62,10 +64,15 @@ export class ResponseKeeper implements GateKeeper {
     return this.#instance;
   }
 
+  /** The same, unless bytes have left, so that the connection is cut and nobody gets the denial. */
+  get #sentInstance(): string | undefined {
+    return this.bytesSent ? undefined : this.instance;
+  }
+
   /** The id of the denial after a failed append; `undefined` if the client then gets no denial of this package. */
   get instanceOfFailure(): string | undefined {
     this.#noteAppDenial();
-    return this.#state === 'app-denial' || this.bytesSent ? undefined : this.instance;
+    return this.#state === 'app-denial' ? undefined : this.#sentInstance;
   }
 
   /** Whether bytes of the response have left. */
@@ -109,10 +116,10 @@ export class ResponseKeeper implements GateKeeper {
   /** @param denial renders this denial; default: the renderer of the middleware */
   deny(violation: Violation, denial?: DenialRenderer): void {
     this.record(violation);
-    if (this.#state === 'denial-due' || this.#state === 'denial') return;
+    if (this.#isDenied) return;
     const gate = this.#gated();
     const { res, headersAtEntry, trace } = this.#exchange;
-    trace?.denied(violation.code);
+    trace?.denied(violation.code, this.#sentInstance);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';
@@ -125,8 +132,47 @@ export class ResponseKeeper implements GateKeeper {
     gate.endBy(() => void defaultDenial({ details, headersAtEntry }, res));
   }
 
+  /** Renders the denial if labels cannot be stored. */
+  renderBy(denial: DenialRenderer): void {
+    this.#denial = denial;
+  }
+
+  /** Has the response reviewed before its header section leaves, or when its connection closes before that. */
+  review(review: ResponseReview): void {
+    const { res } = this.#exchange;
+    if (!this.#reviews) {
+      this.#reviews = new ResponseReviews();
+      if (!isResponseClosed(res)) onResponseClose(res, () => this.#reviewClosed());
+    }
+    this.#reviews.add(review);
+    if (isResponseClosed(res)) this.#reviewClosed();
+    else this.close();
+  }
+
+  #reviewClosed(): void {
+    if (this.#isReviewDue) this.#reviews?.run(undefined, () => {});
+  }
+
+  get #isReviewDue(): boolean {
+    return this.#reviews?.isDue === true && !this.#isDenied;
+  }
+
+  get #isDenied(): boolean {
+    return this.#state === 'denial-due' || this.#state === 'denial';
+  }
+
+  /** Interim responses leave before the review, because they hold nothing that it could check. */
+  get #awaitsReview(): boolean {
+    return this.#reviews?.isRunning === true || (this.#isReviewDue && hasHead(this.#exchange.res));
+  }
+
   mustHold(): boolean {
-    return this.#state === 'denial-due' || this.#isUnsettled || (this.#isUnacknowledged && this.#state === 'answer');
+    return (
+      this.#state === 'denial-due' ||
+      this.#isUnsettled ||
+      (this.#isUnacknowledged && this.#state === 'answer') ||
+      this.#awaitsReview
+    );
   }
 
   get #isUnsettled(): boolean {
@@ -142,12 +188,31 @@ export class ResponseKeeper implements GateKeeper {
     // a spread would reserve memory for more elements
     this.#pending = this.#pending.concat(onVerdict);
     this.#noteAppDenial();
+    if (!this.#awaitsReview) this.#settleLabels();
+    else if (this.#isReviewDue) {
+      this.#reviews?.run(renderedHead(this.#exchange.res), (refusal) => this.#onReviewed(refusal));
+    }
+  }
+
+  #onReviewed(refusal: Refusal | undefined): void {
+    if (refusal && this.#state === 'answer') {
+      this.record(refusal.violation);
+      this.#exchange.trace?.denied(refusal.violation.code, this.#sentInstance);
+      this.#denial = refusal.denial;
+      this.#state = 'denial-due';
+    }
+    this.#settleLabels();
+  }
+
+  #settleLabels(): void {
     if (this.#request.session) this.#request.settle();
     else microtask(() => this.onSettled());
   }
 
   /** Every label of the session was tried: each is acknowledged, or its append has failed. */
   onSettled(): void {
+    // the end of the review leads here again
+    if (this.#reviews?.isRunning) return;
     this.#noteAppDenial();
     const pending = this.#pending;
     this.#pending = NO_CALLBACKS;
@@ -163,9 +228,8 @@ export class ResponseKeeper implements GateKeeper {
     const verdict = this.#verdict();
     const { trace } = this.#exchange;
     if (trace) {
-      const { bytesSent } = this;
-      const instance = verdict === 'refuse' && !bytesSent ? this.instance : undefined;
-      trace.verdict(verdict, bytesSent, this.#violation?.code, instance);
+      const instance = verdict === 'refuse' ? this.#sentInstance : undefined;
+      trace.verdict(verdict, this.bytesSent, this.#violation?.code, instance);
     }
     return verdict;
   }
@@ -183,7 +247,9 @@ export class ResponseKeeper implements GateKeeper {
 
   /** Releases a response of which nothing was sent, if nothing holds it any more. */
   reconsider(): void {
-    this.#gate?.reconsider();
+    // an interim response has opened the gate
+    if (this.#isReviewDue) this.close();
+    else this.#gate?.reconsider();
   }
 
   /** Whether the response is a denial, of this package or of the app. */

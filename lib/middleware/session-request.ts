@@ -11,10 +11,12 @@ import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import { requestIdOf } from '../provenance/request-id.js';
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
-import { epochMs, microtask } from '../util/clock.js';
+import { microtask, wallClock } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
+import { memberOf } from '../util/member-of.js';
 import type { Exchange } from './exchange.js';
 import { type HeldRequest, ResponseKeeper } from './response-keeper.js';
+import type { ResponseReview } from './response-reviews.js';
 
 const NO_LABELS: readonly string[] = Object.freeze([]);
 
@@ -115,6 +117,21 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     this.#kept.record(violation);
   }
 
+  /** Has the response reviewed before its header section leaves. */
+  review(review: ResponseReview): void {
+    this.#kept.review(review);
+  }
+
+  /** Renders the denial if labels cannot be stored later. */
+  renderBy(denial: DenialRenderer): void {
+    this.#kept.renderBy(denial);
+  }
+
+  /** Tells the debug output which rule has denied. */
+  traceRule(guard: string, rule: string): void {
+    this.#exchange.trace?.ruleDenies(guard, rule);
+  }
+
   async persist(): Promise<void> {
     if (this.#session?.unacknowledged) await this.#session.persist(this);
     this.#keeper?.reconsider();
@@ -134,7 +151,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     const { req, mount } = this.#exchange;
     const requestId = requestIdOf(req, mount.requestId);
     return {
-      atMs: epochMs(),
+      atMs: wallClock(),
       // a pattern may hold a label as a word: the record is about that label, so it is not hidden
       route: routeName(req, [this.sessionId ?? '']),
       ...(by !== undefined && { by }),
@@ -151,7 +168,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     const { res } = this.#exchange;
     const isClosed = isResponseClosed(res);
     // no later output will start the append
-    if (isClosed || res.writableEnded) microtask(() => this.settle());
+    if (isClosed || memberOf(res, 'finished')) microtask(() => this.settle());
     if (!isClosed) this.#kept.close();
   }
 
@@ -206,6 +223,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   }
 
   secrets(): readonly string[] {
-    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels()];
+    const earlier = this.#session?.storedLabels() ?? NO_LABELS;
+    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels(), ...earlier];
   }
 }

@@ -2,7 +2,8 @@ import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { VERSION } from '../contract/version.js';
-import { requestState } from '../node/request-state.js';
+import { isOnPrototype, requestState } from '../node/request-state.js';
+import { SecurityProperty } from './security-property.js';
 import type { SessionRequest } from './session-request.js';
 
 /**
@@ -103,27 +104,40 @@ export function securityOf(req: Request): RequestSecurity | undefined {
  * `RequestSecurity`: its labels count as new labels, and its violation is kept.
  * @throws AplSessionError `label.invalid` for invalid labels on that object; `middleware.conflict` if it cannot be extended
  */
-export function attachSecurity(req: Request, request: SessionRequest): void {
+export function attachSecurity(req: Request, request: SessionRequest, property: SecurityProperty): void {
   const security = new SessionSecurity(request);
-  const earlier: unknown = req.security;
-  if (!(earlier === undefined || earlier === null ? place(req, security) : adopt(req, earlier, request, security))) {
-    throw new AplSessionError(
-      'middleware.conflict',
-      'Other code has set req.security to a value that cannot be extended. Use another property name there.',
-    );
+  const holder = holderOf(req);
+  const kept = holder[kSecurity];
+  const isInherited = property.isInherited(req);
+  const earlier: unknown = isInherited ? kept : req.security;
+  holder[kSecurity] = security;
+  let isPlaced = false;
+  try {
+    if (earlier !== undefined && earlier !== null) {
+      // an object that requests share would give the labels of one to the next
+      const isShared = earlier !== kept && isOnPrototype(req, 'security');
+      isPlaced = !isShared && adopt(req, earlier, request, security);
+    } else isPlaced = isInherited || property.place(req, security);
+  } finally {
+    if (!isPlaced && kept) holder[kSecurity] = kept;
+    else if (!isPlaced) delete holder[kSecurity];
   }
-  holderOf(req)[kSecurity] = security;
+  if (isPlaced) return;
+  throw new AplSessionError(
+    'middleware.conflict',
+    'Other code has set req.security to a value that cannot be extended. Use another property name there.',
+  );
 }
 
-/** Sets `req.security` on an object that was created from the request and has lost it. */
-export function shareSecurity(req: Request): void {
+/** Sets `req.security` on a request that has lost it: an app of another copy of Express may have changed its prototype. */
+export function shareSecurity(req: Request, property: SecurityProperty): void {
   const security = holderOf(req)[kSecurity];
-  if (req.security === undefined && security) place(req, security);
+  if (security && !property.isInherited(req) && req.security === undefined) property.place(req, security);
 }
 
-function place(req: Request, security: RequestSecurity): boolean {
-  req.security = security;
-  return req.security === security;
+/** Creates the property `req.security`. Each mount has one object for it. */
+export function securityProperty(): SecurityProperty {
+  return new SecurityProperty(securityOf);
 }
 
 function adopt(req: Request, earlier: unknown, request: SessionRequest, security: RequestSecurity): boolean {

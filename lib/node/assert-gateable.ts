@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
 import { AplSessionError } from '../contract/errors.js';
+import { memberOf } from '../util/member-of.js';
 import type { NodeResponse } from './node-response.js';
 
 const NODES_OWN = ServerResponse.prototype as NodeResponse;
@@ -26,7 +27,7 @@ export function assertGateable(response: object): void {
       'This response cannot be held back: it is not an HTTP/1 ServerResponse of Node, or it sends its output itself. HTTP/2 and mock responses (light-my-request, for example) are not supported. Test over a real connection.',
     );
   }
-  if (typeof res.req?.socket?.destroy === 'function' && isConnected(res)) return;
+  if (isConnected(res)) return;
   throw new AplSessionError(
     'runtime.unsupported',
     'This response cannot be held back: its connection has no destroy() method, so it could not be cut. Test over a real connection.',
@@ -34,13 +35,26 @@ export function assertGateable(response: object): void {
 }
 
 function isNodes(res: Candidate): boolean {
-  if (res._writeRaw !== NODES_OWN._writeRaw || typeof res._onPendingData !== 'function') return false;
-  if (res._send !== NODES_OWN._send || typeof res._sent100 !== 'boolean') return false;
-  return hasNodesMethods(Object.getPrototypeOf(res) as NodeResponse) || !hasForeignPrototype(res);
+  if (typeof memberOf(res, '_onPendingData') !== 'function' || typeof memberOf(res, '_sent100') !== 'boolean')
+    return false;
+  const prototype = Object.getPrototypeOf(res) as NodeResponse;
+  if (sendsAsNode(prototype) && hasNodesMethods(prototype)) {
+    // its methods may be wrapped, but not the two below all of them
+    return !Object.hasOwn(res, '_writeRaw') && !Object.hasOwn(res, '_send');
+  }
+  return sendsAsNode(res) && !hasForeignPrototype(res);
 }
 
-/** A response that waits in a pipeline has no socket yet. */
-function isConnected({ socket }: Candidate): boolean {
+function sendsAsNode(res: Candidate): boolean {
+  return res._writeRaw === NODES_OWN._writeRaw && res._send === NODES_OWN._send;
+}
+
+/** A response that waits in a pipeline has no socket yet, but its request has one. */
+function isConnected(res: Candidate): boolean {
+  const req = memberOf(res, 'req');
+  const connection = req && memberOf(req, 'socket');
+  if (typeof connection?.destroy !== 'function') return false;
+  const socket = memberOf(res, 'socket');
   return !socket || (typeof socket.destroy === 'function' && typeof socket.write === 'function');
 }
 
@@ -50,7 +64,6 @@ function hasNodesMethods(prototype: NodeResponse): boolean {
     prototype.write === NODES_OWN.write &&
     prototype.end === NODES_OWN.end &&
     prototype.writeHead === NODES_OWN.writeHead &&
-    prototype._send === NODES_OWN._send &&
     prototype._flush === NODES_OWN._flush &&
     prototype._flushOutput === NODES_OWN._flushOutput &&
     prototype._implicitHeader === NODES_OWN._implicitHeader &&

@@ -1,4 +1,5 @@
 import { nextTick } from '../util/clock.js';
+import { memberOf, setMember } from '../util/member-of.js';
 import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './node-response.js';
 
 /** Decides about output of a response that Node has buffered. */
@@ -32,18 +33,18 @@ export class HeldOutput {
   constructor(response: object, listener: OutputListener) {
     const res = response as ListenedResponse;
     this.#res = res;
-    this.#account = res._onPendingData;
+    this.#account = memberOf(res, '_onPendingData');
     const onPendingData: ListenedResponse['_onPendingData'] = (delta) => {
       if (delta >= 0 && listener.isHolding) listener.onOutput(delta);
       else this.#onPendingData(delta);
     };
     onPendingData[kListener] = listener;
-    res._onPendingData = onPendingData;
+    setMember(res, '_onPendingData', onPendingData);
   }
 
   /** The listener for the output of a response, which another copy of this package may have set. */
   static listenerOf(response: object): OutputListener | undefined {
-    return (response as ListenedResponse)._onPendingData[kListener];
+    return memberOf(response as ListenedResponse, '_onPendingData')[kListener];
   }
 
   get any(): boolean {
@@ -61,22 +62,22 @@ export class HeldOutput {
 
   /** Whether the header section was handed to the socket. Only right before the first output is held. */
   get headOut(): boolean {
-    return this.#res._headerSent && !this.#isUnflushed;
+    return memberOf(this.#res, '_headerSent') && !this.#isUnflushed;
   }
 
   /** Whether everything that Node has buffered was handed to the socket. */
   get allOut(): boolean {
-    const last = this.#res.outputData.at(-1);
+    const last = memberOf(this.#res, 'outputData').at(-1);
     return last === undefined || last.data === null;
   }
 
   /** Whether Node is in the middle of a flush. */
   get flushing(): boolean {
-    return this.#res.outputSize > 0 && !this.#isUnflushed;
+    return memberOf(this.#res, 'outputSize') > 0 && !this.#isUnflushed;
   }
 
   get #isUnflushed(): boolean {
-    const [first] = this.#res.outputData;
+    const first = memberOf(this.#res, 'outputData')[0];
     return first !== undefined && first.data !== null;
   }
 
@@ -90,9 +91,9 @@ export class HeldOutput {
   /** Takes over what Node has buffered. */
   take(): void {
     const res = this.#res;
-    const { outputData } = res;
+    const outputData = memberOf(res, 'outputData');
     if (outputData.length === 0) return;
-    res.outputData = [];
+    setMember(res, 'outputData', []);
     const taken = outputData[0]?.data === null ? takeUnflushed(outputData) : outputData;
     // a caller may reuse its buffer once write() has returned
     for (const piece of taken) if (piece.data instanceof Uint8Array) piece.data = Buffer.from(piece.data);
@@ -122,7 +123,7 @@ export class HeldOutput {
 
   /** Node has buffered output that will be taken over. Without a turn, it counts for the connection as it always does. */
   onOutput(bytes: number): void {
-    if (this.#res.socket) this.#uncounted += bytes;
+    if (memberOf(this.#res, 'socket')) this.#uncounted += bytes;
     else this.#account(bytes);
   }
 
@@ -142,13 +143,13 @@ export class HeldOutput {
   /** Hands all held output to the socket, or leaves it with Node if the response waits for its turn. */
   release(): void {
     const res = this.#res;
-    const { socket } = res;
+    const socket = memberOf(res, 'socket');
     if (socket && !socket.writable) {
       this.drop();
       return;
     }
     if (this.#pieces) {
-      res.outputData = this.#pieces;
+      setMember(res, 'outputData', this.#pieces);
       this.#pieces = undefined;
     } else if (!res.finished) return;
     if (socket) flush(res, socket);
@@ -200,10 +201,10 @@ function joined(first: PendingOutput[] | undefined, second: readonly PendingOutp
 /** Uncorks first: corks of the hold came after this output, which would have left before them. */
 function flush(res: NodeResponse, socket: NonNullable<NodeResponse['socket']>): void {
   const corked = socket.writableCorked;
-  const { finished } = res;
+  const finished = memberOf(res, 'finished');
   for (let n = 0; n < corked; n++) socket.uncork();
   res._flush();
   // the end of the response has removed every cork
-  if (res.finished !== finished) return;
+  if (memberOf(res, 'finished') !== finished) return;
   for (let n = 0; n < corked; n++) socket.cork();
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
+import { memberOf } from '../util/member-of.js';
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -25,6 +26,8 @@ export interface NodeResponse extends ServerResponse<IncomingMessage> {
   _hasBody: boolean;
   /** Whether the connection ends with this response. */
   _last: boolean;
+  /** What `closed` returns. */
+  _closed: boolean;
   maxRequestsOnConnectionReached: boolean;
   /** Documented; missing in the types of Node 20. */
   getRawHeaderNames(): string[];
@@ -62,8 +65,8 @@ export const VOID_METHODS = [
 ];
 
 /** Whether the header section of a response is rendered, sent or not. */
-export function hasHead(res: NodeResponse): boolean {
-  return Boolean(res._header);
+export function hasHead(res: ServerResponse): boolean {
+  return Boolean(memberOf(res as NodeResponse, '_header'));
 }
 
 /**
@@ -71,8 +74,34 @@ export function hasHead(res: NodeResponse): boolean {
  * parts into one string, so read it before a long hold.
  */
 export function renderedStatus(res: ServerResponse): number | undefined {
-  const head = (res as NodeResponse)._header;
+  const head = memberOf(res as NodeResponse, '_header');
   return head === null || head === '' ? undefined : Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+}
+
+/** The header section of a response, as it will leave. */
+export interface RenderedHead {
+  readonly status: number;
+  /** By their names in lower case. Values of one name are joined by a comma and a space. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Whether bytes of a body may follow. */
+  readonly hasBody: boolean;
+}
+
+/** `undefined` before the header section is rendered. The header methods do not show what `writeHead()` has added. */
+export function renderedHead(res: ServerResponse): RenderedHead | undefined {
+  const status = renderedStatus(res);
+  if (status === undefined) return undefined;
+  const { _header, _hasBody } = res as NodeResponse;
+  const headers = new Map<string, string>();
+  for (const line of (_header ?? '').split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    if (colon < 0) continue;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const earlier = headers.get(name);
+    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
+  }
+  return { status, headers, hasBody: _hasBody && headers.get('content-length') !== '0' };
 }
 
 /** Whether the body of a response is close-delimited (RFC 9112, 6.3): it has neither a Content-Length nor chunks. */

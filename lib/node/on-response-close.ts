@@ -1,9 +1,14 @@
+import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { memberOf } from '../util/member-of.js';
+import type { NodeResponse } from './node-response.js';
+
+const { on } = EventEmitter.prototype;
 
 /** Whether output of this response can no longer reach the client. */
 export function isResponseClosed(res: ServerResponse): boolean {
-  return res.closed || res.req.socket?.destroyed === true;
+  return memberOf(res as NodeResponse, '_closed') || memberOf(memberOf(res, 'req'), 'socket')?.destroyed === true;
 }
 
 const kCallbacks = Symbol('express-apl-session.close-callbacks');
@@ -12,12 +17,13 @@ type WatchedSocket = Socket & { [kCallbacks]?: Set<() => void> };
 /** Calls back when a response closes, once or twice. The response must not be closed yet. */
 export function onResponseClose(res: ServerResponse, callback: () => void): void {
   // once() would create two more functions for each held response; the callback may run twice
-  res.on('close', callback);
+  on.call(res, 'close', callback);
   // a response whose socket is not a Socket of Node may never emit `close`
-  if (!(res.req.socket instanceof Socket)) res.on('finish', callback);
-  if (res.socket || !res.req.socket) return;
+  const connection = memberOf(memberOf(res, 'req'), 'socket');
+  if (!(connection instanceof Socket)) res.on('finish', callback);
+  if (memberOf(res, 'socket') || !connection) return;
   // Node 20 and 22 do not notify a response that waits in a pipeline when its connection closes
-  const callbacks = closeCallbacks(res.req.socket);
+  const callbacks = closeCallbacks(connection);
   callbacks.add(callback);
   res.on('close', () => callbacks.delete(callback));
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AplSessionError } from '../contract/errors.js';
+import { memberOf } from '../util/member-of.js';
 import { destroyConnection } from './connection.js';
 import type { NodeResponse } from './node-response.js';
 
@@ -36,7 +37,7 @@ export class ResponseTurn {
 
   suspend(): void {
     this.#suspended = true;
-    const socket: ServerSocket | null = this.#res.socket;
+    const socket: ServerSocket | null = memberOf(this.#res, 'socket');
     if (!socket) {
       this.#awaitSocket();
       return;
@@ -56,7 +57,7 @@ export class ResponseTurn {
 
   resume(): void {
     this.#suspended = false;
-    const socket: ServerSocket | null = this.#res.socket;
+    const socket: ServerSocket | null = memberOf(this.#res, 'socket');
     if (this.#placeholder && socket?._httpMessage === this.#placeholder) socket._httpMessage = this.#res;
     this.#placeholder = undefined;
   }

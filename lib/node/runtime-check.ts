@@ -34,6 +34,7 @@ const PROBES: Readonly<Record<string, () => boolean>> = {
   'the last piece of a response has the finish callback': hasFinishCallback,
   'a server connects its socket, parser, request and response': connectsItsObjects,
   'a TLS socket has the socket below it': hasSocketBelow,
+  'a response notes that it has closed': notesClose,
 };
 
 /**
@@ -116,6 +117,14 @@ function hasSocketBelow(): boolean {
   const isBelow = socketBelow(tlsSocket) === socket;
   tlsSocket.destroy();
   return isBelow;
+}
+
+function notesClose(): boolean {
+  const { res, socket } = responseOn(new Socket());
+  res.assignSocket(socket);
+  const wasOpen = res._closed === false;
+  socket.emit('close');
+  return wasOpen && res._closed && res.closed;
 }
 
 /** A response on a socket that counts its writes and sends nothing. */

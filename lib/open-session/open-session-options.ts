@@ -3,6 +3,8 @@ import { AlarmReporter } from '../alarms/alarm-reporter.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import { EventStream } from '../events/event-stream.js';
+import { KnownSessions } from '../known-sessions/known-sessions.js';
 import { sharedOptions } from '../middleware/middleware-options.js';
 import { parseOptions } from '../options/parse-options.js';
 import { type ResolvedSession, type SessionAnswer, toResolvedSession } from '../session/resolved-session.js';
@@ -51,12 +53,18 @@ export interface OpenSessionOptions {
   readonly maxKnownSessions?: number;
 
   /**
-   * Receives alarms.
+   * Receives alarms, as for `aplSessionMiddleware`. All open sessions of a store with the same logger share their lines.
    * @default winston, JSON lines on standard error
    */
   readonly logger?: AlarmLogger;
 
-  /** Receives the same alarms as the logger. Its errors are ignored. */
+  /**
+   * As for `aplSessionMiddleware`, in milliseconds.
+   * @default 10000
+   */
+  readonly logIntervalMs?: number;
+
+  /** Receives every alarm, as a frozen object. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
 
   /**
@@ -73,7 +81,12 @@ export interface OpenSessionSettings extends StoreSettings {
   readonly name: string;
 }
 
-const schema = Joi.object<OpenSessionOptions & { name: string; sessions: 'any' | 'enrolled' }>({
+/** Open sessions may be many and short, so they have one name together. */
+const EVENTS = new EventStream('openSession');
+
+type Defaults = Required<Pick<OpenSessionOptions, 'name' | 'sessions' | 'logIntervalMs'>>;
+
+const schema = Joi.object<OpenSessionOptions & Defaults>({
   session: Joi.any(),
   store: Joi.any().required(),
   name: Joi.string().default('openSession'),
@@ -83,7 +96,7 @@ const schema = Joi.object<OpenSessionOptions & { name: string; sessions: 'any' |
 
 /** @throws AplSessionError `config.*`, `session.invalid`, `session.required` */
 export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessionSettings {
-  const { name, sessions, onAlarm } = parseOptions('openSession', schema, options);
+  const { name, sessions, onAlarm, logIntervalMs } = parseOptions('openSession', schema, options);
   const session = requiredSession(options.session);
   // not from parseOptions(): joi copies objects, but stores and loggers must keep their identity
   const settings = storeSettings('openSession', options);
@@ -93,7 +106,14 @@ export function parseOpenSessionOptions(options: OpenSessionOptions): OpenSessio
       'openSession: a new memory store has no labels of this session. Pass the MemorySessionStore that the app uses.',
     );
   }
-  return { ...settings, session, sessions, alarms: new AlarmReporter(options.logger, onAlarm), name };
+  const alarms = new AlarmReporter({
+    logger: options.logger,
+    onAlarm,
+    logIntervalMs,
+    shared: KnownSessions.of(settings.store).alarms,
+    events: EVENTS,
+  });
+  return { ...settings, session, sessions, alarms, name };
 }
 
 function requiredSession(answer: unknown): ResolvedSession {

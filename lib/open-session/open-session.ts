@@ -96,8 +96,11 @@ class LoadedSession implements OpenSession {
       await this.persist();
     } finally {
       this.#member.leave();
-      const { store, ownsStore } = this.#settings;
-      if (ownsStore) await closeStore(store);
+      const { store, ownsStore, alarms } = this.#settings;
+      if (ownsStore) {
+        alarms.flush();
+        await closeStore(store);
+      }
     }
   }
 

@@ -2,12 +2,13 @@ import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import type { LabelOrigin, SessionExplanation } from '../contract/provenance.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
+import type { StoreStatus } from '../contract/store-status.js';
 import { assertLabelCount, DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { parseOptions } from '../options/parse-options.js';
 import { explainLabels } from '../provenance/explain-labels.js';
 import { type LabelRecord, recordsOf } from '../provenance/label-record.js';
 import { nodeOf, noProvenance, type ProvenanceOption, provenanceSchema } from '../provenance/provenance-option.js';
-import { clearInterval, now, setInterval } from '../util/clock.js';
+import { clearInterval, isoTime, now, setInterval } from '../util/clock.js';
 
 export interface MemorySessionStoreOptions {
   /**
@@ -78,6 +79,7 @@ export class MemorySessionStore implements SessionStore {
   readonly #ttlMs: number;
   readonly #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
+  #since = isoTime();
 
   constructor(options: MemorySessionStoreOptions = {}) {
     const parsed = parseOptions('MemorySessionStore', schema, options);
@@ -142,7 +144,19 @@ export class MemorySessionStore implements SessionStore {
     return explainLabels([...entry.labels], entry.records ?? NO_RECORDS);
   }
 
+  /** The store is connected until it is closed. */
+  status(): StoreStatus {
+    return Object.freeze({ connected: !this.#closed, since: this.#since, topology: 'memory' });
+  }
+
+  /** Resolves with 0, or rejects with `store.closed`. */
+  async ping(): Promise<number> {
+    this.#assertOpen();
+    return 0;
+  }
+
   async close(): Promise<void> {
+    if (!this.#closed) this.#since = isoTime();
     this.#closed = true;
     clearInterval(this.#sweeper);
     this.#sessions.clear();

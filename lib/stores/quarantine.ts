@@ -3,7 +3,7 @@ import type { SessionStore } from '../contract/session-store.js';
 import { assertLabel } from '../labels/label.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { kindOfValue } from '../options/kind-of-value.js';
-import { epochMs } from '../util/clock.js';
+import { wallClock } from '../util/clock.js';
 import { isSessionStore } from './session-store-registry.js';
 
 /** The name of the guard in the origin of a label that was added from outside. */
@@ -30,7 +30,7 @@ export async function quarantine(store: SessionStore, sessionId: string, label: 
   }
   assertTarget(sessionId, label);
   if (!store.provenance) await store.appendLabels(sessionId, [label]);
-  else await store.appendLabels(sessionId, [label], new Map([[label, { atMs: epochMs(), by: QUARANTINE }]]));
+  else await store.appendLabels(sessionId, [label], new Map([[label, { atMs: wallClock(), by: QUARANTINE }]]));
 }
 
 /** @throws AplSessionError `session.invalid` or `label.invalid` */

@@ -36,7 +36,7 @@ export interface ControllableStore extends SessionStore {
   readonly calls: readonly StoreCall[];
 
   /**
-   * Calls of the operation reject, and do not reach the inner store.
+   * Calls of the operation reject, and do not reach the inner store. A `ping()` behaves like a load.
    * @param error what they reject with
    * @default an AplSessionError with the code `store.unavailable`
    */
@@ -88,6 +88,8 @@ export function controllableStore(
   return new ControlledStore(inner, deadlineMs);
 }
 
+const PING: StoreCall = Object.freeze({ operation: 'load', sessionId: '', labels: Object.freeze([]) });
+
 class ControlledStore implements ControllableStore {
   readonly calls: StoreCall[] = [];
   readonly deadlineMs?: number;
@@ -96,7 +98,9 @@ class ControlledStore implements ControllableStore {
   readonly provenance?: boolean;
   readonly explain?: NonNullable<SessionStore['explain']>;
   readonly check?: NonNullable<SessionStore['check']>;
+  readonly status?: NonNullable<SessionStore['status']>;
   readonly onAlarm?: NonNullable<SessionStore['onAlarm']>;
+  readonly ping?: NonNullable<SessionStore['ping']>;
   readonly #inner: SessionStore;
   readonly #operations = { load: new SwitchableCalls<StoreCall>(), append: new SwitchableCalls<StoreCall>() };
 
@@ -109,6 +113,9 @@ class ControlledStore implements ControllableStore {
     if (provenance !== undefined) this.provenance = provenance;
     if (inner.explain) this.explain = inner.explain.bind(inner);
     if (inner.check) this.check = inner.check.bind(inner);
+    if (inner.status) this.status = inner.status.bind(inner);
+    // a ping answers whether a load would work; it is no call of the app, so it is not recorded
+    if (inner.ping) this.ping = () => this.#operations.load.pass(PING).then(() => inner.ping?.() ?? 0);
     if (inner.onAlarm) this.onAlarm = inner.onAlarm.bind(inner);
   }
 

@@ -12,8 +12,12 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediat
 /** Milliseconds on the monotonic clock. */
 export const now: () => number = performance.now.bind(performance);
 
-/** Milliseconds since 1970, for times that people read. The system may set this clock. */
-export const epochMs: () => number = Date.now.bind(Date);
+const RealDate = Date;
+
+/** The time of day, as ISO 8601 in UTC. */
+export function isoTime(): string {
+  return new RealDate().toISOString();
+}
 
 export const nextTick: typeof process.nextTick = process.nextTick.bind(process);
 
@@ -23,3 +27,6 @@ const resolved = Promise.resolve();
 export function microtask(callback: () => void): void {
   resolved.then(callback);
 }
+
+/** Milliseconds since 1970 on the clock of the machine, which may jump. Measure durations with `now`. */
+export const wallClock: () => number = Date.now.bind(Date);

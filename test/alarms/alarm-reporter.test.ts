@@ -1,6 +1,9 @@
 import { expect } from 'chai';
-import { AlarmReporter } from '../../lib/alarms/alarm-reporter.js';
+import { helpFor } from '../../lib/alarms/alarm-text.js';
+import { VERSION } from '../../lib/contract/version.js';
 import type { Alarm } from '../../lib/index.js';
+import { alarmReporter } from '../support/alarm-reporter.js';
+import { all, read } from '../support/documents.js';
 
 describe('AlarmReporter', () => {
   const cases: ReadonlyArray<readonly [alarm: Alarm, level: string, message: string]> = [
@@ -43,6 +46,41 @@ describe('AlarmReporter', () => {
       'labels may expire before their session does; raise ttlSeconds',
     ],
     [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_failure',
+        op: 'load',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'session label loads succeed again',
+    ],
+    [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_failure',
+        op: 'append',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'session labels are persisted again',
+    ],
+    [
+      {
+        alarm: 'session_store_recovered',
+        after: 'session_store_not_durable',
+        durationMs: 1,
+        failures: 1,
+        error: 'x',
+      },
+      'warn',
+      'a failure of the session store is over',
+    ],
+    [
       { alarm: 'session_missing', route: 'GET /', reason: 'x', error: 'x' },
       'warn',
       'request without a session added labels, passed a guard or was denied; its labels are not stored',
@@ -71,13 +109,28 @@ describe('AlarmReporter', () => {
         warn: (...args: unknown[]) => void logged.push(['warn', ...args]),
         error: (...args: unknown[]) => void logged.push(['error', ...args]),
       };
-      new AlarmReporter(logger, (given) => void heard.push(given)).raise({ ...alarm });
-      expect(logged).to.deep.equal([[level, message, alarm]]);
-      expect(heard).to.have.length(1);
-      expect(heard[0]).to.equal(logged[0]?.[2]);
+      alarmReporter({ logger, onAlarm: (given) => void heard.push(given) }).raise({ ...alarm });
+      const origin = { package: 'express-apl-session', version: VERSION, help: helpFor(alarm) };
+      expect(logged).to.deep.equal([[level, message, { ...alarm, ...origin }]]);
+      expect(heard).to.deep.equal([alarm]);
       expect(heard[0]).to.be.frozen;
     });
   }
+
+  it('the help of each alarm and code is a heading of docs/errors.md', () => {
+    const headings = all(/^### `(.+)`$/gm, read('docs/errors.md')).map(([, heading = '']) =>
+      heading.replaceAll('.', ''),
+    );
+    const codes = all(/\| '(store\.[^']+)'/g, read('lib/contract/errors.ts')).map(([, code = '']) => code);
+    const given = codes.map(
+      (code): Alarm => ({ alarm: 'session_store_failure', op: 'load', route: '', error: '', code }),
+    );
+    for (const alarm of [...cases.map(([each]) => each), ...given]) {
+      const [document, anchor] = helpFor(alarm).split('#');
+      expect(document).to.equal('express-apl-session/docs/errors.md');
+      expect(headings).to.include(anchor);
+    }
+  });
 
   it('calls the logger as a method, and works without a listener', () => {
     class CountingLogger {
@@ -91,7 +144,7 @@ describe('AlarmReporter', () => {
       }
     }
     const logger = new CountingLogger();
-    const { raise } = new AlarmReporter(logger, undefined);
+    const { raise } = alarmReporter({ logger });
     raise({ alarm: 'session_store_failure', op: 'load', route: 'GET /', error: 'x' });
     expect(logger.count).to.equal(1);
   });
@@ -104,7 +157,7 @@ describe('AlarmReporter', () => {
       () => Promise.reject(new Error('rejected')),
     ];
     for (const fail of fails) {
-      const alarms = new AlarmReporter({ warn: fail, error: fail }, fail as () => void);
+      const alarms = alarmReporter({ logger: { warn: fail, error: fail }, onAlarm: fail as () => void });
       alarms.raise({ alarm: 'session_store_ttl_refresh_failed', error: '' });
     }
     // an unhandled rejection would be raised before this is over, and fail the run

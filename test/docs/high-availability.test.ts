@@ -8,7 +8,7 @@ const DOCUMENT = 'docs/high-availability.md';
 describe(DOCUMENT, () => {
   it('the snippets compile', () => {
     const snippets = snippetsOf(DOCUMENT).map(({ code }) => code);
-    expect(snippets).to.have.length(2);
+    expect(snippets).to.have.length(3);
     for (const snippet of snippets) expect(compilerFaults(snippet)).to.equal('');
   });
 

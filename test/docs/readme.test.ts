@@ -48,6 +48,7 @@ describe('documents', () => {
     ['README.md', 'aplSessionMiddleware', 'AplSessionOptions', 'lib/middleware/middleware-options.ts'],
     ['docs/options.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
     ['docs/options.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
+    ['docs/operations.md', 'healthHandler', 'HealthHandlerOptions', 'lib/health/health-options.ts'],
     ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
   ] as const;
   for (const [document, heading, type, file] of tables) {

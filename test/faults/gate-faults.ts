@@ -183,13 +183,13 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a gate that stays open after a denial',
     file: gate,
-    from: "if (this.#state !== 'open' || (this.#res.finished && this.#output.allOut)) return;",
-    to: "if (this.#state !== 'open' || this.#output.isReplaced || (this.#res.finished && this.#output.allOut)) return;",
+    from: "if (this.#state !== 'open' || (memberOf(this.#res, 'finished') && this.#output.allOut)) return;",
+    to: "if (this.#state !== 'open' || this.#output.isReplaced || (memberOf(this.#res, 'finished') && this.#output.allOut)) return;",
   },
   {
     name: 'a gate that closes after the last byte',
     file: gate,
-    from: "if (this.#state !== 'open' || (this.#res.finished && this.#output.allOut)) return;",
+    from: "if (this.#state !== 'open' || (memberOf(this.#res, 'finished') && this.#output.allOut)) return;",
     to: "if (this.#state !== 'open') return;",
   },
   {
@@ -213,7 +213,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a connection that is corked again after its response ended',
     file: output,
-    from: 'if (res.finished !== finished) return;',
+    from: "if (memberOf(res, 'finished') !== finished) return;",
     to: '',
   },
   {
@@ -243,19 +243,19 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'output after the socket was destroyed',
     file: gate,
-    from: 'if (this.#res.destroyed || this.#connection.isEnded) {',
+    from: "if (memberOf(this.#res, 'destroyed') || this.#connection.isEnded) {",
     to: 'if (!this.#res) {',
   },
   {
     name: 'a `drain` for each held piece',
     file: output,
-    from: 'if (this.#res.socket) this.#uncounted += bytes;\n    else this.#account(bytes);',
+    from: "if (memberOf(this.#res, 'socket')) this.#uncounted += bytes;\n    else this.#account(bytes);",
     to: 'this.#account(bytes);',
   },
   {
     name: 'pipelined output that does not count for the connection',
     file: output,
-    from: 'if (this.#res.socket) this.#uncounted += bytes;\n    else this.#account(bytes);',
+    from: "if (memberOf(this.#res, 'socket')) this.#uncounted += bytes;\n    else this.#account(bytes);",
     to: 'this.#uncounted += bytes;',
   },
   {

@@ -102,7 +102,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
   {
     name: 'a label after the end of a response that waits for the client',
     file: request,
-    from: 'if (isClosed || res.writableEnded) microtask',
+    from: "if (isClosed || memberOf(res, 'finished')) microtask",
     to: 'if (isClosed) microtask',
   },
   {

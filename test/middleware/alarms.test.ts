@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import request from 'supertest';
+import { VERSION } from '../../lib/contract/version.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
 import { addLabel, LABEL, middlewareFixture, ok, rejecting, SESSION, thrower } from '../support/middleware-fixture.js';
@@ -41,7 +42,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(JSON.stringify(alarms)).to.not.contain('stored-label');
     });
 
-    it('one frozen object goes to the logger, with a message, and to onAlarm', async () => {
+    it('onAlarm gets the frozen alarm, the logger a message and where to look', async () => {
       const logged: unknown[][] = [];
       const logger = { warn() {}, error: (...args: unknown[]) => void logged.push(args) };
       const store = new ScriptedStore({ load: rejecting() });
@@ -50,8 +51,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         .expect(403);
       expect(logged).to.have.length(1);
       expect(logged[0]?.[0]).to.equal('session label load failed; failing request closed');
-      expect(logged[0]?.[1]).to.equal(alarms[0]);
-      expect(Object.isFrozen(alarms[0])).to.equal(true);
+      const help = 'express-apl-session/docs/errors.md#session_store_failure';
+      expect(logged[0]?.[1]).to.deep.equal({ ...alarms[0], package: 'express-apl-session', version: VERSION, help });
+      expect(alarms[0]).to.be.frozen;
     });
 
     const bad: ReadonlyArray<readonly [what: string, behaviour: () => unknown]> = [

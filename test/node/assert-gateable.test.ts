@@ -60,6 +60,19 @@ describe('Checks of the runtime and of a response', () => {
     expect(onAnotherNode(OutgoingMessage.prototype, '_flush', undefined)).to.equal('runtime.unsupported');
   });
 
+  it('refuses a runtime whose responses note their close elsewhere', () => {
+    const elsewhere = { get: () => undefined, set() {}, configurable: true };
+    const prototype = OutgoingMessage.prototype;
+    Object.defineProperty(prototype, '_closed', elsewhere);
+    try {
+      const res = new ServerResponse(new IncomingMessage(new Socket()));
+      expect(Object.hasOwn(res, '_closed')).to.equal(false);
+      expect(codeOf(assertGateableRuntime)).to.equal('runtime.unsupported');
+    } finally {
+      Reflect.deleteProperty(prototype, '_closed');
+    }
+  });
+
   it('P8: refuses a response without that member, with a code', () => {
     expect(codeOf(() => assertGateable({ write() {}, end() {} }))).to.equal('runtime.unsupported');
   });
@@ -104,6 +117,17 @@ describe('Checks of the runtime and of a response', () => {
         for (const prototype of [OwnWay.prototype, appPrototypeOn(OwnWay.prototype)]) {
           expect(codeOf(() => assertGateable(connected(prototype)))).to.equal('runtime.unsupported');
         }
+      });
+    }
+
+    for (const method of ['_writeRaw', '_send']) {
+      it(`G1: is refused if it, or the app's prototype, has its own ${method}()`, () => {
+        const app = appPrototypeOn(ServerResponse.prototype);
+        expect(codeOf(() => assertGateable(connected(app)))).to.equal(undefined);
+        const own = Object.assign(connected(app), { [method]: () => true });
+        expect(codeOf(() => assertGateable(own))).to.equal('runtime.unsupported');
+        Object.assign(app, { [method]: () => true });
+        expect(codeOf(() => assertGateable(connected(app)))).to.equal('runtime.unsupported');
       });
     }
 

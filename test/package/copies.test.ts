@@ -1,3 +1,4 @@
+import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import request from 'supertest';
@@ -62,7 +63,7 @@ describe('two copies of this package in one process', () => {
       for (const handler of handlers) app.use(handler);
       return app.use(answer).use(onError);
     }
-    const mount = ({ main }: PackageCopy, options: Partial<here.AplSessionOptions> = {}): RequestHandler =>
+    const mount = ({ main }: PackageCopy, options: Partial<here.AplSessionOptions> = {}): here.AplSessionMiddleware =>
       main.aplSessionMiddleware({
         session: (req) => req.get('x-session'),
         store,
@@ -70,6 +71,7 @@ describe('two copies of this package in one process', () => {
         onAlarm: (alarm) => void alarms.push(alarm),
         ...options,
       });
+    const enrolling = (copy: PackageCopy): RequestHandler => mount(copy, { sessions: 'enrolled' }).enroll();
     const ask = (app: Express) => request(app).get('/').set('x-session', 's');
     const denied = (app: Express) => ask(app).expect(403, /"code":"session_tainted"/);
 
@@ -156,6 +158,31 @@ describe('two copies of this package in one process', () => {
           expect(alarms[0]).to.include({ alarm: 'session_store_failure', code: 'store.full' });
         });
 
+        it('events of both are on one channel, and a failure of one is over for the other', async () => {
+          const heard: Array<{ version: string; mount: string; outcome: string }> = [];
+          const listener: ChannelListener = (message) => void heard.push(message as (typeof heard)[number]);
+          subscribe('express-apl-session:load', listener);
+          try {
+            const [first, second] = [mount(mounted()), mount(guarding())];
+            store = Object.assign(store, { loadLabels: () => Promise.reject(new Error('down')) });
+            await ask(appOf(first)).expect(403);
+            Reflect.deleteProperty(store, 'loadLabels');
+            await ask(appOf(second)).expect(200);
+            expect(heard.map(({ version: of, outcome }) => `${of} ${outcome}`)).to.deep.equal([
+              `${VERSION} failed`,
+              `${VERSION} loaded`,
+            ]);
+            expect(new Set(heard.map((event) => event.mount)).size).to.equal(2);
+            await (first as here.AplSessionMiddleware).close();
+            expect(alarms.map(({ alarm }) => alarm)).to.deep.equal([
+              'session_store_failure',
+              'session_store_recovered',
+            ]);
+          } finally {
+            unsubscribe('express-apl-session:load', listener);
+          }
+        });
+
         it('the middleware of both loads a session once', async () => {
           const app = appOf(mount(mounted()), mount(guarding()), guarding().main.taint('secret'));
           await ask(app).expect(200, 'ok');
@@ -196,6 +223,8 @@ describe('two copies of this package in one process', () => {
         ['taint() of this one behind another', () => [mount(newer), here.taint('a')], /\(9\.8\.7\).*\(0\.1\.0\)/],
         ['a guard of another behind this one', () => [mount(self), newer.main.taint('a')], /\(0\.1\.0\).*\(9\.8\.7\)/],
         ['a mount of this one behind another', () => [mount(newer), mount(self)], /\(9\.8\.7\).*\(0\.1\.0\)/],
+        ['enroll() of this one behind another', () => [mount(newer), enrolling(self)], /\(9\.8\.7\).*\(0\.1\.0\)/],
+        ['enroll() of another behind this one', () => [mount(self), enrolling(newer)], /\(0\.1\.0\).*\(9\.8\.7\)/],
         [
           'a guard behind one that shares nothing',
           () => [mount(older), here.requireSession()],
@@ -205,6 +234,7 @@ describe('two copies of this package in one process', () => {
       for (const [what, handlers, names] of refused) {
         it(`G2: ${what}: middleware.conflict names both versions and the fix`, async () => {
           await ask(appOf(...handlers())).expect(500, 'middleware.conflict');
+          expect(store.appends).to.deep.equal([]);
           expect(errors).to.have.length(1);
           const [error] = errors as [here.AplSessionError];
           expect(error).to.be.instanceOf(here.AplSessionError);

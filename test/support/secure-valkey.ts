@@ -24,12 +24,12 @@ export const USERNAME = 'label-store/@:?#';
 /** Every character that means something in a URL. */
 export const PASSWORD = `p@ss:/w%rd?#[]!$&'()*+,;= "%41é✓`;
 
-const VALID = { from: -1, to: 1 };
+const VALID = { from: -1, to: 90 };
 const SERVER_CERTIFICATES = {
   server: { hosts: ['localhost', '127.0.0.1'], validDays: VALID },
   expired: { hosts: ['localhost', '127.0.0.1'], validDays: { from: -3, to: -2 } },
   early: { hosts: ['localhost', '127.0.0.1'], validDays: { from: 2, to: 3 } },
-  elsewhere: { hosts: ['valkey.elsewhere.example'], validDays: VALID },
+  elsewhere: { hosts: ['valkey.elsewhere.example'], validDays: { from: -1, to: 1 } },
 };
 
 /** A suite on such a Valkey; the user has no rights at first. */

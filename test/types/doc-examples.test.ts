@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { compilerFaults } from '../support/compiler.js';
 
-/** What examples use without an import of their own: the main entry, Express, and parts of an app. */
+/** What examples use without an import of their own: the main entry, Express, the policy language, and parts of an app. */
 const PRELUDE = `
 import type { Server } from 'node:http';
 import type { Express, Request, RequestHandler } from 'express';
@@ -12,10 +12,13 @@ import { auth } from 'express-oauth2-jwt-bearer';
 import expressSession from 'express-session';
 import passport from 'passport';
 import {
-  type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport,
+  type AplSessionEvents, type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport, healthHandler,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
   type SessionResolver, type SessionStore, type SessionStoreBlock, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
+import {
+  type Attributes, attributesOfValue, compileChain, compileDocument, compilePredicate, compileSection, explain, type Plugin, PolicyDocumentError,
+} from 'express-apl-session/apl';
 import { ValkeySessionStore, valkeySessionStoreFactory } from 'express-apl-session/valkey';
 
 declare const app: Express;
@@ -30,6 +33,8 @@ declare const verifier: object;
 declare const requireAdmin: RequestHandler;
 declare const job: { readonly sessionId: string };
 declare const store: MemorySessionStore;
+declare const text: string;
+declare function isOpen(): boolean;
 declare const db: {
   column(sql: string, values: readonly unknown[]): Promise<string[]>;
   run(sql: string, values: readonly unknown[]): Promise<void>;

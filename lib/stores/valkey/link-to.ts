@@ -6,7 +6,7 @@ import type { ValkeyConfig } from './config/valkey-config.js';
 import { clientSource } from './connection/client-source.js';
 import { endpointSource } from './connection/endpoint-source.js';
 import { ValkeyConnection } from './connection/valkey-connection.js';
-import type { CallsOn, LinkHooks, OnConnected, ValkeyLink } from './connection/valkey-link.js';
+import type { CallsOn, LinkedServer, LinkHooks, ValkeyLink } from './connection/valkey-link.js';
 import type { ValkeySource } from './connection/valkey-source.js';
 import { ReplicatedWire } from './durability/replicated-wire.js';
 import { sentinelSource } from './sentinel/sentinel-source.js';
@@ -14,21 +14,24 @@ import { sentinelSource } from './sentinel/sentinel-source.js';
 /** The part of `commandTimeoutMs` that a server may wait for replicas. An append may wait for two batches. */
 const REPLICATION_SHARE = 0.4;
 
-/** The same link twice, unless appends wait for replicas and loads do not. */
 export interface ValkeyLinks {
   readonly loads: ValkeyLink;
+  /** The same as `loads`, unless appends wait for replicas and loads do not. */
   readonly appends: ValkeyLink;
+  /** The primaries of both links. */
+  primaries(): readonly LinkedServer[];
 }
 
-export function linksTo(config: ValkeyConfig, onConnected: OnConnected): ValkeyLinks {
+export function linksTo(config: ValkeyConfig, hooks: Omit<LinkHooks, 'callsOn'>): ValkeyLinks {
   const { durability: { replicas, fencedReads } = {} } = config;
   const plain: CallsOn = (wire) => wire;
-  const appends = linkTo(config, {
-    onConnected,
-    callsOn: replicas === undefined ? plain : replicated(config, replicas),
-  });
-  const isShared = replicas === undefined || fencedReads;
-  return { appends, loads: isShared ? appends : linkTo(config, { onConnected, callsOn: plain }) };
+  const callsOn = replicas === undefined ? plain : replicated(config, replicas);
+  const appends = linkTo(config, { ...hooks, callsOn });
+  if (replicas === undefined || fencedReads) {
+    return { appends, loads: appends, primaries: () => appends.primaries() };
+  }
+  const loads = linkTo(config, { ...hooks, callsOn: plain });
+  return { appends, loads, primaries: () => [...loads.primaries(), ...appends.primaries()] };
 }
 
 function replicated({ commandTimeoutMs, keyPrefix }: ValkeyConfig, replicas: number): CallsOn {
@@ -40,11 +43,14 @@ function replicated({ commandTimeoutMs, keyPrefix }: ValkeyConfig, replicas: num
 
 /** Makes the link to the servers in the options: one connection to a primary, or one to each primary of a cluster. */
 function linkTo(config: ValkeyConfig, hooks: LinkHooks): ValkeyLink {
-  const single = (source: ValkeySource): ValkeyLink =>
-    new ValkeyConnection(source, config.connectTimeoutMs, {
-      onConnected: (wire) => hooks.onConnected(wire, ''),
+  const single = (source: ValkeySource): ValkeyLink => {
+    const connection: ValkeyConnection = new ValkeyConnection(source, config.connectTimeoutMs, {
+      onConnected: (wire) => hooks.onConnected(wire, '', connection.wireNow() ?? wire),
+      onTrouble: hooks.onTrouble,
       callsOn: (wire) => hooks.callsOn(wire, (prefix) => prefix),
     });
+    return connection;
+  };
   const cluster = (settings: ClusterSettings): ValkeyLink => new ClusterLink(settings, config, hooks);
 
   if ('endpoint' in config) return single(endpointSource(config.endpoint, config.tls));

@@ -1,15 +1,18 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { LabelOrigin, SessionExplanation } from '../../contract/provenance.js';
-import type { SessionStore, SessionStoreFactory, StoreFinding } from '../../contract/session-store.js';
+import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../../contract/session-store.js';
+import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { recordsOf } from '../../provenance/label-record.js';
 import { nodeOf, noProvenance } from '../../provenance/provenance-option.js';
 import { sha256Hex } from '../../session/digest.js';
-import { checkServer, combinedCheck, type ServerCheck } from './calls/check-server.js';
+import { now } from '../../util/clock.js';
 import { explainSession } from './calls/explain-command.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
-import { ServerWarnings } from './calls/server-warnings.js';
+import { ping } from './calls/ping.js';
+import { RefreshAlarms } from './calls/refresh-alarms.js';
+import { SelfChecks } from './calls/self-checks.js';
 import { ttlCommand } from './calls/ttl-command.js';
 import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
@@ -27,6 +30,7 @@ import { requestOf } from './protocol/valkey-request.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
 import { assertCompanionPrefix } from './provenance/companion-key.js';
 import { addRecords, isSplit, type RecordCommands, renewedToo } from './provenance/record-commands.js';
+import { StoreWatch } from './store-watch.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
   open: 'Too many calls in a row found no connection to Valkey or got no reply in time. Calls are rejected until a probe succeeds.',
@@ -71,12 +75,11 @@ export class ValkeySessionStore implements SessionStore {
   readonly #caller: ValkeyCaller;
   /** Set with `durability.local`. */
   readonly #synced: SyncedServer | undefined;
-  readonly #warnings = new ServerWarnings();
+  readonly #watch: StoreWatch;
+  readonly #checks: SelfChecks;
   readonly #alarmListeners = new Set<AlarmListener>();
   readonly #reconnectListeners = new Set<() => void>();
-  readonly #onRefreshFailed = (error: string): void => {
-    this.#raise({ alarm: 'session_store_ttl_refresh_failed', error });
-  };
+  readonly #refreshes = new RefreshAlarms((alarm) => this.#raise(alarm));
 
   constructor(options: ValkeySessionStoreOptions) {
     this.#config = parseValkeyConfig(options);
@@ -87,21 +90,21 @@ export class ValkeySessionStore implements SessionStore {
     if (this.provenance) assertCompanionPrefix(this.#config.keyPrefix);
     const { durability } = this.#config;
     this.#synced = durability?.local === 'synced' ? new SyncedServer() : undefined;
-    this.#links = linksTo(this.#config, (wire, server) => {
-      for (const listener of this.#reconnectListeners) listener();
-      // the next connection repeats a check that fails
-      checkServer(wire, durability).then(
-        ({ alarms }) => {
-          for (const alarm of this.#warnings.news(alarms, server)) this.#raise(alarm);
-        },
-        () => {},
-      );
+    this.#watch = new StoreWatch(this.#config);
+    this.#links = linksTo(this.#config, {
+      onConnected: (wire, server, calls) => {
+        this.#watch.changed(this.#links);
+        for (const listener of this.#reconnectListeners) listener();
+        this.#checks.onConnected(wire, server, calls);
+      },
+      onTrouble: (failure) => this.#watch.troubled(this.#links, failure),
     });
+    this.#checks = new SelfChecks(this.#links.loads, durability, (alarm) => this.#raise(alarm));
     // a change of the circuit is not about the request whose call caused it
     const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
       this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
-    this.#caller = new ValkeyCaller(this.#config, onCircuit);
+    this.#caller = new ValkeyCaller(this.#config, onCircuit, (failure) => this.#watch.failed(failure));
     this.deadlineMs = this.#caller.deadlineMs;
   }
 
@@ -171,26 +174,36 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    this.#refreshes.settle();
     this.#links.loads.close();
     this.#links.appends.close();
+    this.#watch.changed(this.#links);
+  }
+
+  /** Returns what the store knows about its connections, without any I/O. A server that hangs is noticed by `ping()`. */
+  status(): StoreStatus {
+    return this.#watch.status(this.#links, { circuit: this.#caller.circuit, findings: this.#checks.findings });
+  }
+
+  /**
+   * Loads a key that does not exist, in a cluster from each primary; with `durability` it also proves that appends can be
+   * confirmed. Resolves with the time of the slowest answer, in milliseconds; rejects like a load or an append, within
+   * `deadlineMs`. It is not retried, raises no alarm, and neither opens the circuit nor closes it.
+   */
+  async ping(): Promise<number> {
+    const { loads, appends } = this.#links;
+    const confirm = (wire: ValkeyAsker): Promise<void> => this.#confirm(wire);
+    const confirmed = this.#config.durability ? [ping(appends, this.#config, confirm)] : [];
+    return Math.max(...(await Promise.all([ping(loads, this.#config), ...confirmed])));
   }
 
   /**
    * Checks whether Valkey is suitable: eviction, durability, role, version. In a cluster it checks every primary, and
-   * returns the worst finding of each kind. Every warning is also an alarm. Rejects with `store.unavailable`,
-   * `store.timeout` or `store.closed` if Valkey does not answer.
+   * returns the worst finding of each kind. A warning that was not raised before is also an alarm; with `repeatAlarms` every
+   * warning is. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
    */
-  async check(): Promise<readonly StoreFinding[]> {
-    const link = this.#links.loads;
-    const command = (wire: ValkeyAsker): Promise<ServerCheck> => checkServer(wire, this.#config.durability);
-    const check = (key?: string): Promise<ServerCheck> =>
-      this.#caller.call({ name: 'check', link, ...(key !== undefined && { key }), command });
-    // the primaries of a cluster are known after the first call
-    const first = await check();
-    const { findings, alarms } = combinedCheck([first, ...(await Promise.all(keysIn(link).map((key) => check(key))))]);
-    this.#warnings.news(alarms, '');
-    for (const alarm of alarms) this.#raise(alarm);
-    return findings;
+  check(options: StoreCheckOptions = {}): Promise<readonly StoreFinding[]> {
+    return this.#checks.run(this.#caller, options);
   }
 
   /** Calls the listener for each new connection, the first one too. */
@@ -205,6 +218,7 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   async #load(wire: ValkeyAsker, key: string): Promise<string[]> {
+    const startedMs = now();
     const { ttlSeconds } = this.#config;
     const stillPrimary = wire.stillPrimary();
     // it may reject before the labels arrive, when it is not awaited yet
@@ -213,6 +227,7 @@ export class ValkeySessionStore implements SessionStore {
     const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
     const labels = labelsIn(await reading, this.maxLabelsPerSession);
     if (stillPrimary) await stillPrimary;
+    this.#watch.answered(startedMs);
     refresh?.onRead(labels);
     return labels;
   }
@@ -221,7 +236,7 @@ export class ValkeySessionStore implements SessionStore {
     const ttl = ttlCommand(key, ttlSeconds);
     const request = this.provenance ? renewedToo(ttl, key, ttlSeconds) : ttl;
     const reply = wire.askUnproven(request).then(([count]) => resultOf(count));
-    const refresh = new TtlRefresh(reply, this.#onRefreshFailed);
+    const refresh = new TtlRefresh(reply, this.#refreshes);
     this.#caller.watch(refresh, wire);
     return refresh;
   }
@@ -242,21 +257,27 @@ export class ValkeySessionStore implements SessionStore {
     labels: readonly string[],
     records?: RecordCommands,
   ): Promise<void> {
+    const startedMs = now();
     const appending = wire.ask(appendCommand(key, labels, this.#config.ttlSeconds, records));
     const synced = this.#synced?.assertSynced(wire);
     // it may reject before the append is answered, when it is not awaited yet
     synced?.catch(() => {});
     assertAppended(await appending, records);
     await synced;
+    this.#watch.answered(startedMs);
   }
 
   /** Connects to the server of a key, and proves that appends can be confirmed there. */
   #connect(link: ValkeyLink, key: string): Promise<void> {
-    const command = async (wire: ValkeyAsker): Promise<void> => {
-      await wire.ask(NOTHING);
-      if (link === this.#links.appends) await this.#synced?.assertSynced(wire);
-    };
+    const isPlain = link !== this.#links.appends;
+    const command = (wire: ValkeyAsker) => (isPlain ? wire.ask(NOTHING).then(() => {}) : this.#confirm(wire));
     return this.#caller.call({ name: 'connection', link, key, command });
+  }
+
+  /** Proves that the server can confirm an append now. */
+  async #confirm(wire: ValkeyAsker): Promise<void> {
+    await wire.ask(NOTHING);
+    await this.#synced?.assertSynced(wire);
   }
 
   #raise(alarm: Alarm): void {

@@ -3,7 +3,7 @@ import type {
   SessionStoreUnsafeEviction,
   SessionStoreUnsupportedServer,
 } from '../../../contract/alarms.js';
-import type { StoreFinding } from '../../../contract/session-store.js';
+import type { StoreFinding } from '../../../contract/store-status.js';
 import type { ValkeyDurability } from '../config/valkey-durability.js';
 import { ErrorReply, type Reply } from '../protocol/resp-parser.js';
 import { settingsIn } from '../protocol/server-settings.js';

@@ -2,21 +2,27 @@ import type { TimedCall } from '../../../util/deadlines.js';
 import { toStoreError } from '../protocol/store-error.js';
 import { keyWasMissing } from './ttl-command.js';
 
+export interface RefreshListener {
+  onFailed(reason: string): void;
+  /** The server has refreshed the TTL of a key. */
+  onRefreshed(): void;
+}
+
 /**
  * The refresh of a TTL beside a read. A failure does not change the result of the read, but the labels may expire too
- * early, so the failure is reported. After a failed read, `onFailed` is not called.
+ * early, so the failure is reported. After a failed read, no failure is reported.
  */
 export class TtlRefresh implements TimedCall<unknown> {
   readonly #reply: Promise<unknown>;
-  readonly #onFailed: (reason: string) => void;
+  readonly #listener: RefreshListener;
   /** Whether the read found labels; `undefined` until it has succeeded. */
   #found: boolean | undefined;
   /** A report that waits for the result of the read. */
   #pendingReport: (() => void) | undefined;
 
-  constructor(reply: Promise<unknown>, onFailed: (reason: string) => void) {
+  constructor(reply: Promise<unknown>, listener: RefreshListener) {
     this.#reply = reply;
-    this.#onFailed = onFailed;
+    this.#listener = listener;
   }
 
   get name(): string {
@@ -33,15 +39,18 @@ export class TtlRefresh implements TimedCall<unknown> {
   }
 
   onValue(reply: unknown): void {
-    if (!keyWasMissing(reply)) return;
+    if (!keyWasMissing(reply)) {
+      this.#listener.onRefreshed();
+      return;
+    }
     this.#afterRead(() => {
       if (this.#found)
-        this.#onFailed('The key was missing when its TTL was refreshed, although it had labels just before.');
+        this.#listener.onFailed('The key was missing when its TTL was refreshed, although it had labels just before.');
     });
   }
 
   onError(error: unknown): void {
-    this.#afterRead(() => this.#onFailed(toStoreError(this.name, error).message));
+    this.#afterRead(() => this.#listener.onFailed(toStoreError(this.name, error).message));
   }
 
   #afterRead(report: () => void): void {

@@ -1,5 +1,6 @@
 import type { SessionStoreCircuitChanged } from '../../../contract/alarms.js';
 import { AplSessionError } from '../../../contract/errors.js';
+import type { StoreCircuit } from '../../../contract/store-status.js';
 import { now, setTimeout } from '../../../util/clock.js';
 import { Deadlines, type TimedCall, withDeadline } from '../../../util/deadlines.js';
 import type { ValkeyConfig } from '../config/valkey-config.js';
@@ -31,9 +32,17 @@ export class ValkeyCaller {
   readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
-  constructor(config: ValkeyConfig, onCircuit: (state: SessionStoreCircuitChanged['state']) => void) {
+  readonly #onFailure: (failure: AplSessionError) => void;
+
+  /** @param onFailure called when a call has failed, after its retry */
+  constructor(
+    config: ValkeyConfig,
+    onCircuit: (state: SessionStoreCircuitChanged['state']) => void,
+    onFailure: (failure: AplSessionError) => void,
+  ) {
     this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
     this.#config = config;
+    this.#onFailure = onFailure;
     this.#deadlines = new Deadlines(
       config.commandTimeoutMs,
       (operation) =>
@@ -43,6 +52,10 @@ export class ValkeyCaller {
         ),
     );
     if (config.circuitBreaker) this.#breaker = new ValkeyCircuitBreaker(config.circuitBreaker, onCircuit);
+  }
+
+  get circuit(): StoreCircuit {
+    return this.#breaker?.state ?? 'off';
   }
 
   /** Rejects only with an AplSessionError. */
@@ -71,6 +84,7 @@ export class ValkeyCaller {
         return await this.#afterFailure(call, error, startedMs);
       } catch (failure) {
         breaker?.report(failure);
+        this.#onFailure(failure as AplSessionError);
         throw failure;
       }
     });
@@ -130,7 +144,7 @@ export class ValkeyCaller {
 }
 
 /** Closes a connection that did not answer in time or leads to a replica, so that the next call gets a new one. */
-function closeIfUseless(wire: ValkeyAsker, error: unknown): void {
+export function closeIfUseless(wire: ValkeyAsker, error: unknown): void {
   if (error instanceof AplSessionError && error.code === 'store.timeout') {
     wire.giveUp('The server did not answer in time.');
   } else if (isDemotion(error)) {

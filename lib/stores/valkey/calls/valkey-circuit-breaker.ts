@@ -22,6 +22,11 @@ export class ValkeyCircuitBreaker {
     this.#onState = onState;
   }
 
+  /** The state for the next call: an open circuit lets one call through when its time is over. */
+  get state(): State {
+    return this.#isDue() ? 'half_open' : this.#state;
+  }
+
   /** Whether calls must go through `run`, because a call has failed since the last success. */
   get troubled(): boolean {
     return this.#failures > 0;
@@ -34,7 +39,7 @@ export class ValkeyCircuitBreaker {
 
   /** Makes the call, or rejects with `store.circuit_open`. */
   async run<T>(call: () => Promise<T>): Promise<T> {
-    const isProbe = this.#state === 'open' && now() - this.#openedAtMs >= this.#options.halfOpenAfterMs;
+    const isProbe = this.#isDue();
     if (this.#state !== 'closed' && !isProbe) throw circuitOpen();
     if (isProbe) this.#become('half_open');
     try {
@@ -46,6 +51,10 @@ export class ValkeyCircuitBreaker {
       else if (isProbe || this.#state === 'closed') this.#count();
       throw error;
     }
+  }
+
+  #isDue(): boolean {
+    return this.#state === 'open' && now() - this.#openedAtMs >= this.#options.halfOpenAfterMs;
   }
 
   #count(): void {

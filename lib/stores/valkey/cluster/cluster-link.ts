@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setTimeout } from '../../../util/clock.js';
 import { ConnectionWaiters } from '../connection/connection-waiters.js';
 import type { ConnectionListener } from '../connection/valkey-connection.js';
-import type { Detour, LinkHooks, ValkeyLink } from '../connection/valkey-link.js';
+import type { Detour, LinkedServer, LinkHooks, ValkeyLink } from '../connection/valkey-link.js';
 import { type Redirect, ReplyError, redirectIn } from '../protocol/reply-error.js';
 import type { ConnectionFailure } from '../protocol/store-error.js';
 import { requestOf } from '../protocol/valkey-request.js';
@@ -65,6 +65,13 @@ export class ClusterLink implements ValkeyLink {
     return this.#context.runInAsyncScope(() => this.#detourTo(redirect, key));
   }
 
+  primaries(): readonly LinkedServer[] {
+    return [...(this.#map?.primaries ?? [])].map((address) => ({
+      address,
+      connected: this.#nodes.get(address)?.connection.wireNow() !== undefined,
+    }));
+  }
+
   keyOfEachPrimary(): readonly string[] {
     const keys = new Map<string, string>();
     const primaries = this.#map?.primaries.size ?? 0;
@@ -90,7 +97,10 @@ export class ClusterLink implements ValkeyLink {
         if (this.#map) this.#waiters.notifyAll();
         else this.#refreshIn(0);
       },
-      onTrouble: () => this.#refreshIn(this.#map ? 0 : REFRESH_MS),
+      onTrouble: (failure) => {
+        this.#hooks.onTrouble(failure);
+        this.#refreshIn(this.#map ? 0 : REFRESH_MS);
+      },
       callsOn: (wire) => this.#hooks.callsOn(wire, (prefix) => this.#keyOn(nameOf(address), prefix)),
     };
   }
@@ -150,7 +160,7 @@ export class ClusterLink implements ValkeyLink {
       const wire = node.connection.bareWireNow();
       if (!wire || this.#announced.has(wire) || !this.#isPrimary(node)) continue;
       this.#announced.add(wire);
-      this.#hooks.onConnected(wire, node.name);
+      this.#hooks.onConnected(wire, node.name, node.connection.wireNow() ?? wire);
     }
   }
 

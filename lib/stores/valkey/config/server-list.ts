@@ -13,6 +13,11 @@ export interface ServerAddress {
   readonly port: number;
 }
 
+/** The address for people. */
+export function hostAndPort({ host, port }: ServerAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Several servers with the same login. All of them use TLS, or none of them. */
 export interface ServerList {
   readonly addresses: readonly ServerAddress[];

@@ -4,6 +4,8 @@ import { invalidConfig } from '../../../options/invalid-config.js';
 
 /** The options of ioredis 5 and 6 and of iovalkey that hold the address and the login of the server. */
 export interface ClientOptions {
+  readonly host?: unknown;
+  readonly port?: unknown;
   readonly username?: unknown;
   readonly password?: unknown;
   readonly db?: unknown;

@@ -12,7 +12,7 @@ const SENTINEL_TIMEOUT_MS = 1_000;
  * store opens and closes the connections itself and never uses the client.
  */
 export function clientSource(client: SingleClient): ValkeySource {
-  const { db, tls, sentinelTLS, sentinels, natMap } = client.options;
+  const { db, tls, sentinelTLS, sentinels, natMap, host, port } = client.options;
   // never connected; a copy, so that the app cannot change the options later
   const template = client.duplicate({
     tls: verifiedTls(tls),
@@ -37,6 +37,7 @@ export function clientSource(client: SingleClient): ValkeySource {
   return {
     acceptsReplica: false,
     loopbackOnly: false,
+    address: () => (sentinels || typeof host !== 'string' ? undefined : `${host}:${port}`),
     login: async () => loginIn(client.options, db),
     dial() {
       const connector = template.duplicate().connector as ClientConnector;

@@ -1,5 +1,6 @@
 import { AplSessionError } from '../../../contract/errors.js';
 import { withDeadline } from '../../../util/deadlines.js';
+import { hostAndPort } from '../config/server-list.js';
 import type { ValkeyEndpoint, ValkeyPassword } from '../config/valkey-endpoint.js';
 import type { ValkeyTls } from '../config/valkey-tls.js';
 import { dialServer } from './dial-server.js';
@@ -14,6 +15,7 @@ export function endpointSource(endpoint: ValkeyEndpoint, details: ValkeyTls = {}
   return {
     acceptsReplica: false,
     loopbackOnly: !tls,
+    address: () => hostAndPort(endpoint),
     login: () => currentLogin(endpoint),
     dial: () => dialServer({ host, port }, tls ? details : undefined),
   };

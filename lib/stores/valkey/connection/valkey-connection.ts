@@ -4,7 +4,7 @@ import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyAsker, ValkeyWire } from '../protocol/valkey-wire.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import { openWire } from './open-wire.js';
-import type { ValkeyLink } from './valkey-link.js';
+import type { LinkedServer, OnTrouble, ValkeyLink } from './valkey-link.js';
 import type { ValkeySource } from './valkey-source.js';
 
 const MIN_ATTEMPT_MS = 2_000;
@@ -17,7 +17,7 @@ const STABLE_MS = 1_000;
 export interface ConnectionListener {
   onConnected(wire: ValkeyWire): void;
   /** Called when a connection was lost or an attempt failed. */
-  onTrouble?(): void;
+  readonly onTrouble?: OnTrouble;
   /** Makes what calls use; the connection itself by default. */
   callsOn?(wire: ValkeyWire): ValkeyAsker;
 }
@@ -73,6 +73,10 @@ export class ValkeyConnection implements ValkeyLink {
     return this.#failure;
   }
 
+  primaries(): readonly LinkedServer[] {
+    return [{ address: this.#source.address?.(), connected: this.wireNow() !== undefined }];
+  }
+
   /** Opens the connection. Does nothing after the first call. */
   start(): void {
     if (this.#state === 'idle') this.#context.runInAsyncScope(() => void this.#connect());
@@ -124,7 +128,7 @@ export class ValkeyConnection implements ValkeyLink {
     const longestMs = refused ? MAX_REFUSED_BACKOFF_MS : MAX_BACKOFF_MS;
     const delayMs = Math.min(10 * 2 ** this.#failedAttempts, longestMs) * (0.5 + Math.random() / 2);
     this.#backoff = setTimeout(() => void this.#connect(), delayMs);
-    this.#listener.onTrouble?.();
+    this.#listener.onTrouble?.(failure);
   }
 
   #isClosed(): boolean {

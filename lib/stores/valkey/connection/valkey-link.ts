@@ -1,3 +1,4 @@
+import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyAsker, ValkeyWire } from '../protocol/valkey-wire.js';
 
 /** The connection or connections to Valkey. They are opened at the first call. */
@@ -11,10 +12,19 @@ export interface ValkeyLink {
   /** Returns where to send a call that a cluster node redirected; `undefined` if the error is not a redirect. */
   detour?(error: unknown, key: string | undefined): Detour | undefined;
 
+  /** The known primaries, without any I/O. */
+  primaries(): readonly LinkedServer[];
+
   /** Returns a key of each known primary, for calls to all of them. Only a cluster has several primaries. */
   keyOfEachPrimary?(): readonly string[];
 
   close(): void;
+}
+
+/** A primary, as `host:port`. The address is absent if only the client library knows it. */
+export interface LinkedServer {
+  readonly address?: string | undefined;
+  readonly connected: boolean;
 }
 
 export interface Detour {
@@ -24,10 +34,10 @@ export interface Detour {
 }
 
 /**
- * Called for each new connection, with the name of its server. Runs before the first call on the connection, so
+ * Called for each new connection, with the name of its server and with what calls use in its place. Runs before the first call on the connection, so
  * requests that it sends share a packet with that call.
  */
-export type OnConnected = (wire: ValkeyAsker, server: string) => void;
+export type OnConnected = (wire: ValkeyAsker, server: string, calls: ValkeyAsker) => void;
 
 /**
  * Makes from a new connection what calls use. `ownKey` returns a key with the prefix that the server of the connection has;
@@ -35,7 +45,11 @@ export type OnConnected = (wire: ValkeyAsker, server: string) => void;
  */
 export type CallsOn = (wire: ValkeyWire, ownKey: (prefix: string) => string) => ValkeyAsker;
 
+/** Called when a connection was lost or an attempt failed, with the reason if it is known. */
+export type OnTrouble = (failure: ConnectionFailure | undefined) => void;
+
 export interface LinkHooks {
   readonly onConnected: OnConnected;
+  readonly onTrouble: OnTrouble;
   readonly callsOn: CallsOn;
 }

@@ -35,6 +35,9 @@ export interface ValkeySource {
 
   dial(): Dialled;
 
+  /** The server to which the store connects now, as `host:port`, if that is known. */
+  address?(): string | undefined;
+
   /** Stops what the source does between two sockets. */
   close?(): void;
 }

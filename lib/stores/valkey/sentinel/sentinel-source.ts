@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from '../../../util/clock.js';
-import type { ServerAddress } from '../config/server-list.js';
+import { hostAndPort, type ServerAddress } from '../config/server-list.js';
 import type { SentinelTarget } from '../config/valkey-target.js';
 import { dialServer } from '../connection/dial-server.js';
 import { currentLogin, endpointSource } from '../connection/endpoint-source.js';
@@ -72,6 +72,10 @@ class SentinelSource implements ValkeySource {
       dialled?.release();
     };
     return { socket: open(), release };
+  }
+
+  address(): string | undefined {
+    return this.#current && hostAndPort(this.#current.address);
   }
 
   close(): void {

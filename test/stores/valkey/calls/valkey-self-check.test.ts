@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
-import type { StoreFinding } from '../../../../lib/contract/session-store.js';
+import type { StoreFinding } from '../../../../lib/contract/store-status.js';
 import type { ValkeySessionStoreOptions } from '../../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../../lib/stores/valkey/valkey-session-store.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
@@ -82,7 +82,7 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       words: /appendfsync is no.*everysec/,
     },
   ]) {
-    it(`${name}: a warning with its fix, and ${alarm}, also for check()`, async () => {
+    it(`${name}: a warning with its fix, and ${alarm}`, async () => {
       await configure(settings);
       const { store, alarms } = storeWith();
       await store.loadLabels('s');
@@ -90,11 +90,9 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
       const finding = named(await store.check(), name);
       expect(finding).to.include({ status: 'warning' }).and.to.be.frozen;
       expect(finding.fix).to.be.a('string').and.not.empty;
-      expect(alarms).to.have.length(2);
-      for (const raised of alarms) {
-        expect(raised).to.include({ alarm }).and.to.be.frozen;
-        expect(raised).to.have.property('error').that.matches(words);
-      }
+      expect(alarms).to.have.length(1);
+      expect(alarms[0]).to.include({ alarm }).and.to.be.frozen;
+      expect(alarms[0]).to.have.property('error').that.matches(words);
     });
   }
 
@@ -193,6 +191,53 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     await store.check();
     await reconnect(store);
     expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_store_not_durable']);
+  });
+
+  it('check() raises a known warning again only with repeatAlarms', async () => {
+    await configure({ appendonly: 'no' });
+    const { store, alarms } = storeWith();
+    await store.check();
+    await store.check();
+    expect(alarms).to.have.length(1);
+    await store.check({ repeatAlarms: true });
+    expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['session_store_not_durable', 'session_store_not_durable']);
+    await configure({ 'maxmemory-policy': 'allkeys-lru' });
+    await store.check({ repeatAlarms: true });
+    expect(alarms.slice(2).map(({ alarm }) => alarm)).to.have.members([
+      'session_store_not_durable',
+      'session_store_unsafe_eviction',
+    ]);
+  });
+
+  it('a mended warning is a recovery, once, by check() and by a connection', async () => {
+    proxy.latencyMs = 1;
+    const { store, alarms } = storeWith({ endpoint: proxy.url });
+    for (const look of [() => store.check(), () => reconnect(store)]) {
+      await configure({ appendonly: 'no' });
+      await store.check();
+      await configure(SOUND);
+      alarms.length = 0;
+      await look();
+      await look();
+      await eventually(() => expect(alarms).to.not.be.empty);
+      expect(alarms).to.have.length(1);
+      expect(alarms[0]).to.include({
+        alarm: 'session_store_recovered',
+        after: 'session_store_not_durable',
+        failures: 1,
+      });
+      expect(alarms[0]).to.have.property('durationMs').that.is.a('number').and.is.at.least(0);
+      expect(alarms[0]).to.be.frozen;
+    }
+  });
+
+  it('status() has the findings of the last check', async () => {
+    await configure({ appendonly: 'no' });
+    const { store } = storeWith();
+    expect(store.status().findings).to.deep.equal([]);
+    const findings = await store.check();
+    expect(store.status().findings).to.deep.equal(findings);
+    expect(named(findings, 'append_only_file').status).to.equal('warning');
   });
 
   it('adds no round trip: it is sent with the first command', async () => {

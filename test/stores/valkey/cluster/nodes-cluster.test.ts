@@ -57,6 +57,20 @@ for (const isSecure of [false, true]) {
       check: true,
     });
 
+    it('status() names every primary, and ping() asks each of them', async () => {
+      const store = storeWith();
+      expect(store.status()).to.deep.include({
+        connected: false,
+        topology: 'cluster',
+        primaries: [],
+        addresses: cluster.options.nodes?.map((node) => node.replace(/^rediss:\/\//, '')),
+      });
+      expect(await cluster.countCommands(() => store.ping())).to.equal(4);
+      expect(store.status()).to.include({ connected: true });
+      const ports = (await cluster.primaries()).map(({ peerPort }) => `${peerPort}`);
+      expect(store.status().primaries?.map((address) => address.split(':').at(-1))).to.have.members(ports);
+    });
+
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {
       it('the ACLs have denied nothing', async () => {
@@ -97,6 +111,35 @@ for (const isSecure of [false, true]) {
           expect(findings.find(({ name }) => name === 'role')).to.include({ status: 'ok' });
         } finally {
           await last?.admin.config('SET', 'maxmemory-policy', 'noeviction');
+        }
+      });
+
+      it('forgets the fault of a primary that has been replaced', async function () {
+        this.timeout(60_000);
+        const alarms: Alarm[] = [];
+        const store = storeWith();
+        store.onAlarm((alarm) => alarms.push(alarm));
+        const old = await cluster.primaryOf('s');
+        await old.admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+        try {
+          await store.check();
+          expect(store.status().findings?.find(({ name }) => name === 'eviction_policy')).to.include({
+            status: 'warning',
+          });
+          await (await cluster.replicaOf('s')).admin.call('CLUSTER', 'FAILOVER');
+          await eventually(
+            async () => {
+              await store.loadLabels('s');
+              await store.check();
+              const mended = alarms.map((alarm) => 'after' in alarm && alarm.after);
+              expect(mended).to.include('session_store_unsafe_eviction');
+            },
+            { withinMs: 20_000 },
+          );
+          expect(store.status().findings?.find(({ name }) => name === 'eviction_policy')).to.include({ status: 'ok' });
+        } finally {
+          await old.admin.config('SET', 'maxmemory-policy', 'noeviction');
+          await cluster.settled();
         }
       });
     });
@@ -168,7 +211,7 @@ for (const isSecure of [false, true]) {
         await cluster.settled();
         const [session = '', other = ''] = await cluster.sessions();
         const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
-        const store = storeWith(options);
+        const store = storeWith({ ...options, ...PATIENT });
         const traffic = new SessionTraffic(store, [session, other]);
         await eventually(() => traffic.rounds > 20);
         await moveSlot(session, source, target);
@@ -189,7 +232,7 @@ for (const isSecure of [false, true]) {
           await cluster.settled();
           const [session = '', other = ''] = await cluster.sessions();
           const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
-          const store = storeWith(options);
+          const store = storeWith({ ...options, ...PATIENT });
           const traffic = new SessionTraffic(store, [session, other]);
           await eventually(() => traffic.rounds > 20);
           const [fence = ''] = await source.admin.keys('taint:v1:fence:*');

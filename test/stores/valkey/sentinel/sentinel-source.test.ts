@@ -52,6 +52,16 @@ for (const isSecure of [false, true]) {
       countBackendCalls: (action) => topology.countCommands(action),
     });
 
+    it('status() names the primary once it is known, and ping() asks it', async () => {
+      const store = storeWith();
+      expect(store.status()).to.deep.include({ connected: false, topology: 'sentinel', primaries: [] });
+      expect(await topology.countCommands(() => store.ping())).to.equal(1);
+      expect(store.status()).to.include({ connected: true });
+      const [primary] = await topology.primaries();
+      expect(store.status().primaries).to.deep.equal([`127.0.0.1:${primary?.peerPort}`]);
+      expect(store.status().addresses).to.have.length(3);
+    });
+
     // mocha runs the tests of a suite before its inner suites, so the order needs suites
     describe('after the contract', () => {
       it('the ACLs of Valkey and of the Sentinels have denied nothing', async () => {

@@ -1,0 +1,50 @@
+import type { Request } from 'express';
+import { AplSessionError } from '../contract/errors.js';
+import { kindOfValue } from '../options/kind-of-value.js';
+import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import type { AplPoliciesSettings, NameAccessor } from './apl-policies-options.js';
+import type { CompiledPolicies, Entity } from './compiled-policies.js';
+import { type McpCall, mcpCallOf } from './mcp-call.js';
+import type { Chosen } from './section-run.js';
+
+/**
+ * Chooses the rules for a request: those of the tool or the model that the options name, else those of the call of MCP in its
+ * body, else those of `global`.
+ * @throws AplSessionError `policy.error`, or what an option throws
+ */
+export function chooseSection(
+  req: Request,
+  policies: CompiledPolicies,
+  settings: AplPoliciesSettings,
+): MaybePromise<Chosen> {
+  const call = mcpCallOf(req.body);
+  return whenSettled(entityOf(req, call, settings), (entity) => {
+    if (!entity) return { section: policies.global, call };
+    return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => ({
+      section: policies.sectionFor({ ...entity, scope }),
+      call,
+    }));
+  });
+}
+
+function entityOf(
+  req: Request,
+  call: McpCall | undefined,
+  { tool, llm }: AplPoliciesSettings,
+): MaybePromise<Pick<Entity, 'type' | 'name'> | undefined> {
+  return whenSettled(nameBy(tool, 'tool', req), (toolName) => {
+    if (toolName !== undefined) return { type: 'tool', name: toolName };
+    return whenSettled(nameBy(llm, 'llm', req), (model) => (model === undefined ? call : { type: 'llm', name: model }));
+  });
+}
+
+function nameBy(accessor: NameAccessor | undefined, option: string, req: Request): MaybePromise<string | undefined> {
+  return whenSettled(accessor?.(req), (name: unknown) => {
+    if (name === undefined || name === null || name === '') return undefined;
+    if (typeof name === 'string') return name;
+    throw new AplSessionError(
+      'policy.error',
+      `The option '${option}' must return a string, undefined or null; it returned ${kindOfValue(name)}.`,
+    );
+  });
+}

@@ -1,0 +1,40 @@
+import type { Request } from 'express';
+import { AplSessionError } from '../contract/errors.js';
+import { kindOfValue } from '../options/kind-of-value.js';
+import { isPlainObject } from '../options/plain-object.js';
+import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import type { AplSettings } from './apl-options.js';
+import type { McpCall } from './mcp-call.js';
+
+/**
+ * The arguments of a request; `undefined` if it has none.
+ * @throws AplSessionError `policy.error` for arguments that rules could not read, because they would not apply then
+ */
+export function argsOf(req: Request, call: McpCall | undefined, { args }: AplSettings): MaybePromise<unknown> {
+  if (args) return whenSettled(args(req), (value) => checked(value ?? undefined, "The option 'args'"));
+  if (call) return checked(call.args, 'params.arguments');
+  const body: unknown = req.body;
+  if (!hasBody(req)) return body === undefined ? undefined : checked(body, 'req.body');
+  // express.json() of Express 4 sets {} for a body of another type, which it has not read
+  if (body !== undefined && req.readableDidRead) return checked(body, 'req.body');
+  throw invalid('The rules read args.*, but no body parser has read the body. Mount one, or use the option args');
+}
+
+/** Gives the handler other arguments. */
+export function replaceArgs(req: Request, call: McpCall | undefined, args: unknown): void {
+  req.body = call ? call.withArgs(args) : args;
+}
+
+function checked(value: unknown, what: string): unknown {
+  if (value === undefined || isPlainObject(value)) return value;
+  throw invalid(`${what} must be an object, because rules read its fields as args.*; got ${kindOfValue(value)}`);
+}
+
+function hasBody({ headers }: Request): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
+}
+
+function invalid(problem: string): AplSessionError {
+  return new AplSessionError('policy.error', `${problem}.`);
+}

@@ -1,0 +1,117 @@
+import type { Response } from 'express';
+import type { RuleDecision } from '../apl/decision.js';
+import type { Violation } from '../contract/security.js';
+import { isAppDenial } from '../denial/app-denial.js';
+import type { Refusal } from '../middleware/response-reviews.js';
+import type { SessionRequest } from '../middleware/session-request.js';
+import type { RenderedHead } from '../node/node-response.js';
+import type { MaybePromise } from '../util/maybe-promise.js';
+import { interceptJson, jsonText } from './json-body.js';
+import type { RequestSection } from './request-section.js';
+import { leadsThroughArray, resultOfBody } from './visible-result.js';
+
+/** What the rules read about the response. */
+export interface ResponseFacts {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** What runs the rules of the post phase. */
+export interface PostRun {
+  readonly section: RequestSection;
+  readonly isMcp: boolean;
+  readonly isObserving: boolean;
+  evaluate(
+    phase: 'post',
+    input: { readonly response?: ResponseFacts | undefined; readonly result?: unknown },
+    next: (decision: RuleDecision) => Refusal | undefined,
+  ): MaybePromise<Refusal | undefined>;
+  refusalOf(decision: RuleDecision): Refusal | undefined;
+  failed(error: unknown, violation?: Violation): Refusal | undefined;
+}
+
+const RESULT_UNSEEN: Violation = Object.freeze({
+  code: 'policy.result_unseen',
+  reason: 'the result could not be checked',
+});
+
+/**
+ * The rules for the response of one request. They run once: on the JSON body if a rule needs the result, else when the header
+ * section is about to leave.
+ */
+export class ResponseRules {
+  readonly #run: PostRun;
+  readonly #res: Response;
+  readonly #request: SessionRequest;
+  /** Set once the rules have run on a JSON body. */
+  #outcome: { readonly refusal: MaybePromise<Refusal | undefined> } | undefined;
+
+  constructor(run: PostRun, res: Response, request: SessionRequest) {
+    this.#run = run;
+    this.#res = res;
+    this.#request = request;
+  }
+
+  /** Returns a refusal if the response has begun already, so that the rules could not run in time. */
+  attach(): Refusal | undefined {
+    const res = this.#res;
+    if (res.headersSent) return this.#run.failed(new Error('The response began before its rules could run.'));
+    if (this.#run.section.needsResult) interceptJson(res, (text) => this.#onJson(text));
+    this.#request.review((head) => this.#review(head));
+    return undefined;
+  }
+
+  #review(head: RenderedHead | undefined): MaybePromise<Refusal | undefined> {
+    if (this.#outcome) return this.#outcome.refusal;
+    const run = this.#run;
+    if (run.section.needsResult && head?.hasBody && !isAppDenial(head.status, this.#request.violation)) {
+      return unseen(run, 'the response is not JSON that was sent by res.json() or res.send()');
+    }
+    return run.evaluate('post', { response: head }, (decision) => run.refusalOf(decision));
+  }
+
+  /** Returns the text to send. */
+  #onJson(text: string): string {
+    const run = this.#run;
+    const body = parsed(text);
+    const visible = resultOfBody(body, run.isMcp);
+    const names = [...run.section.section.parts.result.reads, ...run.section.section.parts.postInvocation.reads];
+    if (visible === undefined || (visible !== 'none' && leadsThroughArray(visible.value, 'result', names))) {
+      if (isAppDenial(this.#res.statusCode, this.#request.violation)) return text;
+      const problem = visible === undefined ? 'the body is not an object' : 'a field that they read is in an array';
+      this.#outcome = { refusal: unseen(run, problem) };
+      return text;
+    }
+    let sent = text;
+    let isInTime = true;
+    const onDecision = (decision: RuleDecision): Refusal | undefined => {
+      const refusal = run.refusalOf(decision);
+      if (decision.result === undefined || visible === 'none' || run.isObserving) return refusal;
+      if (isInTime) sent = jsonText(this.#res, visible.replacedBy(decision.result));
+      else if (!refusal) throw new Error('The result has changed too late: its plugins must answer synchronously.');
+      return refusal;
+    };
+    const result = visible === 'none' ? undefined : visible.value;
+    this.#outcome = { refusal: run.evaluate('post', { response: factsOf(this.#res), result }, onDecision) };
+    isInTime = false;
+    return sent;
+  }
+}
+
+function unseen(run: PostRun, problem: string): Refusal | undefined {
+  return run.failed(new Error(`The rules of ${run.section.key} need the result, but ${problem}.`), RESULT_UNSEEN);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Express sets the type before it sends the body; Node adds other headers later. */
+function factsOf(res: Response): ResponseFacts {
+  const headers = Object.entries(res.getHeaders()).map(([name, value]) => [name, String(value)] as const);
+  return { status: res.statusCode, headers: new Map(headers) };
+}

@@ -1,0 +1,147 @@
+import type { Attributes } from '../apl/attributes.js';
+import type { RuleDecision, Taint } from '../apl/decision.js';
+import { AplSessionError } from '../contract/errors.js';
+import type { Violation } from '../contract/security.js';
+import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import type { Refusal } from '../middleware/response-reviews.js';
+import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import { boundTo } from './bound-engines.js';
+import type { GuardedRequest } from './guarded-request.js';
+import type { McpCall } from './mcp-call.js';
+import { argsOf, replaceArgs } from './request-args.js';
+import { addHttp, addResponse, addSubject, type Facts, textsOf } from './request-facts.js';
+import type { RequestSection } from './request-section.js';
+import { type PostRun, type ResponseFacts, ResponseRules } from './response-rules.js';
+import { leadsThroughArray } from './visible-result.js';
+
+/** The rules that were chosen for a request. */
+export interface Chosen {
+  readonly section: RequestSection;
+  /** `undefined` for a request that is no call of MCP. */
+  readonly call: McpCall | undefined;
+}
+
+/** Runs the rules of one section for one request: those before the handler, and those for its response. */
+export class SectionRun implements PostRun {
+  readonly section: RequestSection;
+  readonly #call: McpCall | undefined;
+  readonly #guarded: GuardedRequest;
+  /** The arguments, once they were read. */
+  #args: { readonly value: unknown } | undefined;
+
+  constructor(guarded: GuardedRequest, { section, call }: Chosen) {
+    this.section = section;
+    this.#call = call;
+    this.#guarded = guarded;
+    if (section.denial) guarded.denial = section.denial;
+  }
+
+  get isMcp(): boolean {
+    return this.#call !== undefined;
+  }
+
+  get isObserving(): boolean {
+    return this.#guarded.isObserving;
+  }
+
+  /** Runs the rules before the handler, and prepares those for the response. */
+  enter(): MaybePromise<Refusal | undefined> {
+    const refused = this.section.hasPre ? this.evaluate('pre', {}, (made) => this.#onDecision(made)) : undefined;
+    return whenSettled(refused, (refusal) => refusal ?? this.#goOn());
+  }
+
+  #goOn(): Refusal | undefined {
+    const { section } = this;
+    const { request, res } = this.#guarded;
+    if (section.readsLabels) request.reliesOnSession();
+    if (section.denial) request.renderBy(section.denial);
+    return section.hasPost ? new ResponseRules(this, res, request).attach() : undefined;
+  }
+
+  #onDecision(decision: RuleDecision): MaybePromise<Refusal | undefined> {
+    const refusal = this.refusalOf(decision);
+    if (refusal) return refusal;
+    if (decision.args !== undefined && !this.isObserving) this.#changeArgs(decision.args);
+    if (!decision.taints.some(([, scopes]) => scopes.includes('session'))) return undefined;
+    return this.#guarded.request.persist().then(
+      () => undefined,
+      () => this.#guarded.refusal(PERSIST_FAILED),
+    );
+  }
+
+  #changeArgs(args: unknown): void {
+    const { req, settings } = this.#guarded;
+    if (!settings.transformArgs) {
+      throw new AplSessionError('policy.error', 'A plugin has changed an argument, but transformArgs is not set.');
+    }
+    replaceArgs(req, this.#call, args);
+    this.#args = { value: args };
+  }
+
+  evaluate(
+    phase: 'pre' | 'post',
+    { response, result }: { readonly response?: ResponseFacts | undefined; readonly result?: unknown },
+    next: (decision: RuleDecision) => MaybePromise<Refusal | undefined>,
+  ): MaybePromise<Refusal | undefined> {
+    return this.#guarded.attempt(() =>
+      whenSettled(this.#attributes(phase, response, result), (attributes) => {
+        const args = this.section[phase].hasBelow('args.') ? this.#args?.value : undefined;
+        const input = { phase, ...(args !== undefined && { args }), ...(result !== undefined && { result }) };
+        return whenSettled(this.section.section.decide(attributes, input), next);
+      }),
+    );
+  }
+
+  refusalOf(decision: RuleDecision): Refusal | undefined {
+    const guarded = this.#guarded;
+    addLabels(guarded, decision.taints);
+    if (decision.decision === 'allow') return undefined;
+    const { code, reason, rule, cause } = decision;
+    guarded.request.traceRule(guarded.settings.name, rule);
+    if (cause !== undefined) guarded.alarm(cause);
+    return guarded.refusal(toViolation({ code, reason: reason || 'access denied' }), rule);
+  }
+
+  failed(error: unknown, violation?: Violation): Refusal | undefined {
+    return this.#guarded.failed(error, violation);
+  }
+
+  #attributes(phase: 'pre' | 'post', response: ResponseFacts | undefined, result: unknown): MaybePromise<Attributes> {
+    const guarded = this.#guarded;
+    const { req, request, settings } = guarded;
+    const reads = this.section[phase];
+    const facts: Facts = { 'route.key': this.section.key };
+    guarded.secrets = () => textsOf(facts, [this.#args?.value, result]);
+    // rules see the labels of this moment, also if a plugin makes them wait
+    const labels: ReadonlySet<string> = new Set(request.labels);
+    // as in CPEX, an empty set is an absent attribute
+    if (labels.size > 0) facts['security.labels'] = labels;
+    addHttp(facts, req, reads, settings);
+    if (response) addResponse(facts, response);
+    return whenSettled(addSubject(facts, req, reads, settings), () =>
+      whenSettled(this.#readArgs(phase), () => {
+        const subject = typeof facts['subject.id'] === 'string' ? facts['subject.id'] : undefined;
+        return boundTo({ req, labels, subject }, facts);
+      }),
+    );
+  }
+
+  #readArgs(phase: 'pre' | 'post'): MaybePromise<void> {
+    if (this.#args || !this.section[phase].hasBelow('args.')) return undefined;
+    const { req, settings } = this.#guarded;
+    return whenSettled(argsOf(req, this.#call, settings), (value) => {
+      const { args, preInvocation } = this.section.section.parts;
+      if (leadsThroughArray(value, 'args', [...args.reads, ...preInvocation.reads])) {
+        throw new AplSessionError('policy.error', 'A rule reads a field of args that is in an array of the request.');
+      }
+      this.#args = { value };
+    });
+  }
+}
+
+function addLabels({ request, settings }: GuardedRequest, taints: readonly Taint[]): void {
+  for (const [label, scopes] of taints) {
+    if (scopes.includes('message')) request.labels.addForMessage(label);
+    if (scopes.includes('session')) request.labels.addBy(label, settings.name);
+  }
+}

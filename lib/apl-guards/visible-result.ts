@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isPlainObject } from '../options/plain-object.js';
+
+/** The part of a JSON body that rules read as `result.*`. */
+export interface VisibleResult {
+  readonly value: object;
+  /** The body with another result. */
+  replacedBy(result: unknown): unknown;
+}
+
+/** `'none'` if the body has no result; `undefined` if rules cannot see all of it. */
+export function resultOfBody(body: unknown, isMcp: boolean): VisibleResult | 'none' | undefined {
+  if (!isPlainObject(body)) return undefined;
+  if (!isMcp) return { value: body, replacedBy: (result) => result };
+  if (body['jsonrpc'] !== '2.0') return undefined;
+  // an error of the server has no result; the error of a tool is a result
+  if (!Object.hasOwn(body, 'result')) return Object.hasOwn(body, 'error') ? 'none' : undefined;
+  const result = body['result'];
+  const visible = isPlainObject(result) ? toolResult(result) : undefined;
+  return (
+    visible && { value: visible.value, replacedBy: (changed) => ({ ...body, result: visible.replacedBy(changed) }) }
+  );
+}
+
+/**
+ * The structured content of a result; else the JSON in its only text. A text that repeats the structured content is changed
+ * together with it. Any other content could hold what a rule must change, so the result is not visible then.
+ */
+function toolResult(result: Readonly<Record<string, unknown>>): VisibleResult | undefined {
+  const { content = [], structuredContent } = result;
+  if (!Array.isArray(content)) return undefined;
+  const parsed = content.map(jsonOfText);
+  const value = structuredContent ?? (content.length === 1 ? parsed[0] : undefined);
+  if (!isPlainObject(value) || !parsed.every((copy) => isDeepStrictEqual(copy, value))) return undefined;
+  return {
+    value,
+    replacedBy: (changed) => ({
+      ...result,
+      ...(result['content'] !== undefined && {
+        content: content.map((block) => ({ ...block, text: JSON.stringify(changed) })),
+      }),
+      ...(structuredContent !== undefined && { structuredContent: changed }),
+    }),
+  };
+}
+
+function jsonOfText(block: unknown): unknown {
+  if (!isPlainObject(block) || block['type'] !== 'text' || typeof block['text'] !== 'string') return undefined;
+  try {
+    return JSON.parse(block['text']) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the path to a field leads through an array, in which no rule finds it.
+ * @param names attributes below `prefix`, for example `result.user.ssn`
+ */
+export function leadsThroughArray(value: unknown, prefix: 'args' | 'result', names: readonly string[]): boolean {
+  return names.some((name) => {
+    let current = value;
+    for (const part of name.split('.').slice(1, -1)) {
+      if (typeof current !== 'object' || current === null || !Object.hasOwn(current, part)) return false;
+      current = (current as Record<string, unknown>)[part];
+      if (Array.isArray(current) && name.startsWith(`${prefix}.`)) return true;
+    }
+    return false;
+  });
+}

@@ -1,0 +1,13 @@
+import type { DecisionPoint, Plugin } from './engines.js';
+
+/** How strict the parser is, and what rules may refer to. */
+export interface LanguageContext {
+  /** Refuses what CPEX accepts without an effect. */
+  readonly strict: boolean;
+  /** Patterns of attributes that rules may read; `undefined` accepts any. */
+  readonly attributes: readonly string[] | undefined;
+  /** What `!=` and `not in` mean on an absent attribute. */
+  readonly absent: 'deny' | undefined;
+  readonly plugins: ReadonlyMap<string, Plugin>;
+  readonly decisionPoints: ReadonlyMap<string, DecisionPoint>;
+}

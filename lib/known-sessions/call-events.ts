@@ -1,0 +1,53 @@
+import type { AlarmReporter } from '../alarms/alarm-reporter.js';
+import { AplSessionError } from '../contract/errors.js';
+import { now } from '../util/clock.js';
+import type { TimedCall } from '../util/deadlines.js';
+
+type Operation = 'load' | 'append';
+
+/** Publishes the calls of a store as events, and tells the alarms of successes after a failure. */
+export class CallEvents {
+  readonly #alarms: AlarmReporter;
+
+  constructor(alarms: AlarmReporter) {
+    this.#alarms = alarms;
+  }
+
+  /** Whether the result of a call matters to somebody besides its caller. */
+  areWatched(operation: Operation): boolean {
+    return this.#alarms.events.has(operation) || this.#alarms.failuresLast;
+  }
+
+  /** @param startedAtMs 0 if nobody subscribed when the call started */
+  succeeded(operation: Operation, startedAtMs: number): void {
+    const { events } = this.#alarms;
+    if (this.#alarms.failuresLast) this.#alarms.storeSucceeded(operation);
+    if (startedAtMs === 0) return;
+    const durationMs = now() - startedAtMs;
+    if (operation === 'load') events.publish('load', { outcome: 'loaded', durationMs });
+    else events.publish('append', { outcome: 'appended', durationMs });
+  }
+
+  failed(operation: Operation, startedAtMs: number, cause: unknown): void {
+    if (startedAtMs === 0) return;
+    const code = cause instanceof AplSessionError ? { code: cause.code } : undefined;
+    this.#alarms.events.publish(operation, { outcome: 'failed', durationMs: now() - startedAtMs, ...code });
+  }
+
+  /** The same append, with an event for its result. */
+  watched(call: TimedCall<void>): TimedCall<void> {
+    const startedAtMs = now();
+    return {
+      name: call.name,
+      start: () => call.start(),
+      onValue: () => {
+        this.succeeded('append', startedAtMs);
+        call.onValue();
+      },
+      onError: (error) => {
+        this.failed('append', startedAtMs, error);
+        call.onError(error);
+      },
+    };
+  }
+}

@@ -1,0 +1,27 @@
+import { expect } from 'chai';
+import { type Budget, judge, recordedFor } from './budget.js';
+
+const budget: Budget = {
+  tolerance: 0.02,
+  recorded: { node20: { clean: { instructions: 460_000, ratio: 1.08 } } },
+};
+const recorded = recordedFor(budget, 'clean', 'node20');
+
+describe('the budget of instructions', () => {
+  it('a regression of 5 % is over the budget', () => {
+    expect(judge(budget, recorded, 1.08 * 1.05)).to.equal('over');
+  });
+
+  it('noise of 1 % is within it, in both directions', () => {
+    for (const noise of [0.99, 1, 1.01]) expect(judge(budget, recorded, 1.08 * noise)).to.equal('within');
+  });
+
+  it('a gain of 5 % asks to be recorded', () => {
+    expect(judge(budget, recorded, 1.08 * 0.95)).to.equal('better');
+  });
+
+  it('another version of Node, or another scenario, has none', () => {
+    expect(judge(budget, recordedFor(budget, 'clean', 'node99'), 9)).to.equal('not recorded');
+    expect(judge(budget, recordedFor(budget, 'other', 'node20'), 9)).to.equal('not recorded');
+  });
+});
