@@ -40,11 +40,12 @@ export class RequestEvents implements RequestObserver {
     if (this.#events.has('request')) this.#events.publish('request', { method: this.#req.method });
   }
 
-  denied(code: string, cut: boolean): void {
+  denied(code: string, instance: string | undefined): void {
     if (this.#isDenied) return;
     this.#isDenied = true;
-    if (this.#events.has('denial'))
-      this.#events.publish('denial', { route: this.#route(), code: this.#shown(code), cut });
+    if (!this.#events.has('denial')) return;
+    const what = { route: this.#route(), code: this.#shown(code) };
+    this.#events.publish('denial', instance === undefined ? { ...what, cut: true } : { ...what, cut: false, instance });
   }
 
   held(): void {
@@ -54,11 +55,11 @@ export class RequestEvents implements RequestObserver {
     this.#hold('held', 0);
   }
 
-  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void {
+  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
     const holder = this.#holder;
     this.#holder = undefined;
-    if (holder) holder.runInAsyncScope(() => this.#verdict(verdict, bytesSent, code));
-    else this.#verdict(verdict, bytesSent, code);
+    if (holder) holder.runInAsyncScope(() => this.#verdict(verdict, bytesSent, code, instance));
+    else this.#verdict(verdict, bytesSent, code, instance);
   }
 
   servedByEarlierMount(): void {}
@@ -71,9 +72,9 @@ export class RequestEvents implements RequestObserver {
   appendFailed(): void {}
   ruleDenies(): void {}
 
-  #verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void {
+  #verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
     const isRefusal = verdict === 'refuse';
-    if (isRefusal && code !== undefined) this.denied(code, bytesSent);
+    if (isRefusal && code !== undefined) this.denied(code, instance);
     if (this.#heldSinceMs === undefined) return;
     const durationMs = now() - this.#heldSinceMs;
     this.#heldSinceMs = undefined;

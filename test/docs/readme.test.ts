@@ -15,6 +15,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
   },
   { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
   { document: 'docs/apl-in-express.md', examples: ['examples/apl/app.ts'] },
+  { document: 'docs/why-was-i-blocked.md', examples: [] },
 ];
 
 describe('documents', () => {

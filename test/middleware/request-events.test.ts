@@ -77,9 +77,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const app = express();
       app.use(middlewareWith({ store }));
       app.post('/mail', denyIf(LABEL, VIOLATION), ok);
-      await request(app).post('/mail').expect(403);
+      const { body } = await request(app).post('/mail').expect(403);
+      const { instance } = body;
       expect(told().slice(2)).to.deep.equal([
-        { denial: { route: 'POST /mail', code: 'session_tainted', cut: false } },
+        { denial: { route: 'POST /mail', code: 'session_tainted', cut: false, instance } },
         { hold: { route: 'POST /mail', outcome: 'held' } },
         { hold: { route: 'POST /mail', outcome: 'refused' } },
       ]);
@@ -87,20 +88,22 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     it('a load that fails: with its code, then the alarm and the denial', async () => {
       store.fail('load', new AplSessionError('store.timeout', 'too late'));
-      await request(appOf(middlewareWith({ store }), ok))
+      const { body } = await request(appOf(middlewareWith({ store }), ok))
         .get('/')
         .expect(403);
+      const { instance } = body;
       const alarm = {
         alarm: 'session_store_failure',
         op: 'load',
         route: 'GET *',
         error: 'too late',
         code: 'store.timeout',
+        instance,
       };
       expect(told().slice(1, 4)).to.deep.equal([
         { load: { outcome: 'failed', code: 'store.timeout' } },
         { alarm: { alarm } },
-        { denial: { route: 'GET *', code: 'session.load_failed', cut: false } },
+        { denial: { route: 'GET *', code: 'session.load_failed', cut: false, instance } },
       ]);
     });
 
@@ -110,8 +113,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         .get('/')
         .expect(403);
       const denials = (): unknown[] =>
-        heard.filter(({ name }) => name === 'denial').map(({ event }) => [event['code'], event['cut']]);
-      expect(denials()).to.deep.equal([['session.persist_failed', false]]);
+        heard
+          .filter(({ name }) => name === 'denial')
+          .map(({ event }) => [event['code'], event['cut'], 'instance' in event]);
+      expect(denials()).to.deep.equal([['session.persist_failed', false, true]]);
       heard.length = 0;
       store = controllableStore();
       store.fail('append');
@@ -126,7 +131,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await request(`http://127.0.0.1:${server.port}`)
         .get('/')
         .catch(() => {});
-      await eventually(() => expect(denials()).to.deep.equal([['session.persist_failed', true]]));
+      await eventually(() => expect(denials()).to.deep.equal([['session.persist_failed', true, false]]));
       expect(heard.filter(({ name }) => name === 'hold').map(({ event }) => event['outcome'])).to.deep.equal([
         'held',
         'cut',
