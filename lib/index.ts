@@ -29,6 +29,7 @@ export type {
   RecoveryEvent,
   RequestEvent,
 } from './contract/events.js';
+export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contract/provenance.js';
 export type { RequestSecurity, Violation } from './contract/security.js';
 export type { SessionStore, SessionStoreFactory, StoreCheckOptions } from './contract/session-store.js';
 export type {
@@ -40,6 +41,7 @@ export type {
   StoreTopology,
 } from './contract/store-status.js';
 export type { DenialOption, DenialRenderer, DenialTemplate } from './denial/denial.js';
+export type { DenialDetails } from './denial/denial-instance.js';
 export { type JsonRpcDenialOptions, jsonRpcDenial } from './denial/json-rpc-denial.js';
 export { PolicyViolation } from './denial/policy-violation.js';
 export type { ProblemDetails } from './denial/problem-denial.js';
@@ -64,6 +66,7 @@ export { type AplSessionMiddleware, aplSessionMiddleware } from './middleware/ap
 export type { AplSessionOptions } from './middleware/middleware-options.js';
 export { type OpenSession, openSession } from './open-session/open-session.js';
 export type { OpenSessionOptions } from './open-session/open-session-options.js';
+export type { ProvenanceOption, ProvenanceOptions } from './provenance/provenance-option.js';
 export { fromExpressSession } from './session/from-express-session.js';
 export { fromPassport } from './session/from-passport.js';
 export type { NoSession, ResolvedSession, SessionAnswer, SessionResolver } from './session/resolved-session.js';
@@ -84,4 +87,5 @@ export {
 export type { TokenAccessors, TokenSessionOptions } from './session/verified-claims.js';
 export { type IgnoredKey, sessionStoreBlock } from './stores/cpex-store-block.js';
 export { MemorySessionStore, type MemorySessionStoreOptions } from './stores/memory-session-store.js';
+export { quarantine } from './stores/quarantine.js';
 export type { SessionStoreBlock } from './stores/session-store-registry.js';

@@ -16,6 +16,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   denial: 4,
   gate: 4,
   'known-sessions': 5,
+  provenance: 5,
   apl: 5,
   'stores/valkey/config': 6,
   'stores/valkey/protocol': 7,
@@ -23,6 +24,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   'stores/valkey/cluster': 9,
   'stores/valkey/sentinel': 9,
   'stores/valkey/durability': 9,
+  'stores/valkey/provenance': 9,
   'stores/valkey/calls': 10,
   'stores/valkey': 11,
   stores: 11,
@@ -30,6 +32,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   guards: 13,
   health: 13,
   'dashboard/page': 13,
+  telemetry: 13,
   'apl-guards': 14,
   dashboard: 14,
   'open-session': 13,
@@ -60,12 +63,21 @@ describe('layers of lib/', () => {
 
   it('entry points hold named re-exports and nothing else', () => {
     const entries = [...lib.keys()].filter((path) => posix.dirname(path) === '.');
-    expect(entries).to.have.members(['apl.ts', 'context.ts', 'dashboard.ts', 'index.ts', 'testing.ts', 'valkey.ts']);
+    expect(entries).to.have.members([
+      'apl.ts',
+      'context.ts',
+      'dashboard.ts',
+      'index.ts',
+      'metrics.ts',
+      'opentelemetry.ts',
+      'testing.ts',
+      'valkey.ts',
+    ]);
     for (const entry of entries) expect(besidesReExports(source(lib, entry)), entry).to.equal('');
   });
 
   it('no entry imports a client of Valkey', () => {
-    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts', 'apl.ts', 'dashboard.ts']) {
+    for (const entry of ['index.ts', 'valkey.ts', 'context.ts', 'testing.ts', 'apl.ts', 'dashboard.ts', 'metrics.ts']) {
       expect(packagesReachedFrom(lib, entry)).to.not.include.oneOf(['ioredis', 'iovalkey', 'redis']);
     }
     expect(packagesReachedFrom(lib, 'valkey.ts')).to.include('node:net');
@@ -78,6 +90,13 @@ describe('layers of lib/', () => {
     expect(reached).to.not.include.oneOf(['stores', 'middleware', 'guards', 'gate', 'node']);
     expect(language.flatMap((path) => packagesReachedFrom(lib, path))).to.not.include('express');
     expect([...lib.values()].some((text) => /^import (?!type)[^;]*from '(?:yaml|re2js)'/m.test(text))).to.equal(false);
+  });
+
+  it('the entries for OpenTelemetry and Prometheus load without these packages', () => {
+    for (const [path, text] of lib)
+      expect(/^import (?!type)[^;]*'(@opentelemetry|prom-client)/m.test(text), path).to.equal(false);
+    expect(packagesReachedFrom(lib, 'metrics.ts')).to.not.include('@opentelemetry/api');
+    expect(packagesReachedFrom(lib, 'index.ts')).to.not.include('@opentelemetry/api');
   });
 
   it('no entry loads the command line or its parser', () => {

@@ -16,6 +16,8 @@ export interface AlarmScope {
   readonly at: Request | string;
   /** The session's id and its labels. */
   readonly secrets: readonly string[];
+  /** The id of the denial that answers the request, if there is one. */
+  readonly instance?: string | undefined;
 }
 
 export interface ReporterOptions {
@@ -107,20 +109,28 @@ export class AlarmReporter {
     this.raise({ alarm: 'denial_not_rendered', ...described(cause, scope) });
   }
 
-  sessionUnknown({ at, secrets }: AlarmScope): void {
+  sessionUnknown(scope: AlarmScope): void {
     const error =
       'The session is not enrolled. It was never enrolled, it has expired, or the store has lost it. If this concerns many sessions, check whether the store was emptied.';
-    this.raise({ alarm: 'session_unknown', route: routeOf({ at, secrets }), error });
+    this.raise({ alarm: 'session_unknown', ...described('', scope), error });
   }
 
   sessionMissing(reason: string, scope: AlarmScope): void {
-    const { route, error: shown } = described(reason, scope);
-    this.raise({ alarm: 'session_missing', route, reason: shown, error: `The request has no session: ${shown}.` });
+    const { error: shown, ...others } = described(reason, scope);
+    const error = `The request has no session: ${shown}.`;
+    this.raise({ alarm: 'session_missing', ...others, reason: shown, error });
   }
 }
 
-function described(error: unknown, { at, secrets }: AlarmScope): { readonly route: string; readonly error: string } {
-  return { route: routeOf({ at, secrets }), error: errorText(error, secrets) };
+interface Description {
+  readonly route: string;
+  readonly error: string;
+  readonly instance?: string;
+}
+
+function described(error: unknown, { at, secrets, instance }: AlarmScope): Description {
+  const route = routeOf({ at, secrets });
+  return { route, error: errorText(error, secrets), ...(instance !== undefined && { instance }) };
 }
 
 function routeOf({ at, secrets }: AlarmScope): string {

@@ -65,6 +65,7 @@ export class GuardedRequest {
   alarm(error: unknown): void {
     const { req, request, settings } = this;
     const secrets = [...secretsOf(request), ...this.secrets()];
-    request.access.alarms.policyError(settings.name, error, { at: req, secrets });
+    const instance = this.isObserving ? undefined : request.denialInstance;
+    request.access.alarms.policyError(settings.name, error, { at: req, secrets, instance });
   }
 }

@@ -140,9 +140,9 @@ export class SectionRun implements PostRun {
   }
 }
 
-function addLabels({ request }: GuardedRequest, taints: readonly Taint[]): void {
+function addLabels({ request, settings }: GuardedRequest, taints: readonly Taint[]): void {
   for (const [label, scopes] of taints) {
     if (scopes.includes('message')) request.labels.addForMessage(label);
-    if (scopes.includes('session')) request.labels.add(label);
+    if (scopes.includes('session')) request.labels.addBy(label, settings.name);
   }
 }

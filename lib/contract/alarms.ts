@@ -16,6 +16,8 @@ export interface SessionStoreFailure {
   readonly decisionWasAllow?: boolean;
   /** Only for the `append` of a request: whether bytes of the response had left, so that the connection was cut. */
   readonly bytesSent?: boolean;
+  /** The `instance` in the denial that the client got; absent if it got none of this package. */
+  readonly instance?: string;
 }
 
 /**
@@ -115,6 +117,8 @@ export interface PolicyError {
   readonly error: string;
   /** The code of the error if it is an error of this package: `policy.error` for an invalid result. */
   readonly code?: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly instance?: string;
 }
 
 /** A guard with `enforce: 'observe'` would have denied a request, which went on. Level: warn. */
@@ -143,6 +147,8 @@ export interface SessionMissing {
   readonly reason: string;
   /** The reason as a sentence. */
   readonly error: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly instance?: string;
 }
 
 /**
@@ -155,6 +161,8 @@ export interface SessionUnknown {
   readonly route: string;
   /** What to check. */
   readonly error: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly instance?: string;
 }
 
 /** A denial renderer failed, so the default denial was sent. Level: error. */
@@ -164,6 +172,8 @@ export interface DenialNotRendered {
   readonly route: string;
   /** The error as text, without labels, session ids and credentials in URLs. */
   readonly error: string;
+  /** As in {@link SessionStoreFailure}. */
+  readonly instance?: string;
 }
 
 /** A named operational event. `onAlarm` receives each one, as a frozen object. */

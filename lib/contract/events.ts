@@ -55,6 +55,8 @@ export interface DenialEvent extends EventOrigin {
   readonly code: string;
   /** Whether bytes had left, so that the connection was cut. */
   readonly cut: boolean;
+  /** The `instance` in the denial that the client got; absent if the connection was cut. */
+  readonly instance?: string;
 }
 
 /** An alarm other than a recovery was raised. */

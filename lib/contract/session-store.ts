@@ -1,4 +1,5 @@
 import type { AlarmListener } from './alarms.js';
+import type { LabelOrigin, SessionExplanation } from './provenance.js';
 import type { StoreFinding, StoreStatus } from './store-status.js';
 
 /**
@@ -23,8 +24,25 @@ export interface SessionStore {
   /** Returns the session's labels; empty for an unknown session. Rejects on any failure. */
   loadLabels(sessionId: string): Promise<Iterable<string>>;
 
-  /** Adds labels to the session. Must not call the backend for an empty list. */
-  appendLabels(sessionId: string, labels: readonly string[]): Promise<void>;
+  /**
+   * Adds labels to the session. Must not call the backend for an empty list.
+   * @param origins how labels of the list were added. The middleware passes them only to a store with `provenance`. A store that
+   * keeps no origins ignores them
+   */
+  appendLabels(sessionId: string, labels: readonly string[], origins?: ReadonlyMap<string, LabelOrigin>): Promise<void>;
+
+  /**
+   * Whether the store keeps the first origin of each label. It must keep them with the labels: a failure to keep an origin must
+   * not make labels fail or vanish.
+   * @default false
+   */
+  readonly provenance?: boolean;
+
+  /**
+   * For operators: the labels of a session with their first origins. Rejects like a load, and does not renew a TTL. Only for a
+   * store with `provenance`.
+   */
+  explain?(sessionId: string): Promise<SessionExplanation>;
 
   /**
    * Connects to the backend, and makes one cheap call there, so that the first load need not wait for a connection. Rejects

@@ -2,16 +2,16 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Request, Response } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
-import type { Violation } from '../contract/security.js';
 import { parseOptions } from '../options/parse-options.js';
+import type { DenialDetails } from './denial-instance.js';
 import { sendProblem } from './problem-denial.js';
 
 /**
  * Writes a denial to `res`, also asynchronously. `res` is a response of the app, not yet connected: it has status 403, the
  * headers that were set before `aplSessionMiddleware`, and `Cache-Control: no-store`. Its output replaces the output of the
- * handlers. If the renderer throws, rejects, or does not end `res` within 1 s, the default denial is sent.
+ * handlers. `denial` has the `code` and `reason` of the violation, and the `instance`. If the renderer throws, rejects, or does not end `res` within 1 s, the default denial is sent.
  */
-export type DenialRenderer = (violation: Violation, req: Request, res: Response) => unknown;
+export type DenialRenderer = (denial: DenialDetails, req: Request, res: Response) => unknown;
 
 /** A fixed denial; only the default body depends on the violation. */
 export interface DenialTemplate {
@@ -59,11 +59,11 @@ export interface FixedDenial {
 
 /** Makes a renderer of checked values. */
 export function fixedDenial({ status, headers, text, type }: FixedDenial): DenialRenderer {
-  return (violation, req, res) => {
+  return (denial, req, res) => {
     res.statusCode = status;
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
     if (text === undefined) {
-      sendProblem(violation, req, res);
+      sendProblem(denial, req, res);
       return;
     }
     if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', type);

@@ -23,8 +23,8 @@ const schema = Joi.object<Required<JsonRpcDenialOptions>>({
 });
 
 /**
- * A denial renderer for JSON-RPC 2.0 and MCP. The error's message is the violation's reason and its `data` is `{ code }`. Its
- * The `id` is the `id` of the JSON-RPC call in `req.body`. It is `null` for a batch, or if no body parser is mounted.
+ * A denial renderer for JSON-RPC 2.0 and MCP. The error's message is the violation's reason and its `data` is `{ code,
+ * instance }`. The `id` is the `id` of the JSON-RPC call in `req.body`. It is `null` for a batch, or if no body parser is mounted.
  *
  * @example
  * aplSessionMiddleware({ session: subjectSession({ subject: subjectOf }), denial: jsonRpcDenial() });
@@ -33,8 +33,8 @@ const schema = Joi.object<Required<JsonRpcDenialOptions>>({
  */
 export function jsonRpcDenial(options: JsonRpcDenialOptions = {}): DenialRenderer {
   const { status, errorCode } = parseOptions('jsonRpcDenial', schema, options);
-  return ({ code, reason }, req, res) => {
-    const error = { code: errorCode, message: reason, data: { code } };
+  return ({ code, reason, instance }, req, res) => {
+    const error = { code: errorCode, message: reason, data: { code, instance } };
     res.statusCode = status;
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
     res.end(JSON.stringify({ jsonrpc: '2.0', id: idOf(req.body), error }));

@@ -1,31 +1,33 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Request } from 'express';
-import type { Violation } from '../contract/security.js';
+import type { DenialDetails } from './denial-instance.js';
 
-/** The default body of a denial: RFC 9457 problem details, and `code`. */
+/** The default body of a denial: RFC 9457 problem details, and `code`. `instance` is the id of this denial. */
 export interface ProblemDetails {
   readonly type: string;
   readonly title: string;
   readonly status: number;
   readonly detail: string;
+  readonly instance: string;
   readonly code: string;
 }
 
 /** Sends the default denial: problem details, or a short page to a client that prefers HTML. */
-export function sendProblem(violation: Violation, req: IncomingMessage, res: ServerResponse): void {
+export function sendProblem(denial: DenialDetails, req: IncomingMessage, res: ServerResponse): void {
   const title = STATUS_CODES[res.statusCode] ?? '';
   if (prefersHtml(req)) {
     res.setHeader('Content-Security-Policy', "default-src 'none'");
     res.setHeader('X-Content-Type-Options', 'nosniff');
-    send(res, 'text/html; charset=utf-8', pageOf(title, violation));
+    send(res, 'text/html; charset=utf-8', pageOf(title, denial));
     return;
   }
   const problem: ProblemDetails = {
     type: 'about:blank',
     title,
     status: res.statusCode,
-    detail: violation.reason,
-    code: violation.code,
+    detail: denial.reason,
+    instance: denial.instance,
+    code: denial.code,
   };
   send(res, 'application/problem+json; charset=utf-8', JSON.stringify(problem));
 }
@@ -43,11 +45,11 @@ function prefersHtml(req: IncomingMessage): boolean {
   return (req as Request).accepts(['application/problem+json', 'application/json', 'text/html']) === 'text/html';
 }
 
-function pageOf(title: string, { reason, code }: Violation): string {
+function pageOf(title: string, { reason, code, instance }: DenialDetails): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>${escaped(title)}</title></head>
-<body><h1>${escaped(title)}</h1><p>${escaped(reason)}</p><p><code>${escaped(code)}</code></p></body>
+<body><h1>${escaped(title)}</h1><p>${escaped(reason)}</p><p><code>${escaped(code)}</code></p><p>${instance}</p></body>
 </html>
 `;
 }

@@ -1,17 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
-import type { Violation } from '../contract/security.js';
 import { closeDetached, watchDetached } from '../node/detached-response.js';
 import { clearTimeout, setTimeout } from '../util/clock.js';
 import { whenSettled } from '../util/maybe-promise.js';
 import type { DenialRenderer } from './denial.js';
+import type { DenialDetails } from './denial-instance.js';
 import { deniedRequest } from './denied-request.js';
 import { type HeaderSnapshot, restoreHeaders } from './entry-headers.js';
 import { sendProblem } from './problem-denial.js';
 
 /** The input of a renderer. */
 export interface Denial {
-  readonly violation: Violation;
+  readonly details: DenialDetails;
   readonly render: DenialRenderer;
   readonly headersAtEntry: HeaderSnapshot;
   /** Called if the renderer fails; the default denial is then sent. */
@@ -26,7 +26,7 @@ export function renderDenial<T extends ServerResponse>(
   create: () => T,
   done: (rendered: T) => void,
 ): void {
-  const { violation, render, onFailure } = denial;
+  const { details, render, onFailure } = denial;
   const res = prepared(create(), denial);
   let timer: NodeJS.Timeout | undefined;
   let rendered: (() => T) | undefined;
@@ -53,7 +53,7 @@ export function renderDenial<T extends ServerResponse>(
     req: deniedRequest(req, res, (error) => fail(error ?? new Error('The renderer called next().'))),
   });
   try {
-    whenSettled(render(violation, req, res as unknown as Response), () => {}, fail);
+    whenSettled(render(details, req, res as unknown as Response), () => {}, fail);
   } catch (error) {
     fail(error);
   }
@@ -68,11 +68,8 @@ function timeLimit(fail: (error: Error) => void): NodeJS.Timeout {
 }
 
 /** Sends the default denial on `res`. */
-export function defaultDenial<T extends ServerResponse>(
-  denial: Pick<Denial, 'violation' | 'headersAtEntry'>,
-  res: T,
-): T {
-  sendProblem(denial.violation, res.req, prepared(res, denial));
+export function defaultDenial<T extends ServerResponse>(denial: Pick<Denial, 'details' | 'headersAtEntry'>, res: T): T {
+  sendProblem(denial.details, res.req, prepared(res, denial));
   return res;
 }
 

@@ -38,7 +38,7 @@ export function guard({ name, denial, enforce }: GuardSettings, rule: Rule): Req
  */
 export function decidingGuard(settings: GuardSettings, rule: Rule): RequestHandler {
   return guard(settings, (req, request) => {
-    const onError = (error: unknown): Violation => violationOf(error, settings.name, req, request);
+    const onError = (error: unknown): Violation => violationOf(error, settings, req, request);
     const onDecision = (violation: Violation | undefined): Violation | undefined => {
       if (!violation) request.reliesOnSession();
       return violation;
@@ -64,9 +64,15 @@ export function requiredRequest(req: Request, name: string): SessionRequest {
   );
 }
 
-function violationOf(error: unknown, name: string, req: Request, request: SessionRequest): Violation {
+function violationOf(
+  error: unknown,
+  { name, enforce }: GuardSettings,
+  req: Request,
+  request: SessionRequest,
+): Violation {
   if (error instanceof PolicyViolation) return toViolation(error);
-  request.access.alarms.policyError(name, error, { at: req, secrets: secretsOf(request) });
+  const instance = enforce === 'observe' ? undefined : request.denialInstance;
+  request.access.alarms.policyError(name, error, { at: req, secrets: secretsOf(request), instance });
   return POLICY_ERROR;
 }
 

@@ -44,7 +44,7 @@ export function taint(...given: ReadonlyArray<string | TaintOptions>): RequestHa
   const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
   const settings = parseGuardOptions('taint', hasOptions ? last : {}, OPTIONS);
   const labels = assertLabels(hasOptions ? given.slice(0, -1) : given);
-  return guard(settings, settings.scope === 'message' ? addForMessage(labels) : persistFirst(labels));
+  return guard(settings, settings.scope === 'message' ? addForMessage(labels) : persistFirst(labels, settings.name));
 }
 
 function addForMessage(labels: Labels): Rule {
@@ -54,9 +54,9 @@ function addForMessage(labels: Labels): Rule {
   };
 }
 
-function persistFirst(labels: Labels): Rule {
+function persistFirst(labels: Labels, name: string): Rule {
   return async (_req, request) => {
-    for (const label of labels) request.labels.add(label);
+    for (const label of labels) request.labels.addBy(label, name);
     // add() reports new labels only, and a guard that adds a known label relies on the session as well
     request.reliesOnSession();
     return request.persist().then(

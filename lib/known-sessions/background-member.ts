@@ -1,4 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import { withoutSecrets } from '../alarms/redact.js';
+import type { LabelOrigin } from '../contract/provenance.js';
+import { wallClock } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import type { OwingSession, SessionMember } from './session-member.js';
 import type { StoreAccess } from './store-access.js';
@@ -43,6 +46,11 @@ export class BackgroundMember implements SessionMember {
 
   forOwed(session: OwingSession): SessionMember {
     return BackgroundMember.forOwed(this.#access, session);
+  }
+
+  originOf(by: string | undefined): LabelOrigin {
+    const route = withoutSecrets(this.#name, [this.#session.id]);
+    return { atMs: wallClock(), route, ...(by !== undefined && { by }) };
   }
 
   onLabel(label: string): void {

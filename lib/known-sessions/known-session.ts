@@ -1,6 +1,8 @@
+import type { LabelOrigin } from '../contract/provenance.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { microtask, now } from '../util/clock.js';
 import { type AppendingSession, LabelAppends } from './label-appends.js';
+import { LabelOrigins } from './label-origins.js';
 import type { SessionMember } from './session-member.js';
 
 const NO_LABELS: readonly string[] = Object.freeze([]);
@@ -33,6 +35,8 @@ export class KnownSession implements AppendingSession {
   #knownCount = 0;
   #usedAtMs = 0;
   #appends: LabelAppends | undefined;
+  /** Only if the store keeps origins. */
+  #origins: LabelOrigins | undefined;
 
   constructor(id: string, owner: SessionOwner) {
     this.id = id;
@@ -57,6 +61,11 @@ export class KnownSession implements AppendingSession {
   /** Whether there are labels to remember when the session is not in use. */
   get memorable(): boolean {
     return this.#loaded.length > 0 || (this.#appends?.remembers ?? false);
+  }
+
+  /** Whether the session is in use, or was within `memoryMs`. */
+  get isRecent(): boolean {
+    return this.#members.length > 0 || now() - this.#usedAtMs <= this.#owner.memoryMs;
   }
 
   /** How many loads and acknowledgements have ended so far. A load that starts now must return all their labels. */
@@ -95,17 +104,26 @@ export class KnownSession implements AppendingSession {
     else this.#retireIfIdle();
   }
 
-  /** Adds a label of a member, which may have left. Returns the object that is in use for this session. */
-  add(label: string, from: SessionMember): KnownSession {
+  /**
+   * Adds a label of a member, which may have left. Returns the object that is in use for this session.
+   * @param by the guard or rule that adds the label
+   */
+  add(label: string, from: SessionMember, by?: string): KnownSession {
     const session = this.#owner.revive(this);
-    session.#add(label, from);
+    session.#add(label, from, by);
     return session;
   }
 
-  #add(label: string, from: SessionMember): void {
+  #add(label: string, from: SessionMember, by: string | undefined): void {
     this.#appends ??= new LabelAppends(this);
     if (!this.#appends.add(label, from)) return;
+    if (this.#owner.store.provenance) this.#noteOrigin(label, from.originOf(by));
     for (const member of [...this.#members]) if (member !== from) member.onLabel(label);
+  }
+
+  #noteOrigin(label: string, origin: LabelOrigin): void {
+    this.#origins ??= new LabelOrigins();
+    this.#origins.note(label, origin);
   }
 
   /** Appends until every label was tried, and then notifies the member, never during this call. */
@@ -144,6 +162,7 @@ export class KnownSession implements AppendingSession {
     if (nowMs - this.#usedAtMs > this.#owner.memoryMs) {
       this.#loaded = NO_LABELS;
       this.#appends?.forget();
+      this.#origins?.keepOnly(this.labels());
     }
     this.#usedAtMs = nowMs;
   }
@@ -170,7 +189,9 @@ export class KnownSession implements AppendingSession {
   }
 
   append(labels: readonly string[]): PromiseLike<void> {
-    return this.#owner.store.appendLabels(this.id, labels);
+    const { store } = this.#owner;
+    const origins = this.#origins?.of(labels);
+    return origins ? store.appendLabels(this.id, labels, origins) : store.appendLabels(this.id, labels);
   }
 
   onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void {

@@ -31,6 +31,8 @@ export class RepeatedAppends {
   #next(): boolean {
     const { done, value: session } = this.#sessions?.next() ?? { done: true };
     if (done || !session) return false;
+    // its labels may have expired since, or were erased
+    if (!session.isRecent) return true;
     const labels = Object.freeze([...new Set(session.storedLabels())]);
     if (labels.length === 0) return true;
     const settled = (): void => {

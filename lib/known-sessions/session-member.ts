@@ -1,3 +1,4 @@
+import type { LabelOrigin } from '../contract/provenance.js';
 import type { TimedCall } from '../util/deadlines.js';
 
 /** A session with labels that the store has not acknowledged. */
@@ -27,6 +28,12 @@ export interface SessionMember {
 
   /** Returns a member that appends the unacknowledged labels of another session, with the deadline and alarms of this one. */
   forOwed(session: OwingSession): SessionMember;
+
+  /**
+   * The origin of a label that this member adds now. Called only if the store keeps origins. Must not throw.
+   * @param by the guard or rule that adds the label
+   */
+  originOf(by: string | undefined): LabelOrigin;
 
   /** Another member has added a label that the store has not acknowledged yet. Must not throw. */
   onLabel(label: string): void;

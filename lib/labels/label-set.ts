@@ -2,8 +2,11 @@ import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from './label.js';
 
 export interface NewLabelListener {
-  /** Called for each label that is added to the session. */
-  onNewLabel(label: string): void;
+  /**
+   * Called for each label that is added to the session.
+   * @param by the guard or rule that has added it, if one has
+   */
+  onNewLabel(label: string, by: string | undefined): void;
 }
 
 /** A set that adopts the labels of another set. */
@@ -35,12 +38,20 @@ export class LabelSet extends Set<string> {
    * @throws AplSessionError `label.invalid`
    */
   override add(label: string): this {
+    return this.addBy(label, undefined);
+  }
+
+  /**
+   * The same for a guard or a rule.
+   * @param by its name in the origin of the label
+   */
+  addBy(label: string, by: string | undefined): this {
     if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
     // the adopter persists the labels
     if (this.#adopter) this.#adopter.add(label);
-    else this.#listener.onNewLabel(label);
+    else this.#listener.onNewLabel(label, by);
     return this;
   }
 

@@ -4,12 +4,14 @@ import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
 import { invalidConfig } from '../options/invalid-config.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
 import { type AplSessionOptions, parseMiddlewareOptions } from './middleware-options.js';
 import { MissingSessions } from './missing-sessions.js';
+import { quarantineSession } from './quarantine-session.js';
 import { MountTrace } from './request-trace.js';
 import { securityProperty, sessionRequestOf, shareSecurity } from './session-security.js';
 
@@ -55,6 +57,23 @@ export interface AplSessionMiddleware extends RequestHandler {
    */
   enroll(isStart?: (req: Request) => boolean): RequestHandler;
 
+  /**
+   * Adds a label to a session from outside, for example from a route for administrators. Requests of the session that are in
+   * flight in this process get the label at once, and their responses are held until it is stored; guards that have run are not
+   * run again. Every request that starts after the promise has resolved meets the label, on every node. This cannot be undone.
+   *
+   * @param sessionId the id in `req.security.sessionId`
+   * @throws AplSessionError `session.invalid`; `label.invalid`; `session.capacity_exceeded`; `session.persist_failed` if the label
+   * could not be stored: this process then refuses the requests of the session, and tries again
+   *
+   * @example
+   * app.post('/admin/quarantine', requireAdmin, async (req, res) => {
+   *   await aplSession.quarantine(req.body.sessionId, 'quarantined');
+   *   res.sendStatus(204);
+   * });
+   */
+  quarantine(sessionId: string, label: string): Promise<void>;
+
   /** The store of this middleware, for `healthHandler()`, `status()` and `check()`. */
   readonly store: SessionStore;
 }
@@ -78,7 +97,7 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, alarms } = settings;
+  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, requestId, alarms } = settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
@@ -96,6 +115,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     denial,
     unavailable,
     trace,
+    requestId,
     property,
   };
   const nextTurn = new NextTurn();
@@ -111,7 +131,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     enroll(isStart: (req: Request) => boolean = () => true): RequestHandler {
       assertPredicate(isStart);
       return (req, res, next) => {
-        if (!isStart(req)) {
+        if (!isTrue(isStart(req))) {
           next();
           return;
         }
@@ -120,6 +140,7 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted, true).enter());
       };
     },
+    quarantine: (sessionId: string, label: string) => keptAlive(() => quarantineSession(access, sessionId, label)),
     store,
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {
@@ -142,6 +163,12 @@ function assertPredicate(isStart: unknown): void {
     'enroll',
     "call it: app.post('/login', aplSession.enroll()); its parameter is a function of the request",
   );
+}
+
+/** A promise counts as true in JavaScript, so an async function would enrol every request. */
+function isTrue(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer;
+  throw invalidConfig('enroll', `the function must return true or false; it returned ${kindOfValue(answer)}`);
 }
 
 /** Retries once more before the store is closed. */

@@ -129,7 +129,7 @@ export class Arrival implements Exchange, LoadListener {
     this.trace?.noSession(session.reason);
     if (mount.sessionless === 'allow' && !this.#enrols) return this.#open(new SessionRequest(this, session), []);
     const request = this.#mounted ?? new SessionRequest(this, session);
-    request.reliesOnSession();
+    request.reliesOnSession(this.#instanceOf(request));
     if (!res.headersSent) request.deny(SESSION_REQUIRED, mount.denial);
     return false;
   }
@@ -152,13 +152,14 @@ export class Arrival implements Exchange, LoadListener {
     };
     access.enroll(request.sessionId ?? '').then(onEnrolled, (cause: unknown) => {
       const response = { decisionWasAllow: true, bytesSent: false };
-      access.alarms.storeFailure('append', cause, { at: this.req, secrets: request.secrets() }, response);
+      const scope = { at: this.req, secrets: request.secrets(), instance: this.#instanceOf(request) };
+      access.alarms.storeFailure('append', cause, scope, response);
       this.#refuse(PERSIST_FAILED);
     });
   }
 
   #refuseUnknown(request: SessionRequest): void {
-    this.mount.missingSessions.unknown(this.req, request.secrets());
+    this.mount.missingSessions.unknown(this.req, request.secrets(), this.#instanceOf(request));
     this.#refuse(SESSION_UNKNOWN);
   }
 
@@ -169,7 +170,8 @@ export class Arrival implements Exchange, LoadListener {
   onLoadFailed(cause: unknown): void {
     this.trace?.loadFailed(cause);
     const secrets = [this.#request?.sessionId ?? ''];
-    this.mount.access.alarms.storeFailure('load', cause, { at: this.req, secrets });
+    const scope = { at: this.req, secrets, instance: this.#instanceOf(this.#request) };
+    this.mount.access.alarms.storeFailure('load', cause, scope);
     this.#refuse(LOAD_FAILED);
   }
 
@@ -182,6 +184,11 @@ export class Arrival implements Exchange, LoadListener {
     request.begin(storedLabels);
     attachSecurity(this.req, request, this.mount.property);
     return true;
+  }
+
+  /** The id of the denial of this request; `undefined` if the request was answered already, so that there is none. */
+  #instanceOf(request: SessionRequest | undefined): string | undefined {
+    return this.res.headersSent ? undefined : request?.denialInstance;
   }
 
   #refuse(violation: Violation): void {

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { DenialRenderer } from '../denial/denial.js';
 import type { HeaderSnapshot } from '../denial/entry-headers.js';
 import type { StoreAccess } from '../known-sessions/store-access.js';
+import type { RequestId } from '../provenance/request-id.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { MissingSessions } from './missing-sessions.js';
 import type { RequestObserver } from './request-observer.js';
@@ -19,6 +20,8 @@ export interface Mount {
   /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
   readonly unavailable: DenialRenderer | undefined;
   readonly trace: MountTrace;
+  /** For the origins of labels. */
+  readonly requestId: RequestId;
   readonly property: SecurityProperty;
 }
 

@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import Joi, { type SchemaMap } from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { loggerLike } from '../alarms/logger.js';
@@ -8,7 +9,9 @@ import { sendProblem } from '../denial/problem-denial.js';
 import { EventStream } from '../events/event-stream.js';
 import { KnownSessions } from '../known-sessions/known-sessions.js';
 import { assertCalled } from '../options/assert-called.js';
+import { invalidConfig } from '../options/invalid-config.js';
 import { parseOptions } from '../options/parse-options.js';
+import { defaultRequestId, type RequestId } from '../provenance/request-id.js';
 import type { SessionResolver } from '../session/resolved-session.js';
 import type { SessionStoreBlock } from '../stores/session-store-registry.js';
 import { MAX_TIMER_MS, type StoreSettings, storeSettings } from '../stores/store-settings.js';
@@ -80,6 +83,15 @@ export interface AplSessionOptions {
   readonly unavailable?: DenialOption;
 
   /**
+   * Returns the id of a request, which the store keeps with the labels that the request adds first. Needs a store with
+   * `provenance`. An id must have 1 to 128 visible ASCII characters without spaces; any other, or an error, means no id. A client
+   * may choose the header `x-request-id` unless a proxy replaces it.
+   * @default `req.id`, which pino-http and others set
+   * @example requestId: (req) => req.get('x-request-id')
+   */
+  readonly requestId?: (req: Request) => string | undefined;
+
+  /**
    * Receives alarms, as lines: the first one of a kind at once, then one line per `logIntervalMs` that counts those that
    * followed, and one line when a failure is over.
    * @default winston, JSON lines on standard error
@@ -102,6 +114,7 @@ export interface Settings extends StoreSettings {
   readonly sessions: 'any' | 'enrolled';
   readonly denial: DenialRenderer;
   readonly unavailable: DenialRenderer | undefined;
+  readonly requestId: RequestId;
   readonly alarms: AlarmReporter;
 }
 
@@ -126,6 +139,7 @@ const schema = Joi.object<
   store: Joi.any(),
   denial: Joi.any(),
   unavailable: Joi.any(),
+  requestId: Joi.function(),
   ...sharedOptions,
 });
 
@@ -140,9 +154,15 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
   assertCalled('aplSessionMiddleware', options, 'app.use(aplSessionMiddleware({ session }))');
   const parsed = parseOptions('aplSessionMiddleware', schema, options, hints);
   // not from `parsed`: joi copies objects, but resolvers, stores and loggers must keep their identity
-  const { session, denial, unavailable, logger } = options;
+  const { session, denial, unavailable, requestId, logger } = options;
   const { sessionless, sessions, onAlarm, logIntervalMs } = parsed;
   const stores = storeSettings('aplSessionMiddleware', options);
+  if (requestId && !stores.store.provenance) {
+    throw invalidConfig(
+      'aplSessionMiddleware',
+      "'requestId' has no effect, because the store keeps no origins of labels; set provenance: true on the store",
+    );
+  }
   return {
     session,
     sessionless,
@@ -151,6 +171,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
     denial: denial === undefined ? sendProblem : parseDenial('aplSessionMiddleware', denial),
     unavailable:
       unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
+    requestId: requestId ?? defaultRequestId,
     alarms: new AlarmReporter({
       logger,
       onAlarm,

@@ -24,17 +24,17 @@ export class MissingSessions {
   }
 
   /** A request without a session has added a label, passed a guard or was denied. */
-  missing(req: Request, reason: string, labels: Iterable<string>): void {
+  missing(req: Request, reason: string, labels: Iterable<string>, instance?: string): void {
     const key = keyOf(req);
     // a reason that the limit suppresses is not remembered, so that a later request reports it
     if (this.#reported.get(key) === reason || !this.#mayRaise()) return;
     this.#remember(key, reason);
-    this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels] });
+    this.#alarms.sessionMissing(reason, { at: req, secrets: [...labels], instance });
   }
 
   /** A request has a session that is not enrolled. */
-  unknown(req: Request, secrets: readonly string[]): void {
-    if (this.#mayRaise()) this.#alarms.sessionUnknown({ at: req, secrets });
+  unknown(req: Request, secrets: readonly string[], instance?: string): void {
+    if (this.#mayRaise()) this.#alarms.sessionUnknown({ at: req, secrets, instance });
   }
 
   /** A request with a session: the next request without one raises an alarm again. */

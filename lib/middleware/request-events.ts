@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Request } from 'express';
 import { withoutSecrets } from '../alarms/redact.js';
 import { routeName } from '../alarms/route-name.js';
@@ -19,6 +20,8 @@ export class RequestEvents implements RequestObserver {
   readonly #req: Request;
   #sessionId = '';
   #heldSinceMs: number | undefined;
+  /** The context in which the hold began. The verdict comes in that of the request that has started the append. */
+  #holder: AsyncResource | undefined;
   #isDenied = false;
 
   constructor(events: EventStream, req: Request) {
@@ -37,26 +40,26 @@ export class RequestEvents implements RequestObserver {
     if (this.#events.has('request')) this.#events.publish('request', { method: this.#req.method });
   }
 
-  denied(code: string, cut: boolean): void {
+  denied(code: string, instance: string | undefined): void {
     if (this.#isDenied) return;
     this.#isDenied = true;
-    if (this.#events.has('denial'))
-      this.#events.publish('denial', { route: this.#route(), code: this.#shown(code), cut });
+    if (!this.#events.has('denial')) return;
+    const what = { route: this.#route(), code: this.#shown(code) };
+    this.#events.publish('denial', instance === undefined ? { ...what, cut: true } : { ...what, cut: false, instance });
   }
 
   held(): void {
     if (this.#heldSinceMs !== undefined) return;
     this.#heldSinceMs = now();
+    this.#holder = new AsyncResource('express-apl-session.hold', { requireManualDestroy: true });
     this.#hold('held', 0);
   }
 
-  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void {
-    const isRefusal = verdict === 'refuse';
-    if (isRefusal && code !== undefined) this.denied(code, bytesSent);
-    if (this.#heldSinceMs === undefined) return;
-    const durationMs = now() - this.#heldSinceMs;
-    this.#heldSinceMs = undefined;
-    this.#hold(isRefusal && bytesSent ? 'cut' : OUTCOMES[verdict], durationMs);
+  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
+    const holder = this.#holder;
+    this.#holder = undefined;
+    if (holder) holder.runInAsyncScope(() => this.#verdict(verdict, bytesSent, code, instance));
+    else this.#verdict(verdict, bytesSent, code, instance);
   }
 
   servedByEarlierMount(): void {}
@@ -68,6 +71,15 @@ export class RequestEvents implements RequestObserver {
   appended(): void {}
   appendFailed(): void {}
   ruleDenies(): void {}
+
+  #verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
+    const isRefusal = verdict === 'refuse';
+    if (isRefusal && code !== undefined) this.denied(code, instance);
+    if (this.#heldSinceMs === undefined) return;
+    const durationMs = now() - this.#heldSinceMs;
+    this.#heldSinceMs = undefined;
+    this.#hold(isRefusal && bytesSent ? 'cut' : OUTCOMES[verdict], durationMs);
+  }
 
   #hold(outcome: HoldEvent['outcome'], durationMs: number): void {
     if (this.#events.has('hold')) this.#events.publish('hold', { route: this.#route(), outcome, durationMs });

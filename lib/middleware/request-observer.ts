@@ -15,8 +15,9 @@ export interface RequestObserver {
   appendFailed(cause: unknown, secrets: readonly string[]): void;
   /** @param rule the place of the rule in its document */
   ruleDenies(guard: string, rule: string): void;
-  /** @param cut whether bytes had left, so that the connection is cut */
-  denied(code: string, cut: boolean): void;
+  /** @param instance the id of the denial; `undefined` if bytes had left, so that the connection is cut */
+  denied(code: string, instance: string | undefined): void;
   held(): void;
-  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void;
+  /** @param instance the id of the denial, if there is one */
+  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void;
 }

@@ -131,8 +131,8 @@ export class RequestTrace implements RequestObserver {
     this.#line(`${this.#shown(guard)}: the rule ${this.#shown(rule)} denies`);
   }
 
-  denied(code: string, cut: boolean): void {
-    this.#events?.denied(code, cut);
+  denied(code: string, instance: string | undefined): void {
+    this.#events?.denied(code, instance);
     this.#line(`denied: ${this.#shown(code)}`);
   }
 
@@ -142,8 +142,8 @@ export class RequestTrace implements RequestObserver {
     this.#wasHeld = true;
   }
 
-  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined): void {
-    this.#events?.verdict(verdict, bytesSent, code);
+  verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
+    this.#events?.verdict(verdict, bytesSent, code, instance);
     const held = `held for ${ms(now() - (this.#heldSinceMs ?? now()))}`;
     this.#heldSinceMs = undefined;
     if (verdict === 'release') {
@@ -151,7 +151,8 @@ export class RequestTrace implements RequestObserver {
       return;
     }
     this.#isCut = bytesSent;
-    this.#line(`${held}, then ${bytesSent ? 'cut' : 'refused'}: ${this.#shown(code ?? 'no violation')}`);
+    const id = instance === undefined ? '' : `, ${instance}`;
+    this.#line(`${held}, then ${bytesSent ? 'cut' : 'refused'}: ${this.#shown(code ?? 'no violation')}${id}`);
   }
 
   #closed(): void {

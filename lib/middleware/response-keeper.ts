@@ -1,6 +1,7 @@
 import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
+import { detailsOf, newInstance } from '../denial/denial-instance.js';
 import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
 import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
@@ -41,6 +42,7 @@ export class ResponseKeeper implements GateKeeper {
   #gate: ResponseGate | undefined;
   #state: ResponseState = 'answer';
   #violation: Violation | undefined;
+  #instance: string | undefined;
   /** The renderer of a guard. */
   #denial: DenialRenderer | undefined;
   /** The callbacks of holds without a verdict. */
@@ -54,6 +56,23 @@ export class ResponseKeeper implements GateKeeper {
 
   get violation(): Violation | undefined {
     return this.#violation;
+  }
+
+  /** The id of the denial of this response. */
+  get instance(): string {
+    this.#instance ??= newInstance();
+    return this.#instance;
+  }
+
+  /** The same, unless bytes have left, so that the connection is cut and nobody gets the denial. */
+  get #sentInstance(): string | undefined {
+    return this.bytesSent ? undefined : this.instance;
+  }
+
+  /** The id of the denial after a failed append; `undefined` if the client then gets no denial of this package. */
+  get instanceOfFailure(): string | undefined {
+    this.#noteAppDenial();
+    return this.#state === 'app-denial' ? undefined : this.#sentInstance;
   }
 
   /** Whether bytes of the response have left. */
@@ -100,7 +119,7 @@ export class ResponseKeeper implements GateKeeper {
     if (this.isDenied) return;
     const gate = this.#gated();
     const { res, headersAtEntry, trace } = this.#exchange;
-    trace?.denied(violation.code, gate.headOut);
+    trace?.denied(violation.code, this.#sentInstance);
     this.#denial = denial;
     if (res.headersSent) {
       this.#state = 'denial';
@@ -109,7 +128,8 @@ export class ResponseKeeper implements GateKeeper {
     }
     // ends the response for its wrappers; the gate replaces their output, headers included, by the rendered denial
     this.#state = 'denial-due';
-    gate.endBy(() => void defaultDenial({ violation: this.#violation ?? PERSIST_FAILED, headersAtEntry }, res));
+    const details = detailsOf(this.#violation ?? PERSIST_FAILED, this.instance);
+    gate.endBy(() => void defaultDenial({ details, headersAtEntry }, res));
   }
 
   /** Renders the denial if labels cannot be stored. */
@@ -178,7 +198,7 @@ export class ResponseKeeper implements GateKeeper {
   #onReviewed(refusal: Refusal | undefined): void {
     if (refusal && this.#state === 'answer') {
       this.record(refusal.violation);
-      this.#exchange.trace?.denied(refusal.violation.code, this.bytesSent);
+      this.#exchange.trace?.denied(refusal.violation.code, this.#sentInstance);
       this.#denial = refusal.denial;
       this.#state = 'denial-due';
     }
@@ -207,7 +227,11 @@ export class ResponseKeeper implements GateKeeper {
 
   #tracedVerdict(): Verdict {
     const verdict = this.#verdict();
-    this.#exchange.trace?.verdict(verdict, this.bytesSent, this.#violation?.code);
+    const { trace } = this.#exchange;
+    if (trace) {
+      const instance = verdict === 'refuse' ? this.#sentInstance : undefined;
+      trace.verdict(verdict, this.bytesSent, this.#violation?.code, instance);
+    }
     return verdict;
   }
 
@@ -245,11 +269,15 @@ export class ResponseKeeper implements GateKeeper {
     const { req, headersAtEntry, mount } = this.#exchange;
     const violation = this.#violation ?? PERSIST_FAILED;
     const denial = {
-      violation,
+      details: detailsOf(violation, this.instance),
       render: (isStoreFailure(violation) && mount.unavailable) || (this.#denial ?? mount.denial),
       headersAtEntry,
       onFailure: (error: unknown) =>
-        mount.access.alarms.denialNotRendered(error, { at: req, secrets: this.#request.secrets() }),
+        mount.access.alarms.denialNotRendered(error, {
+          at: req,
+          secrets: this.#request.secrets(),
+          instance: this.instance,
+        }),
     };
     renderDenial(denial, create, done);
   }

@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+import { routeName } from '../alarms/route-name.js';
+import type { LabelOrigin } from '../contract/provenance.js';
 import type { Violation } from '../contract/security.js';
 import type { DenialRenderer } from '../denial/denial.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
@@ -7,8 +9,9 @@ import type { OwingSession, SessionMember } from '../known-sessions/session-memb
 import type { LoadListener, StoreAccess } from '../known-sessions/store-access.js';
 import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
+import { requestIdOf } from '../provenance/request-id.js';
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
-import { microtask } from '../util/clock.js';
+import { microtask, wallClock } from '../util/clock.js';
 import type { TimedCall } from '../util/deadlines.js';
 import { memberOf } from '../util/member-of.js';
 import type { Exchange } from './exchange.js';
@@ -101,6 +104,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     return this.#keeper?.violation;
   }
 
+  /** The id of the denial of this request. */
+  get denialInstance(): string {
+    return this.#kept.instance;
+  }
+
   deny(violation: Violation, denial?: DenialRenderer): void {
     this.#kept.deny(violation, denial);
   }
@@ -134,19 +142,34 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     this.#keeper?.reconsider();
   }
 
-  /** A label or a guard depends on the session of this request. If the request has none, an alarm says so. */
-  reliesOnSession(): void {
+  /**
+   * A label or a guard depends on the session of this request. If the request has none, an alarm says so.
+   * @param instance the id of the denial, if the request is denied for that
+   */
+  reliesOnSession(instance?: string): void {
     const { req, mount } = this.#exchange;
     if (this.#resolved.id !== undefined) mount.missingSessions.found(req);
-    else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? []);
+    else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? [], instance);
   }
 
-  onNewLabel(label: string): void {
+  originOf(by: string | undefined): LabelOrigin {
+    const { req, mount } = this.#exchange;
+    const requestId = requestIdOf(req, mount.requestId);
+    return {
+      atMs: wallClock(),
+      // a pattern may hold a label as a word: the record is about that label, so it is not hidden
+      route: routeName(req, [this.sessionId ?? '']),
+      ...(by !== undefined && { by }),
+      ...(requestId !== undefined && { requestId }),
+    };
+  }
+
+  onNewLabel(label: string, by: string | undefined): void {
     this.#exchange.trace?.added(label);
     this.reliesOnSession();
     // without a session, a label cannot be stored, and holds nothing
     if (!this.#session) return;
-    this.#session = this.#session.add(label, this);
+    this.#session = this.#session.add(label, this, by);
     const { res } = this.#exchange;
     const isClosed = isResponseClosed(res);
     // no later output will start the append
@@ -175,9 +198,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   onAppendFailed(cause: unknown): void {
     this.#exchange.trace?.appendFailed(cause, this.secrets());
-    const keeper = this.#keeper;
+    // before the load has ended, the append is one of labels owed from before, and its failure denies this request
+    const keeper = this.#storedLabels ? this.#keeper : this.#kept;
     const response = { decisionWasAllow: !keeper?.isDenial(), bytesSent: keeper?.bytesSent ?? false };
-    this.access.alarms.storeFailure('append', cause, { at: this.#exchange.req, secrets: this.secrets() }, response);
+    const scope = { at: this.#exchange.req, secrets: this.secrets(), instance: keeper?.instanceOfFailure };
+    this.access.alarms.storeFailure('append', cause, scope, response);
   }
 
   append(call: TimedCall<void>): void {

@@ -80,8 +80,8 @@ export class OpenSessionMember implements NewLabelListener, OwingSession {
   }
 
   /** Starts the append, because no response will do that. Labels of one task share an append. */
-  onNewLabel(label: string): void {
-    this.#session = this.#session?.add(label, this.#member);
+  onNewLabel(label: string, by: string | undefined): void {
+    this.#session = this.#session?.add(label, this.#member, by);
     if (this.#settlesSoon) return;
     this.#settlesSoon = true;
     microtask(() => {

@@ -1,9 +1,13 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import type { LabelOrigin, SessionExplanation } from '../contract/provenance.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import type { StoreStatus } from '../contract/store-status.js';
 import { assertLabelCount, DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { parseOptions } from '../options/parse-options.js';
+import { explainLabels } from '../provenance/explain-labels.js';
+import { type LabelRecord, recordsOf } from '../provenance/label-record.js';
+import { nodeOf, noProvenance, type ProvenanceOption, provenanceSchema } from '../provenance/provenance-option.js';
 import { clearInterval, isoTime, now, setInterval } from '../util/clock.js';
 
 export interface MemorySessionStoreOptions {
@@ -24,21 +28,32 @@ export interface MemorySessionStoreOptions {
    * @default 1000
    */
   readonly maxLabelsPerSession?: number;
+
+  /**
+   * Keeps the first origin of each label for `explain()`: when it was added, on which route, by which guard, on which node, with
+   * which request id.
+   * @default false
+   */
+  readonly provenance?: ProvenanceOption;
 }
 
 interface Entry {
   readonly labels: Set<string>;
+  /** The first record of each label that has one. */
+  readonly records: Map<string, LabelRecord> | undefined;
   expiresAtMs: number;
 }
 
+const NO_RECORDS: ReadonlyMap<string, LabelRecord> = new Map();
 const SWEEP_INTERVAL_MS = 30_000;
 
-type Defaults = Required<Pick<MemorySessionStoreOptions, 'maxSessions' | 'maxLabelsPerSession'>>;
+type Defaults = Required<Pick<MemorySessionStoreOptions, 'maxSessions' | 'maxLabelsPerSession' | 'provenance'>>;
 
 const schema = Joi.object<Defaults & MemorySessionStoreOptions>({
   maxSessions: Joi.number().integer().min(1).default(100_000),
   ttlSeconds: Joi.number().integer().min(1).max(2_147_483_647),
   maxLabelsPerSession: Joi.number().integer().min(1).default(DEFAULT_MAX_LABELS_PER_SESSION),
+  provenance: provenanceSchema.default(false),
 });
 
 /**
@@ -55,6 +70,9 @@ const schema = Joi.object<Defaults & MemorySessionStoreOptions>({
 export class MemorySessionStore implements SessionStore {
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
+  readonly provenance: boolean;
+  /** The name of this process in records; `undefined` without `provenance`. */
+  readonly #node: string | undefined;
   /** Sessions by id, least recently used first, so that expired sessions come first. */
   readonly #sessions = new Map<string, Entry>();
   readonly #maxSessions: number;
@@ -64,7 +82,10 @@ export class MemorySessionStore implements SessionStore {
   #since = isoTime();
 
   constructor(options: MemorySessionStoreOptions = {}) {
-    const { maxSessions, ttlSeconds, maxLabelsPerSession } = parseOptions('MemorySessionStore', schema, options);
+    const parsed = parseOptions('MemorySessionStore', schema, options);
+    const { maxSessions, ttlSeconds, maxLabelsPerSession, provenance } = parsed;
+    this.#node = nodeOf(provenance);
+    this.provenance = this.#node !== undefined;
     this.maxLabelsPerSession = maxLabelsPerSession;
     this.ttlSeconds = ttlSeconds;
     this.#maxSessions = maxSessions;
@@ -86,14 +107,41 @@ export class MemorySessionStore implements SessionStore {
     return entry ? [...entry.labels] : [];
   }
 
-  async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+  async appendLabels(
+    sessionId: string,
+    labels: readonly string[],
+    origins?: ReadonlyMap<string, LabelOrigin>,
+  ): Promise<void> {
     this.#assertOpen();
     if (labels.length === 0) return;
     const entry = this.#touch(sessionId);
     const fresh = new Set(entry ? labels.filter((label) => !entry.labels.has(label)) : labels);
     assertLabelCount((entry?.labels.size ?? 0) + fresh.size, this.maxLabelsPerSession);
-    const { labels: stored } = entry ?? this.#create(sessionId);
+    const { labels: stored, records } = entry ?? this.#create(sessionId);
     for (const label of fresh) stored.add(label);
+    if (!records || !origins || this.#node === undefined) return;
+    for (const [label, record] of recordsOf(labels, origins, this.#node)) {
+      if (!records.has(label)) records.set(label, record);
+    }
+  }
+
+  /**
+   * For operators: the labels of a session, each with its first origin; empty for an unknown session. Needs `provenance`. Does not
+   * renew the TTL.
+   *
+   * @param sessionId the id in `req.security.sessionId`
+   * @throws AplSessionError `config.invalid` without `provenance`; `store.closed`
+   *
+   * @example
+   * const { labels } = await store.explain('68755f41a98324d6');
+   * for (const { label, firstAddedAt, route, by } of labels) console.log(label, firstAddedAt, route, by);
+   */
+  async explain(sessionId: string): Promise<SessionExplanation> {
+    this.#assertOpen();
+    if (!this.provenance) throw noProvenance('MemorySessionStore');
+    const entry = this.#sessions.get(sessionId);
+    if (!entry || entry.expiresAtMs <= now()) return explainLabels([], NO_RECORDS);
+    return explainLabels([...entry.labels], entry.records ?? NO_RECORDS);
   }
 
   /** The store is connected until it is closed. */
@@ -134,7 +182,8 @@ export class MemorySessionStore implements SessionStore {
         `MemorySessionStore is full: it holds ${this.#maxSessions} sessions. Raise maxSessions, set ttlSeconds, or use ValkeySessionStore.`,
       );
     }
-    const entry = { labels: new Set<string>(), expiresAtMs: now() + this.#ttlMs };
+    const records = this.provenance ? new Map<string, LabelRecord>() : undefined;
+    const entry: Entry = { labels: new Set(), records, expiresAtMs: now() + this.#ttlMs };
     this.#sessions.set(sessionId, entry);
     return entry;
   }

@@ -27,6 +27,7 @@ export function memberCases(options: SessionStoreContractOptions): readonly Case
         assertNamed('limit', options.limit === true, 'maxLabelsPerSession', maxLabelsPerSession !== undefined);
         assertNamed('close', options.close === true, 'close()', store.close !== undefined);
         assertNamed('check', options.check === true, 'check()', store.check !== undefined);
+        assertNamed('provenance', options.provenance === true, 'provenance', store.provenance === true);
         if (ttlSeconds !== undefined) assertNamed('ttl', options.ttl !== undefined, 'ttlSeconds', true);
       },
     },

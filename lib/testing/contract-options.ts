@@ -58,4 +58,10 @@ export interface SessionStoreContractOptions {
    * @default false
    */
   readonly check?: boolean;
+
+  /**
+   * Must be true if the store has `provenance` and `explain()`, and false if not.
+   * @default false
+   */
+  readonly provenance?: boolean;
 }

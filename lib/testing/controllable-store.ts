@@ -1,5 +1,6 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import type { LabelOrigin } from '../contract/provenance.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { parseOptions } from '../options/parse-options.js';
 import { MemorySessionStore } from '../stores/memory-session-store.js';
@@ -94,6 +95,8 @@ class ControlledStore implements ControllableStore {
   readonly deadlineMs?: number;
   readonly maxLabelsPerSession?: number;
   readonly ttlSeconds?: number;
+  readonly provenance?: boolean;
+  readonly explain?: NonNullable<SessionStore['explain']>;
   readonly check?: NonNullable<SessionStore['check']>;
   readonly status?: NonNullable<SessionStore['status']>;
   readonly onAlarm?: NonNullable<SessionStore['onAlarm']>;
@@ -103,10 +106,12 @@ class ControlledStore implements ControllableStore {
 
   constructor(inner: SessionStore, deadlineMs: number | undefined) {
     this.#inner = inner;
-    const { maxLabelsPerSession, ttlSeconds } = inner;
+    const { maxLabelsPerSession, ttlSeconds, provenance } = inner;
     if (deadlineMs !== undefined) this.deadlineMs = deadlineMs;
     if (maxLabelsPerSession !== undefined) this.maxLabelsPerSession = maxLabelsPerSession;
     if (ttlSeconds !== undefined) this.ttlSeconds = ttlSeconds;
+    if (provenance !== undefined) this.provenance = provenance;
+    if (inner.explain) this.explain = inner.explain.bind(inner);
     if (inner.check) this.check = inner.check.bind(inner);
     if (inner.status) this.status = inner.status.bind(inner);
     // a ping answers whether a load would work; it is no call of the app, so it is not recorded
@@ -119,10 +124,14 @@ class ControlledStore implements ControllableStore {
     return this.#inner.loadLabels(sessionId);
   }
 
-  async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+  async appendLabels(
+    sessionId: string,
+    labels: readonly string[],
+    origins?: ReadonlyMap<string, LabelOrigin>,
+  ): Promise<void> {
     const copy = Object.freeze([...labels]);
     await this.#pass({ operation: 'append', sessionId, labels: copy });
-    await this.#inner.appendLabels(sessionId, copy);
+    await (origins ? this.#inner.appendLabels(sessionId, copy, origins) : this.#inner.appendLabels(sessionId, copy));
   }
 
   fail(operation: StoreOperation, error: unknown = unavailable(operation)): void {

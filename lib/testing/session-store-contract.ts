@@ -2,6 +2,7 @@ import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
 import { checkCases, closeCases, limitCases, memberCases, outageCases, ttlCases } from './contract-abilities.js';
 import type { SessionStoreContractOptions } from './contract-options.js';
+import { originCases, provenanceCases } from './contract-provenance.js';
 import { backendCallCases, requiredCases } from './contract-rules.js';
 import { type CaseDefinition, ContractRun } from './contract-run.js';
 
@@ -21,6 +22,7 @@ const schema = Joi.object<SessionStoreContractOptions>({
   limit: Joi.boolean(),
   close: Joi.boolean(),
   check: Joi.boolean(),
+  provenance: Joi.boolean(),
 });
 
 /**
@@ -41,12 +43,14 @@ export function sessionStoreContract(options: SessionStoreContractOptions): read
   parseOptions('sessionStoreContract', schema, options);
   const definitions: readonly CaseDefinition[] = [
     ...requiredCases,
+    ...originCases,
     ...memberCases(options),
     ...(options.countBackendCalls ? backendCallCases(options.countBackendCalls.bind(options)) : []),
     ...(options.limit ? limitCases : []),
     ...(options.ttl ? ttlCases(options.ttl) : []),
     ...(options.outage ? outageCases(options.outage, options.check === true) : []),
     ...(options.check ? checkCases : []),
+    ...(options.provenance ? provenanceCases : []),
     ...(options.close ? closeCases : []),
   ];
   return definitions.map(({ title, body }) => ({ title, run: () => ContractRun.of(options, body) }));

@@ -30,3 +30,14 @@ export function microtask(callback: () => void): void {
 
 /** Milliseconds since 1970 on the clock of the machine, which may jump. Measure durations with `now`. */
 export const wallClock: () => number = Date.now.bind(Date);
+
+/** The clocks may drift apart by this much before the wall clock counts alone, which has whole milliseconds only. */
+const MAX_DRIFT_MS = 2;
+const { timeOrigin } = performance;
+
+/** Milliseconds since 1970, with fractions. */
+export function epochMs(): number {
+  const wallMs = wallClock();
+  const preciseMs = timeOrigin + now();
+  return Math.abs(preciseMs - wallMs) < MAX_DRIFT_MS ? preciseMs : wallMs;
+}

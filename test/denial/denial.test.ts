@@ -20,6 +20,7 @@ import {
   type Violation,
 } from '../../lib/index.js';
 import { deferred } from '../support/deferred.js';
+import { ANY_INSTANCE, anyInstanceIn, instancesIn } from '../support/denial-instance.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
@@ -313,6 +314,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         'x-content-type-options': 'nosniff',
       });
       expect(text).to.include('<p>session touched &lt;secret&gt; data</p>').and.to.include('session_tainted');
+      expect(instancesIn(text)).to.have.length(1);
     });
 
     const bodies: ReadonlyArray<readonly [body: object, id: unknown]> = [
@@ -327,10 +329,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           .post('/')
           .send(sent);
         expect(status).to.equal(403);
-        expect(body).to.deep.equal({
+        expect(anyInstanceIn(body)).to.deep.equal({
           jsonrpc: '2.0',
           id,
-          error: { code: -32003, message: VIOLATION.reason, data: { code: VIOLATION.code } },
+          error: { code: -32003, message: VIOLATION.reason, data: { code: VIOLATION.code, instance: ANY_INSTANCE } },
         });
       });
     }

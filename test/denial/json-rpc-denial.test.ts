@@ -7,6 +7,7 @@ import { type CallToolResult, McpError } from '@modelcontextprotocol/sdk/types.j
 import { expect } from 'chai';
 import express from 'express';
 import { aplSessionMiddleware, denyIf, jsonRpcDenial } from '../../lib/index.js';
+import { instancesIn } from '../support/denial-instance.js';
 import { rejectionOf } from '../support/eventually.js';
 import { ScriptedStore } from '../support/failing-stores.js';
 import { serve } from '../support/raw-http.js';
@@ -48,7 +49,9 @@ describe('jsonRpcDenial, client of the MCP SDK', () => {
     const client = await connect(200);
     const error = await rejectionOf(client.callTool({ name: 'mail' }));
     expect(error).to.be.instanceOf(McpError);
-    expect(error).to.deep.include({ code: -32003, data: { code: 'tainted' } });
+    const { data, code } = error as McpError & { data: { instance: string } };
+    expect({ code, data }).to.deep.equal({ code: -32003, data: { code: 'tainted', instance: data.instance } });
+    expect(instancesIn(data.instance)).to.have.length(1);
     expect(await client.callTool({ name: 'other' })).to.deep.equal(text('other'));
   });
 

@@ -15,6 +15,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
   },
   { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
   { document: 'docs/apl-in-express.md', examples: ['examples/apl/app.ts'] },
+  { document: 'docs/why-was-i-blocked.md', examples: [] },
 ];
 
 describe('documents', () => {
@@ -50,6 +51,14 @@ describe('documents', () => {
     ['docs/options.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
     ['docs/operations.md', 'healthHandler', 'HealthHandlerOptions', 'lib/health/health-options.ts'],
     ['docs/dashboard.md', 'dashboard', 'DashboardOptions', 'lib/dashboard/dashboard-options.ts'],
+    ['docs/metrics.md', 'prometheusMetrics', 'PrometheusMetricsOptions', 'lib/telemetry/prometheus-metrics.ts'],
+    [
+      'docs/metrics.md',
+      'openTelemetryMetrics',
+      'OpenTelemetryMetricsOptions',
+      'lib/telemetry/open-telemetry-metrics.ts',
+    ],
+    ['docs/metrics.md', 'openTelemetryTraces', 'OpenTelemetryTracesOptions', 'lib/telemetry/open-telemetry-traces.ts'],
     ['docs/beyond-requests.md', 'openSession', 'OpenSessionOptions', 'lib/open-session/open-session-options.ts'],
   ] as const;
   for (const [document, heading, type, file] of tables) {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import request from 'supertest';
 import { denyIf, taint } from '../../lib/index.js';
+import { withAnyInstance } from '../support/denial-instance.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { DENIAL_BODY, guardFixture, LABEL, storeWith, VIOLATION } from '../support/guard-fixture.js';
 import { exchange, get } from '../support/raw-http.js';
@@ -33,7 +34,11 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       it(`${what}: denies a session that has it, and lets others through`, async () => {
         const port = await listen(appOf(storeWith('a', 'b'), denyIf(condition, VIOLATION), handler));
         const { text } = await exchange(port, get('/', { Connection: 'close' }));
-        expect(text.replace(/^Date: .*$/m, 'Date: -').split('\r\n')).to.deep.equal([
+        expect(
+          withAnyInstance(text)
+            .replace(/^Date: .*$/m, 'Date: -')
+            .split('\r\n'),
+        ).to.deep.equal([
           'HTTP/1.1 403 Forbidden',
           'X-Powered-By: Express',
           'Cache-Control: no-store',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { SessionStore } from '../../lib/index.js';
+import type { LabelOrigin, SessionStore } from '../../lib/index.js';
 import type { KnownSession } from '../../lib/known-sessions/known-session.js';
 import { KnownSessions } from '../../lib/known-sessions/known-sessions.js';
 import { LabelAppends } from '../../lib/known-sessions/label-appends.js';
@@ -46,6 +46,7 @@ class Member implements SessionMember {
   readonly received: string[] = [];
   settled = 0;
   failures = 0;
+  origins = 0;
   room = true;
   readonly #deadlines = new Deadlines(60_000, () => new Error('too late'));
 
@@ -65,6 +66,11 @@ class Member implements SessionMember {
 
   assertRoom(): void {
     if (!this.room) throw new Error('full');
+  }
+
+  originOf(by?: string): LabelOrigin {
+    this.origins += 1;
+    return { atMs: this.origins, ...(by !== undefined && { by }) };
   }
 
   onLabel(label: string): void {

@@ -113,6 +113,20 @@ describe('labels that the store has lost', () => {
     expect(alarms).to.deep.equal([]);
   });
 
+  it('G5: a reconnect brings no label back that has outlived the memory', async () => {
+    // labels are remembered for nine tenths of the TTL
+    const expiring = new LosingStore({ ttlSeconds: 1 });
+    const app = appOn(expiring);
+    await get(app, '/add/secret').expect(200);
+    const startedMs = performance.now();
+    await eventually(() => performance.now() - startedMs > 950, { withinMs: 10_000 });
+    await get(app, '/add/secret', 'recent').expect(200);
+    expiring.appended.splice(0);
+    expiring.reconnected();
+    await eventually(() => expect(expiring.appended).to.deep.equal(['recent:secret']));
+    await expiring.close();
+  });
+
   it('a failed append after a reconnect leaves the loss to the next load', async () => {
     const app = appOn(store);
     await get(app, '/add/secret').expect(200);

@@ -8,7 +8,7 @@ describe('RepeatedAppends', () => {
     const calls: Array<TimedCall<void>> = [];
     const repeats = new RepeatedAppends((call) => void calls.push(call));
     const sessionWith = (labels: readonly string[]): KnownSession =>
-      ({ storedLabels: () => labels }) as unknown as KnownSession;
+      ({ storedLabels: () => labels, isRecent: true }) as unknown as KnownSession;
     repeats.start(Array.from({ length: 300 }, (_, n) => sessionWith(n % 3 === 0 ? ['a'] : [])));
     expect(calls).to.have.length(32);
     // each settled append makes room for another one; a failed one too

@@ -102,6 +102,26 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await post(app, '/mcp').expect(200, []);
     });
 
+    for (const [what, answer] of [
+      ['a promise', Promise.resolve(false)],
+      ['undefined', undefined],
+      ['a string', 'no'],
+    ] as const) {
+      it(`enroll() with a function that returns ${what} enrols nothing`, async () => {
+        const app = appWith();
+        app.post(
+          '/wrong',
+          aplSession.enroll((() => answer) as unknown as () => boolean),
+          (_req, res) => void res.json([]),
+        );
+        await post(app, '/wrong').expect(403, /session\.unknown/);
+        const alone = express().set('env', 'test');
+        alone.post('/wrong', aplSession.enroll((() => answer) as unknown as () => boolean));
+        await post(alone, '/wrong').expect(500, /must return true or false; it returned/);
+        expect(await store.loadLabels('s1')).to.not.include(ENROLLED);
+      });
+    }
+
     it('G5: a store that was emptied makes no session clean, also where the process knows labels', async () => {
       const app = appWith();
       await post(app, '/login').expect(200);

@@ -13,6 +13,7 @@ import {
   type SessionStoreFailure,
 } from '../../lib/index.js';
 import { type Deferred, deferred } from '../support/deferred.js';
+import { ANY_INSTANCE, instancesIn, withAnyInstance } from '../support/denial-instance.js';
 import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-versions.js';
 import {
   APPEND_FAILURES,
@@ -265,11 +266,20 @@ async function converse({ server }: Fixture, way: Way, last: RegExp | undefined)
   if (last) wire.send(get('/after', { Connection: 'close' }));
   const all = await wire.closed();
   clearTimeout(timer);
-  return { answer: undated(first), next: all.slice(first.length), ending: wire.ending, tookMs };
+  const [instance] = instancesIn(first);
+  return {
+    answer: withAnyInstance(undated(first)),
+    instance,
+    next: all.slice(first.length),
+    ending: wire.ending,
+    tookMs,
+  };
 }
 
 interface Conversation {
+  /** With `ANY_INSTANCE` in place of the id of the denial. */
   readonly answer: string;
+  readonly instance: string | undefined;
   readonly next: string;
   readonly ending: string | undefined;
   readonly tookMs: number;
@@ -291,7 +301,7 @@ function denial(
   detail: string,
   { method, streams }: Pick<Way, 'method' | 'streams'>,
 ): string {
-  const body = `{"type":"about:blank","title":"${statusText}","status":${status},"detail":"${detail}","code":"${code}"}`;
+  const body = `{"type":"about:blank","title":"${statusText}","status":${status},"detail":"${detail}","instance":"${ANY_INSTANCE}","code":"${code}"}`;
   return [
     `HTTP/1.1 ${status} ${statusText}`,
     'X-Powered-By: Express',
@@ -316,10 +326,25 @@ function lastOfDenial({ method, streams }: Way): RegExp | undefined {
   return method === 'HEAD' ? /\r\n\r\n$/ : /"\}$/;
 }
 
-function assertAlarm(alarms: readonly Alarm[], { error, code }: Failure, expected: object): void {
+/** The id in the body of a denial. HEAD has no body, so there it is that of the alarm. */
+function shownOrAny({ alarms }: Fixture, { instance }: Conversation, { method }: Way): string | undefined {
+  if (method !== 'HEAD') return instance ?? expect.fail('the denial has no instance');
+  const [alarmed] = instancesIn(JSON.stringify(alarms));
+  return alarmed ?? expect.fail('the alarm has no instance');
+}
+
+/** @param instance the id in the denial; `undefined` if there must be none in the alarm either */
+function assertAlarm(
+  alarms: readonly Alarm[],
+  { error, code }: Failure,
+  instance: string | undefined,
+  expected: object,
+): void {
   expect(alarms).to.have.length(1);
-  const [{ error: actualError, ...rest } = { error: '' }] = alarms as readonly SessionStoreFailure[];
+  const [{ error: actualError, instance: actualInstance, ...rest } = { error: '', instance: '' }] =
+    alarms as readonly SessionStoreFailure[];
   expect(actualError).to.match(error);
+  expect(actualInstance).to.equal(instance);
   expect(rest).to.deep.equal({ alarm: 'session_store_failure', ...expected, ...(code === undefined ? {} : { code }) });
 }
 
@@ -375,7 +400,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
                 denial(form, 'session.load_failed', 'session state could not be loaded', unread),
               );
               expect(fixture.handled).to.equal(0);
-              assertAlarm(fixture.alarms, failing, { op: 'load', route: `${way.method ?? 'GET'} *` });
+              assertAlarm(fixture.alarms, failing, shownOrAny(fixture, conversation, way), {
+                op: 'load',
+                route: `${way.method ?? 'GET'} *`,
+              });
               assertDeadline(failing, conversation);
               assertNextAnswer(conversation);
             });
@@ -402,7 +430,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
               );
               expect(conversation.ending).to.equal('end');
               expect(fixture.handled).to.equal(1);
-              assertAlarm(fixture.alarms, failing, {
+              assertAlarm(fixture.alarms, failing, shownOrAny(fixture, conversation, way), {
                 op: 'append',
                 route: `${way.method ?? 'GET'} /${way.name}`,
                 decisionWasAllow: true,
@@ -420,7 +448,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
               const conversation = await converse(fixture, way, way.last);
               expect(conversation.answer).to.equal((await converse(plain, way, way.last)).answer);
               expect(conversation.answer).to.match(/^HTTP\/1\.1 40[13] /);
-              assertAlarm(fixture.alarms, failing, {
+              assertAlarm(fixture.alarms, failing, undefined, {
                 op: 'append',
                 route: `${way.method ?? 'GET'} /${way.name}`,
                 decisionWasAllow: false,
@@ -438,7 +466,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
             wire.send(get('/label-after-bytes', { 'X-Session': newSession() }));
             const text = await wire.closed();
             expect(text).to.match(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n$/);
-            assertAlarm(fixture.alarms, failing, {
+            assertAlarm(fixture.alarms, failing, undefined, {
               op: 'append',
               route: 'GET /label-after-bytes',
               decisionWasAllow: true,

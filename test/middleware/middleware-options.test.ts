@@ -8,6 +8,7 @@ import {
   MemorySessionStore,
   type SessionStore,
 } from '../../lib/index.js';
+import { instancesIn } from '../support/denial-instance.js';
 import { thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
@@ -154,7 +155,8 @@ describe('aplSessionMiddleware, options', () => {
     );
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: '403\n' });
     expect(stderr).to.match(/^\{.*\}\n$/);
-    const { timestamp, ...line } = JSON.parse(stderr) as Record<string, unknown>;
+    const { timestamp, instance, ...line } = JSON.parse(stderr) as Record<string, unknown>;
+    expect(instancesIn(String(instance))).to.deep.equal([instance]);
     expect(timestamp).to.match(/^\d{4}-\d\d-\d\dT/);
     expect(line).to.deep.equal({
       level: 'error',

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
 import request from 'supertest';
@@ -6,6 +7,7 @@ import { AplSessionError, type AplSessionEvents, denyIf, openSession, taint } fr
 import { controllableStore } from '../../lib/testing.js';
 import { eventually } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { HeldStore } from '../support/held-store.js';
 import { addLabel, LABEL, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
 
 const NAMES = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'] as const;
@@ -75,9 +77,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const app = express();
       app.use(middlewareWith({ store }));
       app.post('/mail', denyIf(LABEL, VIOLATION), ok);
-      await request(app).post('/mail').expect(403);
+      const { body } = await request(app).post('/mail').expect(403);
+      const { instance } = body;
       expect(told().slice(2)).to.deep.equal([
-        { denial: { route: 'POST /mail', code: 'session_tainted', cut: false } },
+        { denial: { route: 'POST /mail', code: 'session_tainted', cut: false, instance } },
         { hold: { route: 'POST /mail', outcome: 'held' } },
         { hold: { route: 'POST /mail', outcome: 'refused' } },
       ]);
@@ -85,20 +88,22 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     it('a load that fails: with its code, then the alarm and the denial', async () => {
       store.fail('load', new AplSessionError('store.timeout', 'too late'));
-      await request(appOf(middlewareWith({ store }), ok))
+      const { body } = await request(appOf(middlewareWith({ store }), ok))
         .get('/')
         .expect(403);
+      const { instance } = body;
       const alarm = {
         alarm: 'session_store_failure',
         op: 'load',
         route: 'GET *',
         error: 'too late',
         code: 'store.timeout',
+        instance,
       };
       expect(told().slice(1, 4)).to.deep.equal([
         { load: { outcome: 'failed', code: 'store.timeout' } },
         { alarm: { alarm } },
-        { denial: { route: 'GET *', code: 'session.load_failed', cut: false } },
+        { denial: { route: 'GET *', code: 'session.load_failed', cut: false, instance } },
       ]);
     });
 
@@ -108,8 +113,10 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         .get('/')
         .expect(403);
       const denials = (): unknown[] =>
-        heard.filter(({ name }) => name === 'denial').map(({ event }) => [event['code'], event['cut']]);
-      expect(denials()).to.deep.equal([['session.persist_failed', false]]);
+        heard
+          .filter(({ name }) => name === 'denial')
+          .map(({ event }) => [event['code'], event['cut'], 'instance' in event]);
+      expect(denials()).to.deep.equal([['session.persist_failed', false, true]]);
       heard.length = 0;
       store = controllableStore();
       store.fail('append');
@@ -124,11 +131,38 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       await request(`http://127.0.0.1:${server.port}`)
         .get('/')
         .catch(() => {});
-      await eventually(() => expect(denials()).to.deep.equal([['session.persist_failed', true]]));
+      await eventually(() => expect(denials()).to.deep.equal([['session.persist_failed', true, false]]));
       expect(heard.filter(({ name }) => name === 'hold').map(({ event }) => event['outcome'])).to.deep.equal([
         'held',
         'cut',
       ]);
+    });
+
+    it('loads and ends of holds are in the context of their own request, also with one append', async () => {
+      const context = new AsyncLocalStorage<string>();
+      const contexts: string[] = [];
+      const note: ChannelListener = (message, channel) => {
+        const { outcome } = message as { outcome: string };
+        contexts.push(`${String(channel).replace(/.*:/, '')} ${outcome} ${context.getStore()}`);
+      };
+      const held = new HeldStore();
+      const app = express();
+      app.use((req, _res, next) => context.run(req.url, next));
+      app.use(middlewareWith({ store: held }));
+      app.get('/:id', addLabel, ok);
+      const { port } = await listen(app);
+      subscribe('express-apl-session:load', note);
+      subscribe('express-apl-session:hold', note);
+      const answers = ['/1', '/2'].map((path) => request(`http://127.0.0.1:${port}`).get(path).expect(200).then());
+      await eventually(() => expect(contexts.filter((line) => line.startsWith('hold held'))).to.have.length(2));
+      held.release();
+      await Promise.all(answers);
+      unsubscribe('express-apl-session:load', note);
+      unsubscribe('express-apl-session:hold', note);
+      expect(held.appends).to.have.length(1);
+      expect(contexts).to.have.members(
+        ['/1', '/2'].flatMap((path) => [`load loaded ${path}`, `hold held ${path}`, `hold released ${path}`]),
+      );
     });
 
     it('a recovery is an event of its own channel', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { INSTANCE } from '../support/denial-instance.js';
 import { only, read } from '../support/documents.js';
 import { runModule } from '../support/node-child.js';
 
@@ -88,6 +89,7 @@ async function linesWith(debug: string): Promise<string[]> {
     .filter((line) => line !== '')
     .map((line) =>
       line
+        .replaceAll(INSTANCE, 'INSTANCE')
         .replace(/\d+\.\d ms/g, 'N ms')
         .replace(/(?<=^express-apl-session(?::labels)? )[0-9a-f]{4}(?=[# ])/, (name) => {
           if (!mounts.includes(name)) mounts.push(name);
@@ -123,30 +125,30 @@ express-apl-session mount-5#3 POST: session 132465, found by header
 express-apl-session mount-5#3 loaded 3 labels after N ms
 express-apl-session mount-6#3 POST: an earlier mount of the middleware serves the request
 express-apl-session mount-5#3 denied: session_tainted
-express-apl-session mount-5#3 held for N ms, then refused: session_tainted
+express-apl-session mount-5#3 held for N ms, then refused: session_tainted, INSTANCE
 express-apl-session mount-5#3 POST /mail: answered 403 after N ms
 express-apl-session mount-5#4 GET: no session: no x-user
 express-apl-session mount-6#4 GET: no session: no x-user
 express-apl-session mount-5#4 denied: session.required
-express-apl-session mount-5#4 held for N ms, then refused: session.required
+express-apl-session mount-5#4 held for N ms, then refused: session.required, INSTANCE
 express-apl-session mount-5#4 GET *: answered 403 after N ms
 express-apl-session mount-6#4 GET *: answered 403 after N ms
 express-apl-session mount-1#1 GET: session 132465, found by header
 express-apl-session mount-1#1 the load failed after N ms: cannot load *** from redis://***
 express-apl-session mount-1#1 denied: session.load_failed
-express-apl-session mount-1#1 held for N ms, then refused: session.load_failed
+express-apl-session mount-1#1 held for N ms, then refused: session.load_failed, INSTANCE
 express-apl-session mount-1#1 GET *: answered 403 after N ms
 express-apl-session mount-2#1 GET: session 132465, found by header
 express-apl-session mount-2#1 loaded 1 label after N ms
 express-apl-session mount-2#1 added 1 label
 express-apl-session mount-2#1 the append failed: cannot append *** to ***
-express-apl-session mount-2#1 held for N ms, then refused: session.persist_failed
+express-apl-session mount-2#1 held for N ms, then refused: session.persist_failed, INSTANCE
 express-apl-session mount-2#1 GET *: answered 403 after N ms
 express-apl-session mount-2#2 GET: session 132465, found by header
 express-apl-session mount-2#2 the append failed: cannot append *** to ***
 express-apl-session mount-2#2 labels of earlier requests could not be appended
 express-apl-session mount-2#2 denied: session.persist_failed
-express-apl-session mount-2#2 held for N ms, then refused: session.persist_failed
+express-apl-session mount-2#2 held for N ms, then refused: session.persist_failed, INSTANCE
 express-apl-session mount-2#2 GET *: answered 403 after N ms
 express-apl-session mount-3#1 GET: session 132465, found by header
 express-apl-session mount-3#1 loaded 1 label after N ms
@@ -209,7 +211,10 @@ describe('debug output', function () {
 
   it('docs/debugging.md shows lines as they are written', () => {
     const withoutMount = (line: string): string =>
-      line.replace(/(?<=^express-apl-session )(?:mount-\d|[0-9a-f]{4})/, 'MOUNT').replace(/\d+\.\d ms/g, 'N ms');
+      line
+        .replace(/(?<=^express-apl-session )(?:mount-\d|[0-9a-f]{4})/, 'MOUNT')
+        .replace(/\d+\.\d ms/g, 'N ms')
+        .replaceAll(INSTANCE, 'INSTANCE');
     const shown = only(/```text\n(.*?)\n```/s, read('docs/debugging.md'))
       .split('\n')
       .map(withoutMount);

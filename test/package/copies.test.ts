@@ -28,7 +28,7 @@ describe('two copies of this package in one process', () => {
     this.timeout(60_000);
     twin = await copyPackage();
     newer = await copyPackage([
-      { file: SECURITY, from: 'const PROTOCOL = 3;', to: 'const PROTOCOL = 4;' },
+      { file: SECURITY, from: 'const PROTOCOL = 3;', to: 'const PROTOCOL = 999;' },
       { file: 'contract/version.ts', from: `'${VERSION}'`, to: "'9.8.7'" },
     ]);
     // as versions were that shared nothing

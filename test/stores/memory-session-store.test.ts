@@ -25,6 +25,7 @@ function contractOptions(options: MemorySessionStoreOptions): SessionStoreContra
     },
     limit: true,
     close: true,
+    provenance: options.provenance === true,
     ttl: { open: (ttlSeconds) => new MemorySessionStore({ ttlSeconds }) },
   };
 }
@@ -32,6 +33,8 @@ function contractOptions(options: MemorySessionStoreOptions): SessionStoreContra
 describe('MemorySessionStore', () => {
   describeSessionStoreContract('contract, without a TTL', contractOptions({}));
   describeSessionStoreContract('contract, with a TTL', contractOptions({ ttlSeconds: 60 }));
+
+  describeSessionStoreContract('contract, with provenance', contractOptions({ provenance: true }));
 
   describe('maxLabelsPerSession', () => {
     const TOO_MANY = 'store.too_many_labels';

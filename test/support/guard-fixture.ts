@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { type Alarm, aplSessionMiddleware, type SessionStore, type Violation } from '../../lib/index.js';
+import { ANY_INSTANCE } from './denial-instance.js';
 import type { ExpressModule } from './express-versions.js';
 import { ScriptedStore } from './failing-stores.js';
 import { HeldStore } from './held-store.js';
@@ -8,8 +9,8 @@ import { type RunningServer, serve } from './raw-http.js';
 export const SESSION = 'session-of-alice';
 export const LABEL = 'secret-label';
 export const VIOLATION: Violation = { code: 'session_tainted', reason: 'session touched secret data' };
-export const DENIAL_BODY =
-  '{"type":"about:blank","title":"Forbidden","status":403,"detail":"session touched secret data","code":"session_tainted"}';
+/** The body of a denial for `VIOLATION`, after `withAnyInstance()`. */
+export const DENIAL_BODY = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"session touched secret data","instance":"${ANY_INSTANCE}","code":"session_tainted"}`;
 
 export const INVALID_VIOLATIONS: ReadonlyArray<readonly [what: string, violation: unknown]> = [
   ['no violation', undefined],

@@ -1,4 +1,4 @@
-import { AplSessionError, type SessionStore, type StoreFinding } from '../../lib/index.js';
+import { AplSessionError, type LabelOrigin, type SessionStore, type StoreFinding } from '../../lib/index.js';
 import type { SessionStoreContractOptions } from '../../lib/testing.js';
 
 /** Labels by session id: the backend of the stores below. */
@@ -22,6 +22,31 @@ export function optionsOf(
 ): SessionStoreContractOptions {
   const table: Table = new Map();
   return { open: () => tableStore(table, breakStore(tableStore(table), table)), ...options };
+}
+
+/** The same for a store that keeps origins. `records` has the origin of each label, by session id and label. */
+function explainingOptions(
+  breakStore: (correct: SessionStore, records: Map<string, LabelOrigin>) => Partial<SessionStore>,
+): SessionStoreContractOptions {
+  const records = new Map<string, LabelOrigin>();
+  const options = optionsOf(({ appendLabels, loadLabels }) => {
+    const correct: SessionStore = {
+      loadLabels,
+      provenance: true,
+      appendLabels: async (id, labels, origins) => {
+        await appendLabels(id, labels);
+        for (const [label, origin] of origins ?? []) {
+          if (!records.has(`${id} ${label}`)) records.set(`${id} ${label}`, origin);
+        }
+      },
+      explain: async (id) => ({
+        enrolled: false,
+        labels: [...(await loadLabels(id))].map((label) => ({ label, node: 'n', ...records.get(`${id} ${label}`) })),
+      }),
+    };
+    return { ...correct, ...breakStore(correct, records) };
+  });
+  return { ...options, provenance: true };
 }
 
 const normal = (id: string) => id.slice(0, 255);
@@ -430,6 +455,49 @@ export const BROKEN: ReadonlyArray<{
     what: 'deletes sessions, but has no ttlSeconds',
     options: () => ttlOptions({ named: false }),
     rule: /^a session is deleted ttlSeconds after/,
+  },
+  {
+    what: 'refuses origins',
+    options: () =>
+      optionsOf(({ appendLabels }) => ({
+        appendLabels: async (id, labels, origins) => {
+          if (origins) throw new Error('two arguments only');
+          await appendLabels(id, labels);
+        },
+      })),
+    rule: /^an append with origins/,
+  },
+  {
+    what: 'keeps the last origin',
+    options: () =>
+      explainingOptions(({ appendLabels }, records) => ({
+        appendLabels: async (id, labels, origins) => {
+          await appendLabels(id, labels);
+          for (const [label, origin] of origins ?? []) records.set(`${id} ${label}`, origin);
+        },
+      })),
+    rule: /^explain\(\) returns the first origin/,
+  },
+  {
+    what: 'explains only labels that have an origin',
+    options: () =>
+      explainingOptions((_correct, records) => ({
+        explain: async (id) => ({
+          enrolled: false,
+          labels: [...records.keys()]
+            .filter((key) => key.startsWith(`${id} `))
+            .map((key) => ({ label: key.slice(-1) })),
+        }),
+      })),
+    rule: /^explain\(\) has labels without an origin/,
+  },
+  {
+    what: 'explains a session with the labels of another',
+    options: () =>
+      explainingOptions((_correct, records) => ({
+        explain: async () => ({ enrolled: false, labels: [...records.keys()].map((label) => ({ label })) }),
+      })),
+    rule: /^explain\(\) of an unknown session/,
   },
   {
     what: 'has a check() that returns texts',

@@ -20,6 +20,8 @@ describe('sessionStoreContract()', () => {
     expect(await failuresOf({ open: () => tableStore(table) })).to.deep.equal(new Map());
     const memory = { open: () => new MemorySessionStore(), singleProcess: true, close: true, limit: true };
     expect(await failuresOf(memory)).to.deep.equal(new Map());
+    const explained = { ...memory, open: () => new MemorySessionStore({ provenance: true }), provenance: true };
+    expect(await failuresOf(explained)).to.deep.equal(new Map());
     expect(await failuresOf(ttlOptions({}))).to.deep.equal(new Map());
     const failing = withOutage(() => Promise.reject(new Error('down')));
     expect(await failuresOf(failing)).to.deep.equal(new Map());
@@ -39,6 +41,7 @@ describe('sessionStoreContract()', () => {
       limit: true,
       close: true,
       check: true,
+      provenance: true,
     };
     const titles = sessionStoreContract(everything).map(({ title }) => title);
     expect(titles.filter((title) => !BROKEN.some(({ rule }) => rule.test(title)))).to.deep.equal([]);

@@ -30,6 +30,7 @@ declare function readNotes(): Promise<ReadonlyArray<{ readonly pii: boolean }>>;
 // the types of the MCP SDK and of express-oauth2-jwt-bearer both declare req.auth, and contradict each other
 declare function requireBearerAuth(options: { verifier: object }): RequestHandler;
 declare const verifier: object;
+declare const requireAdmin: RequestHandler;
 declare const job: { readonly sessionId: string };
 declare const store: MemorySessionStore;
 declare const text: string;

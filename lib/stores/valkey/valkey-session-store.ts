@@ -1,10 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
+import type { LabelOrigin, SessionExplanation } from '../../contract/provenance.js';
 import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../../contract/session-store.js';
 import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
 import { assertLabelCount } from '../../labels/label-limit.js';
+import { recordsOf } from '../../provenance/label-record.js';
+import { nodeOf, noProvenance } from '../../provenance/provenance-option.js';
 import { sha256Hex } from '../../session/digest.js';
 import { now } from '../../util/clock.js';
+import { explainSession } from './calls/explain-command.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
 import { ping } from './calls/ping.js';
 import { RefreshAlarms } from './calls/refresh-alarms.js';
@@ -24,6 +28,8 @@ import { linksTo, type ValkeyLinks } from './link-to.js';
 import { resultOf } from './protocol/reply-error.js';
 import { requestOf } from './protocol/valkey-request.js';
 import type { ValkeyAsker } from './protocol/valkey-wire.js';
+import { assertCompanionPrefix } from './provenance/companion-key.js';
+import { addRecords, isSplit, type RecordCommands, renewedToo } from './provenance/record-commands.js';
 import { StoreWatch } from './store-watch.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
@@ -61,6 +67,9 @@ export class ValkeySessionStore implements SessionStore {
   readonly deadlineMs: number;
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
+  readonly provenance: boolean;
+  /** The name of this process in records; `undefined` without `provenance`. */
+  readonly #node: string | undefined;
   readonly #config: ValkeyConfig;
   readonly #links: ValkeyLinks;
   readonly #caller: ValkeyCaller;
@@ -76,6 +85,9 @@ export class ValkeySessionStore implements SessionStore {
     this.#config = parseValkeyConfig(options);
     this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
     this.ttlSeconds = this.#config.ttlSeconds;
+    this.#node = nodeOf(this.#config.provenance);
+    this.provenance = this.#node !== undefined;
+    if (this.provenance) assertCompanionPrefix(this.#config.keyPrefix);
     const { durability } = this.#config;
     this.#synced = durability?.local === 'synced' ? new SyncedServer() : undefined;
     this.#watch = new StoreWatch(this.#config);
@@ -101,14 +113,49 @@ export class ValkeySessionStore implements SessionStore {
     return this.#caller.call({ name: 'load', link: this.#links.loads, key, command: (wire) => this.#load(wire, key) });
   }
 
-  async appendLabels(sessionId: string, labels: readonly string[]): Promise<void> {
+  async appendLabels(
+    sessionId: string,
+    labels: readonly string[],
+    origins?: ReadonlyMap<string, LabelOrigin>,
+  ): Promise<void> {
     if (labels.length === 0) return;
     const key = this.#keyOf(sessionId);
     // the caller may change its list while the call waits for a connection
     const copy = [...labels];
     assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
-    const command = (wire: ValkeyAsker): Promise<void> => this.#append(wire, key, copy);
+    const records = this.#recordsFor(key, copy, origins);
+    const command = (wire: ValkeyAsker): Promise<void> => this.#append(wire, key, copy, records);
     await this.#caller.call({ name: 'append', link: this.#links.appends, key, command });
+  }
+
+  #recordsFor(
+    key: string,
+    labels: readonly string[],
+    origins: ReadonlyMap<string, LabelOrigin> | undefined,
+  ): RecordCommands | undefined {
+    if (this.#node === undefined || !origins) return undefined;
+    const records = recordsOf(labels, origins, this.#node);
+    return records.size === 0 ? undefined : addRecords(key, records, this.#config.ttlSeconds);
+  }
+
+  /**
+   * For operators: the labels of a session, each with its first origin; empty for an unknown session. Needs `provenance`. Rejects
+   * like a load, and does not renew the TTL.
+   *
+   * @param sessionId the id in `req.security.sessionId`
+   * @throws AplSessionError `config.invalid` without `provenance`; the errors of a load; `store.not_permitted` without the right
+   * `+hgetall` on `~why:v1:*`
+   *
+   * @example
+   * const { labels } = await store.explain('68755f41a98324d6');
+   * for (const { label, firstAddedAt, route, by } of labels) console.log(label, firstAddedAt, route, by);
+   */
+  explain(sessionId: string): Promise<SessionExplanation> {
+    if (this.#node === undefined) return Promise.reject(noProvenance('ValkeySessionStore'));
+    const key = this.#keyOf(sessionId);
+    const command = (wire: ValkeyAsker): Promise<SessionExplanation> =>
+      explainSession(wire, key, this.maxLabelsPerSession);
+    return this.#caller.call({ name: 'explain', link: this.#links.loads, key, command });
   }
 
   /**
@@ -186,19 +233,36 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
-    const reply = wire.askUnproven(ttlCommand(key, ttlSeconds)).then(([count]) => resultOf(count));
+    const ttl = ttlCommand(key, ttlSeconds);
+    const request = this.provenance ? renewedToo(ttl, key, ttlSeconds) : ttl;
+    const reply = wire.askUnproven(request).then(([count]) => resultOf(count));
     const refresh = new TtlRefresh(reply, this.#refreshes);
     this.#caller.watch(refresh, wire);
     return refresh;
   }
 
-  async #append(wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
+  async #append(wire: ValkeyAsker, key: string, labels: readonly string[], records?: RecordCommands): Promise<void> {
+    try {
+      await this.#appendOnce(wire, key, labels, records);
+    } catch (error) {
+      if (!records || !isSplit(error)) throw error;
+      // do not follow the redirect: it may be that of the records, and the labels of the session are still here
+      await this.#appendOnce(wire, key, labels);
+    }
+  }
+
+  async #appendOnce(
+    wire: ValkeyAsker,
+    key: string,
+    labels: readonly string[],
+    records?: RecordCommands,
+  ): Promise<void> {
     const startedMs = now();
-    const appending = wire.ask(appendCommand(key, labels, this.#config.ttlSeconds));
+    const appending = wire.ask(appendCommand(key, labels, this.#config.ttlSeconds, records));
     const synced = this.#synced?.assertSynced(wire);
     // it may reject before the append is answered, when it is not awaited yet
     synced?.catch(() => {});
-    assertAppended(await appending);
+    assertAppended(await appending, records);
     await synced;
     this.#watch.answered(startedMs);
   }

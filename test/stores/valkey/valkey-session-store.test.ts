@@ -27,12 +27,15 @@ describeWithValkey('ValkeySessionStore', (server) => {
   for (const { what, options } of [
     { what: 'without a TTL', options: {} },
     { what: 'with a TTL', options: { ttlSeconds: 60 } },
+    { what: 'with provenance', options: { provenance: true } },
+    { what: 'with a TTL and provenance', options: { ttlSeconds: 60, provenance: true } },
   ]) {
     describeSessionStoreContract(`contract, ${what}`, {
       open: () => new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options }),
       limit: true,
       close: true,
       check: true,
+      provenance: 'provenance' in options,
       ttl: {
         open: (ttlSeconds) => new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options, ttlSeconds }),
       },

@@ -31,66 +31,69 @@ interface Scene {
   openWith(...rules: string[]): Promise<ValkeySessionStore>;
 }
 
-type Failure = readonly [name: string, run: (scene: Scene) => Promise<void>];
+interface Failure {
+  readonly title: string;
+  run(scene: Scene): Promise<void>;
+}
 
 const FAILURES: readonly Failure[] = [
-  [
-    'a key of the wrong type rejects loads and appends, and is unchanged',
-    async ({ session, key, server, open }) => {
+  {
+    title: 'a key of the wrong type rejects loads and appends, and is unchanged',
+    run: async ({ session, key, server, open }) => {
       await server.admin.set(key, 'a string');
       await rejects(open().loadLabels(session), 'store.command_failed', session);
       await rejects(open().appendLabels(session, [LABEL]), 'store.command_failed', session);
       expect(await server.admin.get(key)).to.equal('a string');
     },
-  ],
-  [
-    'a member that is not UTF-8 rejects the load',
-    async ({ session, key, server, open }) => {
+  },
+  {
+    title: 'a member that is not UTF-8 rejects the load',
+    run: async ({ session, key, server, open }) => {
       await server.admin.sadd(key, 'PII', Buffer.from([0x70, 0xff, 0x70]));
       await rejects(open().loadLabels(session), 'store.malformed_reply', session);
     },
-  ],
-  [
-    'a member with a truncated UTF-8 sequence rejects the load',
-    async ({ session, key, server, open }) => {
+  },
+  {
+    title: 'a member with a truncated UTF-8 sequence rejects the load',
+    run: async ({ session, key, server, open }) => {
       await server.admin.sadd(key, Buffer.from([0x70, 0xe2, 0x9c]));
       await rejects(open().loadLabels(session), 'store.malformed_reply', session);
     },
-  ],
-  [
-    'a user without the right to read rejects the load',
-    async ({ session, openWith }) => {
+  },
+  {
+    title: 'a user without the right to read rejects the load',
+    run: async ({ session, openWith }) => {
       const store = await openWith('~*', '+@all', '-smembers');
       await rejects(store.loadLabels(session), 'store.not_permitted', session);
     },
-  ],
-  [
-    'a user without the right to write rejects the append',
-    async ({ session, key, server, openWith }) => {
+  },
+  {
+    title: 'a user without the right to write rejects the append',
+    run: async ({ session, key, server, openWith }) => {
       const store = await openWith('~*', '+@all', '-sadd');
       expect(await store.loadLabels(session)).to.deep.equal([]);
       await rejects(store.appendLabels(session, [LABEL]), 'store.not_permitted', session);
       expect(await server.admin.exists(key)).to.equal(0);
     },
-  ],
-  [
-    'a user without the right to the key rejects both',
-    async ({ session, openWith }) => {
+  },
+  {
+    title: 'a user without the right to the key rejects both',
+    run: async ({ session, openWith }) => {
       const store = await openWith('~other:*', '+@all');
       await rejects(store.loadLabels(session), 'store.not_permitted', session);
       await rejects(store.appendLabels(session, [LABEL]), 'store.not_permitted', session);
     },
-  ],
-  [
-    'a wrong password rejects with store.login_failed, and is not shown',
-    async ({ session, open, openWith }) => {
+  },
+  {
+    title: 'a wrong password rejects with store.login_failed, and is not shown',
+    run: async ({ session, open, openWith }) => {
       await openWith('~*', '+@all');
       const store = open({ ...LOGIN, password: 'hunter2-wrong' }, { connectTimeoutMs: 100 });
       // a busy machine may need longer for the first attempt to connect
       await eventually(() => rejects(store.loadLabels(session), 'store.login_failed', session));
       await eventually(() => rejects(store.appendLabels(session, [LABEL]), 'store.login_failed', session));
     },
-  ],
+  },
 ];
 
 function rejects(call: Promise<unknown>, code: Parameters<typeof expectFailure>[1], session: string): Promise<unknown> {
@@ -138,8 +141,8 @@ describeWithAllWays('each way to connect', (all) => {
           await all().setUser(LOGIN, rules);
           return open(LOGIN);
         };
-        for (const [name, run] of FAILURES) {
-          it(name, async () => {
+        for (const { title, run } of FAILURES) {
+          it(title, async () => {
             const [session = ''] = all().sessions(1);
             const [server, member] = all().primaries;
             await run({

@@ -4,17 +4,26 @@ import { assertLabelCount } from '../../../labels/label-limit.js';
 import { ReplyError, resultOf } from '../protocol/reply-error.js';
 import { ErrorReply, type Reply, StatusReply } from '../protocol/resp-parser.js';
 import { bulkText, commandText, isCount, isOk, type ValkeyRequest } from '../protocol/valkey-request.js';
+import type { RecordCommands } from '../provenance/record-commands.js';
 import { ttlCommand } from './ttl-command.js';
 
 const isSet = (reply: Reply): boolean => Array.isArray(reply) && reply.every((item) => typeof item === 'string');
-const isPair = (reply: Reply): boolean =>
-  Array.isArray(reply) && reply.length === 2 && reply.every((item) => isCount(item) || item instanceof ErrorReply);
+const isResults =
+  (length: number) =>
+  (reply: Reply): boolean =>
+    Array.isArray(reply) &&
+    reply.length === length &&
+    reply.every((item) => isCount(item) || item instanceof ErrorReply);
 /** A user without the permission for MULTI gets counts, because the commands are then executed immediately. */
 const isQueued = (reply: Reply): boolean => (reply instanceof StatusReply && reply.text === 'QUEUED') || isCount(reply);
 
 const LOADED = [isSet];
 const APPENDED = [isCount];
-const TRANSACTION = [isOk, isQueued, isQueued, isPair];
+const TRANSACTION = transactionOf(2);
+
+function transactionOf(commands: number): ValkeyRequest['replies'] {
+  return [isOk, ...new Array<typeof isQueued>(commands).fill(isQueued), isResults(commands)];
+}
 
 export function loadCommand(key: string): ValkeyRequest {
   return { text: `*2\r\n$8\r\nsmembers\r\n${bulkText(key)}`, replies: LOADED };
@@ -41,16 +50,30 @@ export function labelsIn([reply]: readonly Reply[], maxLabels: number): string[]
   return members;
 }
 
-/** Adds labels; with a TTL, adds the labels and sets the TTL in one transaction. */
-export function appendCommand(key: string, labels: readonly string[], ttlSeconds?: number): ValkeyRequest {
+/**
+ * Adds labels. With a TTL or with records, all commands are one transaction.
+ * @param records the commands that keep the origins of the labels
+ */
+export function appendCommand(
+  key: string,
+  labels: readonly string[],
+  ttlSeconds?: number,
+  records?: RecordCommands,
+): ValkeyRequest {
   const add = commandText('sadd', key, ...labels);
-  if (ttlSeconds === undefined) return { text: add, replies: APPENDED };
-  const ttl = ttlCommand(key, ttlSeconds).text;
-  return { text: `${commandText('multi')}${add}${ttl}${commandText('exec')}`, replies: TRANSACTION };
+  if (ttlSeconds === undefined && !records) return { text: add, replies: APPENDED };
+  const ttl = ttlSeconds === undefined ? '' : ttlCommand(key, ttlSeconds).text;
+  return {
+    text: `${commandText('multi')}${add}${ttl}${records?.text ?? ''}${commandText('exec')}`,
+    replies: records ? transactionOf((ttlSeconds === undefined ? 1 : 2) + records.count) : TRANSACTION,
+  };
 }
 
-/** Throws the error reply unless every command of `appendCommand` was executed, with a TTL in one transaction. */
-export function assertAppended(replies: readonly Reply[]): void {
+/**
+ * Throws the error reply unless the commands of `appendCommand` were executed, in one transaction if there are several. An error
+ * of a record inside the transaction is ignored: the labels are stored without it.
+ */
+export function assertAppended(replies: readonly Reply[], records?: RecordCommands): void {
   const executed = replies.at(-1);
   const queued = replies.slice(0, -1);
   const errors = queued.flatMap((reply) => (reply instanceof ErrorReply ? [reply.text] : []));
@@ -58,7 +81,7 @@ export function assertAppended(replies: readonly Reply[]): void {
   if (queued.length === 0) return;
   const isWhole = queued.every((reply) => reply instanceof StatusReply);
   if (!isWhole || !Array.isArray(executed)) throw new ReplyError(errors[0] ?? 'ERR The transaction was discarded.');
-  for (const reply of executed) resultOf(reply);
+  for (const reply of executed.slice(0, executed.length - (records?.count ?? 0))) resultOf(reply);
 }
 
 function malformed(found: string): AplSessionError {

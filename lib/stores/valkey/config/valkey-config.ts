@@ -2,6 +2,7 @@ import Joi from 'joi';
 import type { SessionStoreTtlUnsound } from '../../../contract/alarms.js';
 import { DEFAULT_MAX_LABELS_PER_SESSION } from '../../../labels/label-limit.js';
 import { parseOptions } from '../../../options/parse-options.js';
+import { type ProvenanceOption, provenanceSchema } from '../../../provenance/provenance-option.js';
 import { durabilitySchema, type ValkeyDurability, type ValkeyDurabilityOptions } from './valkey-durability.js';
 import type { ValkeyPassword } from './valkey-endpoint.js';
 import { parseTarget, type ValkeyTarget } from './valkey-target.js';
@@ -111,6 +112,14 @@ export interface ValkeySessionStoreOptions {
   readonly retry?: boolean;
 
   /**
+   * Keeps the first origin of each label in a second key, `why:v1:{<key>}`, for `explain()`: when it was added, on which route, by
+   * which guard, on which node, with which request id. The user of the store then also needs `~why:v1:* +hsetnx`, `+hgetall` for
+   * `explain()`, and `+multi +exec` also without `ttlSeconds`; without these rights appends fail.
+   * @default false
+   */
+  readonly provenance?: ProvenanceOption;
+
+  /**
    * What an append must have reached before it resolves: the disk of the primary, replicas, or both.
    * @default the memory of the primary
    */
@@ -145,6 +154,7 @@ export type ValkeyConfig = ValkeyTarget & {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly retry: boolean;
+  readonly provenance: ProvenanceOption;
   readonly durability?: ValkeyDurability;
   readonly circuitBreaker: false | Required<ValkeyCircuitBreakerOptions>;
 };
@@ -160,7 +170,13 @@ const breakerSchema = Joi.object({
 
 type Defaults = Pick<
   ValkeyConfig,
-  'maxLabelsPerSession' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'retry' | 'durability' | 'circuitBreaker'
+  | 'maxLabelsPerSession'
+  | 'connectTimeoutMs'
+  | 'commandTimeoutMs'
+  | 'retry'
+  | 'provenance'
+  | 'durability'
+  | 'circuitBreaker'
 >;
 
 const ADDRESSES = {
@@ -187,6 +203,7 @@ const schema = Joi.object<Omit<ValkeySessionStoreOptions, 'durability'> & Defaul
   connectTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(250),
   commandTimeoutMs: Joi.number().integer().min(1).max(MAX_TIMEOUT_MS).default(500),
   retry: Joi.boolean().default(true),
+  provenance: provenanceSchema.default(false),
   durability: durabilitySchema,
   circuitBreaker: Joi.alternatives(Joi.valid(false), breakerSchema).default(false),
 });
