@@ -5,6 +5,7 @@ import { assertCalled } from '../options/assert-called.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { parseOptions } from '../options/parse-options.js';
 import { isSessionStore } from '../stores/session-store-registry.js';
+import type { ExplainingStore } from './explain-session.js';
 
 /**
  * A function that says whether a request may see the dashboard, or `checked-before`: the app has checked that before the request
@@ -24,6 +25,13 @@ export interface DashboardOptions {
   readonly store?: SessionStore;
 
   /**
+   * Whether the page can show the labels of a session and where they come from, for the id of the session. The store needs the
+   * option `provenance`.
+   * @default false
+   */
+  readonly explain?: boolean;
+
+  /**
    * How many pages can be open at the same time, in this process; at most 1000. One more is answered with 503.
    * @default 20
    */
@@ -33,12 +41,15 @@ export interface DashboardOptions {
 export interface DashboardSettings {
   readonly access: DashboardAccess;
   readonly store: SessionStore | undefined;
+  /** The store, if the page can show the labels of a session. */
+  readonly explaining: ExplainingStore | undefined;
   readonly maxViewers: number;
 }
 
-const schema = Joi.object<DashboardSettings>({
+const schema = Joi.object<Required<DashboardOptions>>({
   access: Joi.any().required(),
   store: Joi.any(),
+  explain: Joi.boolean().default(false),
   maxViewers: Joi.number().integer().min(1).max(1_000).default(20),
 });
 
@@ -51,7 +62,7 @@ const hints = {
 /** @throws AplSessionError `config.invalid` */
 export function parseDashboardOptions(options: DashboardOptions): DashboardSettings {
   assertCalled('dashboard', options, "app.use('/admin/apl', dashboard({ access, store: aplSession.store }))");
-  const { maxViewers } = parseOptions('dashboard', schema, options, hints);
+  const { explain, maxViewers } = parseOptions('dashboard', schema, options, hints);
   // not from parseOptions(): joi copies objects, but a store must keep its identity
   const { access, store } = options;
   if (typeof access !== 'function' && access !== 'checked-before') {
@@ -60,5 +71,11 @@ export function parseDashboardOptions(options: DashboardOptions): DashboardSetti
   if (store !== undefined && !isSessionStore(store)) {
     throw invalidConfig('dashboard', `'store' is not a SessionStore. ${hints.store}`);
   }
-  return Object.freeze({ access, store, maxViewers });
+  const explaining = explain ? explainingStore(store) : undefined;
+  return Object.freeze({ access, store, explaining, maxViewers });
+}
+
+function explainingStore(store: SessionStore | undefined): ExplainingStore {
+  if (store?.provenance && store.explain) return store as ExplainingStore;
+  throw invalidConfig('dashboard', "'explain' needs the option 'store', and a store with provenance: true");
 }

@@ -1,12 +1,19 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { answer, begin } from './answers.js';
-import { type DashboardAccess, type DashboardOptions, parseDashboardOptions } from './dashboard-options.js';
+import {
+  type DashboardAccess,
+  type DashboardOptions,
+  type DashboardSettings,
+  parseDashboardOptions,
+} from './dashboard-options.js';
+import { type ExplainingStore, explainSession } from './explain-session.js';
 import { LiveStreams } from './live-streams.js';
 import { Monitor } from './monitor.js';
 import { ASSETS, type Asset } from './page/assets.js';
 import { isSameOrigin } from './same-origin.js';
 
 const EVENTS = '/events';
+const EXPLAIN = '/explain';
 
 /** The result of `dashboard()`: mount it with `app.use(path, …)`. */
 export interface Dashboard extends RequestHandler {
@@ -16,8 +23,8 @@ export interface Dashboard extends RequestHandler {
 
 /**
  * Creates a live page about this process for administrators: requests, denials, the times of loads, appends and holds, the health
- * of the store, alarms and recoveries, and what guards in observe mode would have denied. The page holds no label, no session id
- * and no subject. It collects from its construction on.
+ * of the store, alarms and recoveries, and what guards in observe mode would have denied. With `explain` it also shows the labels
+ * of a session; all else holds no label, no session id and no subject. It collects from its construction on.
  *
  * Mount it before `aplSessionMiddleware()`, so that it works while the store fails.
  *
@@ -27,18 +34,18 @@ export interface Dashboard extends RequestHandler {
  * app.use('/admin/apl', requireAdmin, dashboard({ access: 'checked-before', store: aplSession.store }));
  */
 export function dashboard(options: DashboardOptions): Dashboard {
-  const { access, store, maxViewers } = parseDashboardOptions(options);
+  const settings = parseDashboardOptions(options);
+  const { access, store, explaining, maxViewers } = settings;
   const streams = new LiveStreams(maxViewers, () => monitor.snapshot());
-  const monitor = new Monitor(store, streams);
+  const monitor = new Monitor(store, explaining !== undefined, streams);
   let state: 'open' | 'closed' = 'open';
+  const handle = async (req: Request, res: Response): Promise<void> => {
+    if (!(await isAllowed(access, req))) answer(res, 403, 'Forbidden');
+    else if (state === 'closed') answer(res, 503, 'The dashboard is closed.');
+    else await serve(req, res, { settings, streams });
+  };
   const handler: RequestHandler = (req, res, next) => {
-    isAllowed(access, req)
-      .then((allowed) => {
-        if (!allowed) answer(res, 403, 'Forbidden');
-        else if (state === 'closed') answer(res, 503, 'The dashboard is closed.');
-        else serve(req, res, streams);
-      })
-      .catch(next);
+    handle(req, res).catch(next);
   };
   const close = (): void => {
     state = 'closed';
@@ -52,9 +59,15 @@ async function isAllowed(access: DashboardAccess, req: Request): Promise<boolean
   return access === 'checked-before' || (await access(req)) === true;
 }
 
-function serve(req: Request, res: Response, streams: LiveStreams): void {
+interface Panel {
+  readonly settings: DashboardSettings;
+  readonly streams: LiveStreams;
+}
+
+async function serve(req: Request, res: Response, { settings, streams }: Panel): Promise<void> {
   const asset = ASSETS.get(req.path);
   if (asset) serveAsset(req, res, asset);
+  else if (req.path === EXPLAIN && settings.explaining) await serveExplanation(req, res, settings.explaining);
   else if (req.path !== EVENTS) answer(res, 404, 'Not Found');
   else if (req.method !== 'GET') refuseMethod(res, 'GET');
   else serveEvents(req, res, streams);
@@ -79,6 +92,12 @@ function serveEvents(req: Request, res: Response, streams: LiveStreams): void {
     res.setHeader('X-Accel-Buffering', 'no');
     streams.add(res);
   }
+}
+
+async function serveExplanation(req: Request, res: Response, store: ExplainingStore): Promise<void> {
+  if (req.method !== 'POST') refuseMethod(res, 'POST');
+  else if (!isSameOrigin(req)) answer(res, 403, 'Forbidden');
+  else await explainSession(store, req, res);
 }
 
 function refuseMethod(res: Response, allow: string): void {

@@ -23,6 +23,8 @@ interface RefusedRequest {
   /** Absent for the codes of the app. */
   readonly reason?: string;
   readonly cut: boolean;
+  /** The id in the denial that the client got. */
+  readonly instance?: string;
 }
 
 interface AlarmRow {
@@ -81,7 +83,7 @@ export class Incidents {
     return this.#version;
   }
 
-  denial({ code, route, cut }: DenialEvent): void {
+  denial({ code, route, cut, instance }: DenialEvent): void {
     const atMs = this.#changed();
     this.#denials.update([code, route], (earlier) => ({
       code,
@@ -89,7 +91,11 @@ export class Incidents {
       count: (earlier?.count ?? 0) + 1,
       lastAtMs: atMs,
     }));
-    keep(this.#refused, { atMs, route, code, ...reasonOf(code), cut }, MAX_REFUSED);
+    keep(
+      this.#refused,
+      { atMs, route, code, ...reasonOf(code), cut, ...(instance !== undefined && { instance }) },
+      MAX_REFUSED,
+    );
   }
 
   alarm({ alarm }: AlarmEvent): void {

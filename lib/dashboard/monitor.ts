@@ -2,8 +2,8 @@ import { hostname } from 'node:os';
 import process from 'node:process';
 import type { SessionStore } from '../contract/session-store.js';
 import { VERSION } from '../contract/version.js';
+import { subscribeToEvents } from '../telemetry/event-subscription.js';
 import { clearInterval, isoTime, setInterval, wallClock } from '../util/clock.js';
-import { subscribeAll } from './event-subscription.js';
 import { Incidents } from './incidents.js';
 import { StoreHealth } from './store-health.js';
 import { TrafficWindow } from './traffic-window.js';
@@ -25,14 +25,16 @@ export class Monitor {
   readonly #traffic = new TrafficWindow();
   readonly #incidents = new Incidents();
   readonly #health: StoreHealth;
+  readonly #canExplain: boolean;
   readonly #hasStore: boolean;
   readonly #since = isoTime();
   readonly #stop: () => void;
   #sentVersion = 0;
 
-  constructor(store: SessionStore | undefined, audience: Audience) {
+  constructor(store: SessionStore | undefined, canExplain: boolean, audience: Audience) {
     this.#audience = audience;
     this.#health = new StoreHealth(store);
+    this.#canExplain = canExplain;
     this.#hasStore = store !== undefined;
     const unsubscribe = this.#subscribe();
     const timers = [
@@ -49,6 +51,7 @@ export class Monitor {
   snapshot(): object {
     return {
       node: { host: hostname(), pid: process.pid, since: this.#since, version: VERSION },
+      canExplain: this.#canExplain,
       hasStore: this.#hasStore,
       seconds: this.#traffic.seconds,
       totals: this.#traffic.totals,
@@ -64,17 +67,17 @@ export class Monitor {
   #subscribe(): () => void {
     const traffic = this.#traffic;
     const incidents = this.#incidents;
-    return subscribeAll({
-      'express-apl-session:request': () => traffic.request(),
-      'express-apl-session:load': (event) => traffic.load(event),
-      'express-apl-session:append': (event) => traffic.append(event),
-      'express-apl-session:hold': (event) => traffic.hold(event),
-      'express-apl-session:denial': (event) => {
+    return subscribeToEvents({
+      request: () => traffic.request(),
+      load: (event) => traffic.load(event),
+      append: (event) => traffic.append(event),
+      hold: (event) => traffic.hold(event),
+      denial: (event) => {
         traffic.denial(event.cut);
         incidents.denial(event);
       },
-      'express-apl-session:alarm': (event) => incidents.alarm(event),
-      'express-apl-session:recovery': ({ alarm }) => incidents.recovery(alarm),
+      alarm: (event) => incidents.alarm(event),
+      recovery: ({ alarm }) => incidents.recovery(alarm),
     });
   }
 

@@ -13,6 +13,8 @@ describe('dashboard(), options', () => {
     ['an access that lets everybody in', { access: true }, /'access' must be a function or 'checked-before'/],
     ['another text as the access', { access: 'public' }, /'access' must be a function or 'checked-before'/],
     ['a block as the store', { access, store: { kind: 'memory' } }, /not a SessionStore.*aplSession\.store/],
+    ['explain without a store', { access, explain: true }, /'explain' needs the option 'store'/],
+    ['explain with a store without origins', { access, store, explain: true }, /a store with provenance: true/],
     ['an unknown key', { access, maxViewer: 2 }, /did you mean 'maxViewers'/],
     ['no viewer at all', { access, maxViewers: 0 }, /'maxViewers' must be greater than or equal to 1/],
     ['too many viewers', { access, maxViewers: 1_001 }, /'maxViewers' must be less than or equal to 1000/],

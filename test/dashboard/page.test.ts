@@ -26,24 +26,32 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
   let page: Page;
   let faults: string[];
   let addresses: string[];
+  let paths: string[];
 
   beforeEach(async function () {
     this.timeout(30_000);
     await server().flush();
     store = new ValkeySessionStore({
       endpoint: server().url,
+      provenance: { node: 'web-1' },
       circuitBreaker: { consecutiveFailures: 3, halfOpenAfterMs: 500 },
     });
-    panel = dashboard({ access: 'checked-before', store });
+    panel = dashboard({ access: 'checked-before', store, explain: true });
     const options = { store, logger: { warn() {}, error() {} } };
     const example = createApp(options);
     const tainted = { code: 'session_tainted', reason: 'this session may not share reports' };
     example.app.get('/report', denyIf('secret', tainted, { enforce: 'observe' }), (_req, res) => void res.send('ok'));
+    example.app.get('/session', (req, res) => void res.send(req.security.sessionId));
     example.app.get('/odd', (req, res) => {
       req.security.deny({ code: BAD_CODE, reason: 'odd' });
       res.end();
     });
-    running = await serve(express().set('env', 'test').use('/admin/apl', panel).use(example.app));
+    running = await serve(
+      express()
+        .set('env', 'test')
+        .use('/admin/apl', (...args) => panel(...args))
+        .use(example.app),
+    );
     origin = `http://127.0.0.1:${running.port}`;
     await openPage();
   });
@@ -57,12 +65,16 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
   async function openPage(): Promise<void> {
     faults = [];
     addresses = [];
+    paths = [];
     page = await browser().newPage({ viewport: { width: 1200, height: 1000 } });
     page.on('console', (message) => {
       if (message.type() === 'error') faults.push(message.text());
     });
     page.on('pageerror', (error) => faults.push(error.message));
-    page.on('request', (request) => addresses.push(new URL(request.url()).origin));
+    page.on('request', (request) => {
+      addresses.push(new URL(request.url()).origin);
+      paths.push(request.url());
+    });
     await page.addInitScript({
       content: `globalThis.violations = []; document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));`,
     });
@@ -70,9 +82,11 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
     expect(answer?.status()).to.equal(200);
     await shows('#connection', 'Live');
   }
+  /** The body of the last answer. */
+  let answered = '';
   const ask = async (path: string, method = 'GET'): Promise<number> => {
     const answer = await fetch(origin + path, { method, headers: ALICE });
-    await answer.text();
+    answered = await answer.text();
     return answer.status;
   };
   const textOf = (selector: string): Promise<unknown> =>
@@ -113,9 +127,13 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
     expect(await textOf('#durations')).to.match(/Hold\s+1\s/);
 
     expect(await ask('/email', 'POST')).to.equal(403);
+    const refusal = answered;
     await shows('#denial-rows', 'session_tainted', TRUTH_MS);
     expect(await textOf('#denial-rows tbody')).to.match(/^session_tainted\s+POST \/email\s+1\s/);
-    expect(await textOf('#refused-rows tbody')).to.match(/POST \/email\s+session_tainted\s+a rule of the app\s+denied/);
+    expect(await textOf('#refused-rows tbody')).to.match(
+      /POST \/email\s+session_tainted\s+a rule of the app\s+urn:uuid:/,
+    );
+    expect(await textOf('#refused-rows tbody')).to.include(JSON.parse(refusal).instance);
     expect(await ask('/report')).to.equal(200);
     await shows('#observed-rows', 'GET /report', TRUTH_MS);
     expect(await textOf('#denials-total')).to.equal('1');
@@ -124,6 +142,30 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
     await page.emulateMedia({ colorScheme: 'dark' });
     await picture('dashboard-dark', 980);
     await expectNoFaults();
+  });
+
+  it('shows why a session has its labels, for an id that is in no address', async () => {
+    expect(await ask('/compensation')).to.equal(200);
+    expect(await ask('/notes?topic=customers')).to.equal(200);
+    const sessionId = await (await fetch(`${origin}/session`, { headers: ALICE })).text();
+    await page.evaluate(`document.querySelector('#session-id').focus()`);
+    await page.keyboard.type(sessionId);
+    await page.keyboard.press('Enter');
+    await shows('#explain-answer', '2 labels. The session is not enrolled.');
+    const [first, second] = String(await textOf('#explain-rows tbody')).split('\n');
+    expect(first).to.match(/^secret\t20\d\d-\S+Z\tGET \/compensation\ttaint\tweb-1/);
+    expect(second).to.match(/^PII\t20\d\d-\S+Z\tGET \/notes\t\tweb-1/);
+    expect(paths.join()).to.include('/admin/apl/explain').and.not.include(sessionId);
+    await expectNoFaults();
+
+    await server().kill();
+    try {
+      await page.keyboard.press('Enter');
+      await shows('#explain-answer', 'store.unavailable');
+      expect(await textOf('#explain-rows tbody')).to.equal('None.');
+    } finally {
+      await server().restart();
+    }
   });
 
   it('an outage of Valkey is shown within two seconds, and its end as well', async function () {
@@ -165,10 +207,12 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
 
   it('a page that has lost its connection says so, and goes on by itself', async function () {
     this.timeout(40_000);
-    const { port } = running;
     panel.close();
-    await shows('#connection', 'trying again');
-    expect(port).to.be.greaterThan(0);
+    await shows('#connection', 'Refused');
+    panel = dashboard({ access: 'checked-before' });
+    await shows('#connection', 'Live', 10_000);
+    expect(await textOf('#health-state')).to.include('set its option store');
+    expect(await page.evaluate(`document.querySelector('#explain').hidden`)).to.equal(true);
   });
 
   it('text of the app never becomes HTML or a script', async () => {
@@ -218,7 +262,7 @@ describeWithDedicatedValkey('the dashboard in Chromium', (server) => {
     expect(await count('thead th[scope=col]')).to.equal(await count('thead th'));
     expect(await count('svg:not([role=img]):not([aria-hidden])')).to.equal(0);
     // what changes each second is not announced
-    expect(await count('[role=status], [aria-live]')).to.equal(2);
+    expect(await count('[role=status], [aria-live]')).to.equal(3);
     expect(await textOf('#traffic-caption')).to.match(/Requests per second \(solid line\), at most \d+/);
   });
 

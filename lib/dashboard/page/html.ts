@@ -31,6 +31,13 @@ const CODE = 'Code';
 const ROUTE = 'Route';
 const COUNT = 'Count';
 
+const explain = `<section id="explain" aria-labelledby="explain-title" hidden><h2 id="explain-title">Labels of a session</h2>
+<form id="explain-form"><label for="session-id">Session id, as in <code>req.security.sessionId</code></label>
+<input id="session-id" type="text" required maxlength="1024" autocomplete="off" spellcheck="false">
+<button type="submit">Explain</button></form>
+<p id="explain-answer" role="status"></p>
+${table('explain-rows', 'Labels and their first origin', ['Label', 'First added', ROUTE, 'By', 'Node', 'Request', 'Note'])}</section>`;
+
 const sections = [
   section('traffic', 'Requests', traffic),
   section('health', 'Session store', health),
@@ -47,9 +54,10 @@ const sections = [
     'Denials',
     [
       table('denial-rows', 'By code and route', [CODE, ROUTE, COUNT, 'Last']),
-      table('refused-rows', 'The last refused requests', ['Time', ROUTE, CODE, 'Reason', 'Answer']),
+      table('refused-rows', 'The last refused requests', ['Time', ROUTE, CODE, 'Reason', 'Instance']),
     ].join('\n'),
   ),
+  explain,
   section(
     'times',
     'Times',
@@ -92,7 +100,7 @@ export const HTML = `<!doctype html>
 <main id="main" tabindex="-1">
 ${sections.join('\n')}
 </main>
-<footer><p>Times are UTC. The page holds no labels, session ids or subjects. Counts begin at the time above; <span id="dropped">0</span> of the oldest rows were dropped.</p></footer>
+<footer><p>Times are UTC. Only the section about a session, if there is one, shows labels. Counts begin at the time above; <span id="dropped">0</span> of the oldest rows were dropped.</p></footer>
 </body>
 </html>
 `;

@@ -1,3 +1,4 @@
+import { EXPLAIN_SCRIPT } from './explain-script.js';
 import { PARTS_SCRIPT } from './script-parts.js';
 
 const PAGE = `
@@ -78,7 +79,8 @@ function showLists({ denials, refused, alarms, recoveries, observed, dropped }) 
   const after = (name, op) => (op ? name + ' (' + op + ')' : name);
   fillTable('denial-rows', denials.map((row) => [row.code, row.route, row.count, timeOf(row.lastAtMs)]));
   fillTable('refused-rows', refused.map((row) =>
-    [timeOf(row.atMs), row.route, row.code, row.reason ?? 'a rule of the app', row.cut ? 'the connection was cut' : 'denied']));
+    [timeOf(row.atMs), row.route, row.code, row.reason ?? 'a rule of the app',
+      row.cut ? 'none: the connection was cut' : (row.instance ?? '')]));
   fillTable('alarm-rows', alarms.map((row) => [
     row.recoveredAtMs === undefined
       ? { text: 'raised', className: 'raised' }
@@ -104,6 +106,7 @@ function connect() {
   on('state', (state) => {
     model = state;
     showNode(model.node);
+    byId('explain').hidden = !model.canExplain;
     showConnection('Live', 'live');
     showTraffic();
     showTimes();
@@ -135,4 +138,4 @@ connect();
 `;
 
 /** A function around all, so that nothing is global. */
-export const SCRIPT = `'use strict';\n(() => {\n${PARTS_SCRIPT}${PAGE}})();\n`;
+export const SCRIPT = `'use strict';\n(() => {\n${PARTS_SCRIPT}${EXPLAIN_SCRIPT}${PAGE}})();\n`;

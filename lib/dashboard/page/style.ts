@@ -20,7 +20,7 @@ h2 { font-size: 15px; margin-bottom: 8px; }
 main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; padding-top: 12px; }
 main:focus { outline: none; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 12px; min-width: 0; }
-#alarms, #denials, #observed, #times { grid-column: 1 / -1; }
+#alarms, #denials, #explain, #observed, #times { grid-column: 1 / -1; }
 footer, figcaption, caption, dt, #node, #health-since { color: var(--quiet); }
 #connection { font-weight: 600; }
 #connection.live, .reachable, .recovered { color: var(--green); }
@@ -29,6 +29,9 @@ footer, figcaption, caption, dt, #node, #health-since { color: var(--quiet); }
 .skip { position: absolute; left: -999px; }
 .skip:focus { left: 8px; top: 8px; background: var(--card); color: var(--blue); padding: 8px; z-index: 1; }
 :focus-visible { outline: 3px solid var(--blue); outline-offset: 2px; }
+form { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
+input, button { font: inherit; color: var(--text); background: var(--page); border: 1px solid var(--grey); border-radius: 4px; padding: 4px 8px; }
+input { flex: 1 1 260px; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; margin: 0 0 8px; }
 .tiles dd { margin: 0; font-size: 20px; font-variant-numeric: tabular-nums; }
 .tiles dt { font-size: 12px; }
