@@ -91,8 +91,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await ask(app, body).expect(400);
       }
       await ask(app, { sessionId: SESSION, more: 'x'.repeat(4_096) }).expect(400);
-      const form = request(app).post('/panel/explain').set(HERE).type('form');
-      await form.send({ sessionId: SESSION }).expect(400);
+      // what a form of another site can send
+      const text = request(app).post('/panel/explain').set(HERE).type('text/plain');
+      await text.send(JSON.stringify({ sessionId: SESSION })).expect(400);
       await request(app).post('/panel/explain').set(HERE).type('json').send('{').expect(400);
     });
 

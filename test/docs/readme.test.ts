@@ -14,6 +14,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
     examples: ['examples/policies/cedar.ts', 'examples/policies/cel.ts', 'examples/policies/app.ts'],
   },
   { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
+  { document: 'docs/dashboard.md', examples: [] },
   { document: 'docs/apl-in-express.md', examples: ['examples/apl/app.ts'] },
   { document: 'docs/why-was-i-blocked.md', examples: [] },
 ];
