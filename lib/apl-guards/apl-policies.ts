@@ -12,7 +12,7 @@ const kPolicies = Symbol('express-apl-session.policies');
 /** Middleware that runs the rules of a document. Its rules can be replaced. */
 export interface AplPolicies extends RequestHandler {
   /**
-   * Puts another document in place of the current one, for requests that start after this call. Requests that have started keep
+   * Puts another document in place of the current one, for requests that reach this middleware later. Earlier requests keep
    * their rules, also those for their responses.
    * @throws PolicyDocumentError; AplSessionError `config.invalid` if the options do not fit it. The current document then stays
    */

@@ -1,13 +1,24 @@
 import type { Response } from 'express';
+import { interceptEnd, type JsonListener } from './collected-body.js';
 
-/**
- * Calls back with the JSON text that Express is about to send by `res.json()`, or by `res.send()` with a type of JSON, and sends
- * the returned text. That is before Express makes its ETag and its length of it.
- */
-export function interceptJson(res: Response, onText: (text: string) => string): void {
+/** Calls the listener for the JSON text that a response is about to send, once. */
+export function interceptJson(res: Response, listener: JsonListener): void {
+  let isDone = false;
+  const once: JsonListener = {
+    isOpen: () => !isDone && !res.headersSent && listener.isOpen(),
+    onText: (text) => {
+      isDone = true;
+      return listener.onText(text);
+    },
+  };
+  interceptSend(res, once);
+  interceptEnd(res, once, isJson);
+}
+
+/** Before Express makes its ETag and its length of a text. */
+function interceptSend(res: Response, { isOpen, onText }: JsonListener): void {
   const { json, send } = res;
   let isInJson = false;
-  let isDone = false;
   res.json = function (this: Response, ...args: Parameters<typeof json>) {
     const wasInJson = isInJson;
     isInJson = true;
@@ -20,16 +31,17 @@ export function interceptJson(res: Response, onText: (text: string) => string): 
   res.send = function (this: Response, ...args: Parameters<typeof send>) {
     const [body, ...others]: readonly unknown[] = args;
     // an object leads to json(), which calls send() again
-    if (isDone || res.headersSent || typeof body !== 'string' || !(isInJson || isJson(res.get('Content-Type')))) {
-      return send.apply(this, args);
-    }
-    isDone = true;
-    return send.apply(this, [onText(body), ...others] as unknown as Parameters<typeof send>);
+    const isBody = typeof body === 'string' || body instanceof Uint8Array;
+    if (!isBody || !(isInJson || isJson(res.get('Content-Type'))) || !isOpen()) return send.apply(this, args);
+    const text = typeof body === 'string' ? body : Buffer.from(body).toString('utf8');
+    const changed = onText(text);
+    const sent = changed === text ? body : typeof body === 'string' ? changed : Buffer.from(changed);
+    return send.apply(this, [sent, ...others] as unknown as Parameters<typeof send>);
   };
 }
 
-function isJson(type: string | undefined): boolean {
-  return /^application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(type ?? '');
+function isJson(type: unknown): boolean {
+  return typeof type === 'string' && /^application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(type);
 }
 
 /** Writes a value as Express does. */

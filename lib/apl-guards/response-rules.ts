@@ -56,7 +56,9 @@ export class ResponseRules {
   attach(): Refusal | undefined {
     const res = this.#res;
     if (res.headersSent) return this.#run.failed(new Error('The response began before its rules could run.'));
-    if (this.#run.section.needsResult) interceptJson(res, (text) => this.#onJson(text));
+    if (this.#run.section.needsResult) {
+      interceptJson(res, { isOpen: () => !this.#request.isDenied, onText: (text) => this.#onJson(text) });
+    }
     this.#request.review((head) => this.#review(head));
     return undefined;
   }
@@ -65,7 +67,7 @@ export class ResponseRules {
     if (this.#outcome) return this.#outcome.refusal;
     const run = this.#run;
     if (run.section.needsResult && head?.hasBody && !isAppDenial(head.status, this.#request.violation)) {
-      return unseen(run, 'the response is not JSON that was sent by res.json() or res.send()');
+      return unseen(run, 'the response is not JSON, or it is sent in pieces before its end');
     }
     return run.evaluate('post', { response: head }, (decision) => run.refusalOf(decision));
   }

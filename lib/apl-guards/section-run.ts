@@ -118,8 +118,9 @@ export class SectionRun implements PostRun {
     if (labels.size > 0) facts['security.labels'] = labels;
     addHttp(facts, req, reads, settings);
     if (response) addResponse(facts, response);
-    return whenSettled(addSubject(facts, req, reads, settings), () =>
-      whenSettled(this.#readArgs(phase), () => {
+    // the arguments first: an alarm about the subject must not show them
+    return whenSettled(this.#readArgs(phase), () =>
+      whenSettled(addSubject(facts, req, reads, settings), () => {
         const subject = typeof facts['subject.id'] === 'string' ? facts['subject.id'] : undefined;
         return boundTo({ req, labels, subject }, facts);
       }),

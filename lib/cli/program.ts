@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { errorText } from '../alarms/redact.js';
 import { AplSessionError } from '../contract/errors.js';
 import { VERSION } from '../contract/version.js';
+import { aplCommand } from './commands/apl.js';
 import { capacityCommand } from './commands/capacity.js';
 import type { CliContext } from './commands/cli-context.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -9,17 +11,26 @@ import { paintFor } from './terminal/paint.js';
 import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/terminal.js';
 
 /** The commands, in the order of the help. Each has a file in `commands/`. */
-const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [doctorCommand, inspectCommand, capacityCommand];
+const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [
+  doctorCommand,
+  inspectCommand,
+  capacityCommand,
+  aplCommand,
+];
 
 /** Runs one call of `express-apl-session`, and resolves with its exit code. */
-export async function runCli(args: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+export async function runCli(
+  args: readonly string[],
+  terminal: Terminal,
+  interruption: CliContext['interruption'],
+): Promise<number> {
   let exitCode: number = EXIT.ok;
   const setExitCode = (code: number): void => {
     exitCode = code;
   };
   try {
     refuseCredentials(args);
-    await programFor({ terminal, signal, setExitCode }).parseAsync(args, { from: 'user' });
+    await programFor({ terminal, interruption, setExitCode }).parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     return failed(error, terminal);
@@ -29,7 +40,7 @@ export async function runCli(args: readonly string[], terminal: Terminal, signal
 function programFor(context: CliContext): Command {
   const { out, err } = context.terminal;
   const program = new Command('express-apl-session')
-    .description('Tools for the Valkey that stores the labels of express-apl-session.')
+    .description('Tools for the Valkey that stores the labels of express-apl-session, and for policy documents.')
     .version(VERSION)
     .addHelpText('after', '\nExit codes: 0 ok, 1 a warning, 2 a failure, 3 a wrong call. See docs/cli.md.');
   for (const command of COMMANDS) program.addCommand(command(context));
@@ -73,7 +84,10 @@ function failed(error: unknown, { err, env }: Terminal): number {
   }
   if (error instanceof Interrupted) return print(EXIT.interrupted, 'interrupted');
   if (error instanceof UsageError) return print(EXIT.usage, error.message);
-  if (!(error instanceof AplSessionError)) throw error;
+  if (!(error instanceof AplSessionError)) {
+    const secrets = [env['VALKEY_PASSWORD'] ?? '', env['SENTINEL_PASSWORD'] ?? ''];
+    return print(EXIT.failure, `this is a fault of the command: ${errorText(error, secrets)}`);
+  }
   const isUsage = /^(config|session)\./.test(error.code);
   return print(isUsage ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
 }

@@ -178,7 +178,8 @@ class LoadCall implements TimedCall<unknown> {
 function labelsOf(reply: unknown): readonly string[] {
   // a string is an iterable of strings, but not of labels
   if (typeof reply !== 'object' || reply === null || !(Symbol.iterator in reply)) throw malformed();
-  const labels = [...(reply as Iterable<unknown>)];
+  // a spread would reserve memory for more elements
+  const labels = Array.from(reply as Iterable<unknown>);
   if (!labels.every((label) => typeof label === 'string')) throw malformed();
   return labels;
 }

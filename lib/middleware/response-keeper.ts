@@ -116,7 +116,7 @@ export class ResponseKeeper implements GateKeeper {
   /** @param denial renders this denial; default: the renderer of the middleware */
   deny(violation: Violation, denial?: DenialRenderer): void {
     this.record(violation);
-    if (this.#isDenied) return;
+    if (this.isDenied) return;
     const gate = this.#gated();
     const { res, headersAtEntry, trace } = this.#exchange;
     trace?.denied(violation.code, this.#sentInstance);
@@ -154,10 +154,11 @@ export class ResponseKeeper implements GateKeeper {
   }
 
   get #isReviewDue(): boolean {
-    return this.#reviews?.isDue === true && !this.#isDenied;
+    return this.#reviews?.isDue === true && !this.isDenied;
   }
 
-  get #isDenied(): boolean {
+  /** Whether a denial of this package takes the place of the response. */
+  get isDenied(): boolean {
     return this.#state === 'denial-due' || this.#state === 'denial';
   }
 

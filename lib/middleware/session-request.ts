@@ -95,9 +95,9 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
     return this.#labels;
   }
 
-  *#presentLabels(): Generator<string> {
-    yield* this.#storedLabels ?? NO_LABELS;
-    if (this.#session) yield* this.#session.labels();
+  #presentLabels(): readonly string[] {
+    const stored = this.#storedLabels ?? NO_LABELS;
+    return this.#session?.knows ? [...stored, ...this.#session.labels()] : stored;
   }
 
   get violation(): Violation | undefined {
@@ -111,6 +111,11 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   deny(violation: Violation, denial?: DenialRenderer): void {
     this.#kept.deny(violation, denial);
+  }
+
+  /** Whether a denial of this package takes the place of the response. */
+  get isDenied(): boolean {
+    return this.#keeper?.isDenied ?? false;
   }
 
   record(violation: Violation): void {

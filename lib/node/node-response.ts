@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
 import { memberOf } from '../util/member-of.js';
+
+const { hasHeader } = ServerResponse.prototype;
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
@@ -105,10 +107,10 @@ export function renderedHead(res: ServerResponse): RenderedHead | undefined {
 }
 
 /** Whether the body of a response is close-delimited (RFC 9112, 6.3): it has neither a Content-Length nor chunks. */
-export function isCloseDelimited(res: ServerResponse): boolean {
-  const { _hasBody, _header, chunkedEncoding } = res as NodeResponse;
-  if (!_hasBody || chunkedEncoding || res.hasHeader('Content-Length')) return false;
-  return !/^content-length:/im.test(_header ?? '');
+export function isCloseDelimited(response: ServerResponse): boolean {
+  const res = response as NodeResponse;
+  if (!memberOf(res, '_hasBody') || memberOf(res, 'chunkedEncoding')) return false;
+  return !hasHeader.call(res, 'Content-Length') && !/^content-length:/im.test(memberOf(res, '_header') ?? '');
 }
 
 /** Sets headers of a response whose own methods may drop every call. */

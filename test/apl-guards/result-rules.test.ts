@@ -4,6 +4,7 @@ import compression from 'compression';
 import type { RequestHandler } from 'express';
 import request from 'supertest';
 import { apl } from '../../lib/apl.js';
+import { deferred } from '../support/deferred.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { failingStore, LABEL, RememberingStore, rulesFixture } from './rules-fixture.js';
 
@@ -18,6 +19,33 @@ const jsonp: RequestHandler = (req, res) => {
   Object.defineProperty(req, 'query', { value: { callback: 'f' } });
   res.jsonp(PERSON);
 };
+const flushed: RequestHandler = (_req, res) => {
+  res.type('json').flushHeaders();
+  res.end(JSON.stringify(PERSON));
+};
+const parts: RequestHandler = (_req, res) => {
+  res.type('json').writeHead(200, { 'X-Own': 'a' });
+  res.write(`{"ssn":"${SSN}",`);
+  res.flushHeaders();
+  res.end('"name":"Ada"}');
+};
+const large: RequestHandler = (_req, res) => {
+  res.type('json').write(`{"ssn":"${SSN.repeat(50_000)}`);
+  res.write(SSN.repeat(50_000));
+  res.end('"}');
+};
+/** What a framework sends that does not use the methods of Express. */
+const inPieces =
+  (body: unknown, head: Record<string, string> = {}): RequestHandler =>
+  (_req, res) => {
+    const bytes = Buffer.from(JSON.stringify(body));
+    const first = Buffer.from(bytes.subarray(0, 5));
+    res.writeHead(200, 'Fine', { 'Content-Type': 'application/json', 'Content-Length': `${bytes.length}`, ...head });
+    res.write(first);
+    first.fill(0);
+    res.write(bytes.subarray(5).toString('hex'), 'hex');
+    res.end();
+  };
 
 for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`rules on the result, ${version}`, () => {
@@ -32,12 +60,38 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(Number(headers['content-length'])).to.equal(text.length);
     });
 
-    it('chains change the JSON of res.send(object) and of a JSON text', async () => {
+    it('chains change the JSON of res.send(), as object, text and bytes', async () => {
       const send: RequestHandler = (_req, res) => void res.send(PERSON);
       const sendText: RequestHandler = (_req, res) => void res.type('json').send(JSON.stringify(PERSON));
-      for (const answer of [send, sendText]) {
+      const sendBytes: RequestHandler = (_req, res) => void res.type('json').send(Buffer.from(JSON.stringify(PERSON)));
+      for (const answer of [send, sendText, sendBytes]) {
         const { body, text } = await ask(REDACT, answer);
         expect([body.ssn, text.includes(SSN)]).to.deep.equal(['[REDACTED]', false]);
+      }
+    });
+
+    it('chains change the JSON of writeHead(), write() and end()', async () => {
+      const answer = await ask(REDACT, inPieces({ ssn: SSN }, { 'X-Own': 'yes', ETag: 'raw' }));
+      expect(answer.text).to.equal('{"ssn":"[REDACTED]"}');
+      expect(answer.headers).to.include({ 'x-own': 'yes', 'content-length': '20', 'content-type': 'application/json' });
+      expect(answer.headers).to.not.have.property('etag');
+    });
+
+    it('calls that no chain changes are repeated as they were', async () => {
+      const { text, headers } = await ask({ result: { name: 'str' } }, inPieces(PERSON, { ETag: 'raw' }));
+      expect(text).to.equal(JSON.stringify(PERSON));
+      expect(headers).to.include({ etag: 'raw', 'content-length': `${text.length}` });
+    });
+
+    it('callbacks of write() and end() are called', async () => {
+      for (const ssn of [SSN, 5]) {
+        const called = deferred<void>();
+        const ended = deferred<void>();
+        await ask({ result: { ssn: 'redact(result.ssn == "123-45-6789")' } }, (_req, res) => {
+          res.type('json').write(JSON.stringify({ ssn }), () => called.resolve());
+          res.end(() => ended.resolve());
+        });
+        await Promise.all([called.promise, ended.promise]);
       }
     });
 
@@ -74,12 +128,21 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     it('the ETag and a HEAD show nothing of the unchanged result', async () => {
       const rules = app()
         .get('/checked', apl(REDACT), json({ ssn: SSN }))
+        .get(
+          '/bytes',
+          apl(REDACT),
+          (_req, res) => void res.type('json').send(Buffer.from(JSON.stringify({ ssn: SSN }))),
+        )
         .get('/redacted', json({ ssn: '[REDACTED]' }))
         .get('/open', json({ ssn: SSN }));
       const redacted = (await request(rules).get('/redacted')).headers;
       const raw = (await request(rules).get('/open')).headers['etag'] as string;
-      for (const method of ['get', 'head'] as const) {
-        const { headers } = await request(rules)[method]('/checked');
+      for (const [method, path] of [
+        ['get', '/checked'],
+        ['head', '/checked'],
+        ['head', '/bytes'],
+      ] as const) {
+        const { headers } = await request(rules)[method](path);
         expect(headers['etag']).to.equal(redacted['etag']);
         expect(headers['content-length']).to.equal(redacted['content-length']);
       }
@@ -125,8 +188,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['a stream', (_req, res) => void Readable.from([SSN]).pipe(res)],
       ['a text', (_req, res) => void res.send(SSN)],
       ['a JSON text with another type', (_req, res) => void res.type('html').send(JSON.stringify(PERSON))],
-      ['JSON by end()', (_req, res) => void res.type('json').end(JSON.stringify(PERSON))],
-      ['a buffer', (_req, res) => void res.type('json').send(Buffer.from(JSON.stringify(PERSON)))],
+      ['JSON after flushHeaders()', flushed],
+      ['JSON after a first part of it has left', parts],
+      [
+        'compressed JSON',
+        (_req, res) => void res.type('json').setHeader('content-encoding', 'x').end(JSON.stringify(PERSON)),
+      ],
+      [
+        'JSON with a list of headers',
+        (_req, res) => void res.writeHead(200, ['content-type', 'application/json']).end(SSN),
+      ],
+      ['JSON of more than 1 MB in pieces', large],
       ['JSONP', jsonp],
       ['JSON that is a list', json([PERSON])],
       ['JSON that is a text', json(SSN)],

@@ -151,6 +151,22 @@ describeWithSecureValkey('doctor over TLS with a client certificate, as an ACL u
     }
   });
 
+  it('--synced proves that appends wait for the disk', async function () {
+    this.timeout(MINUTE_MS);
+    const lazy = await doctor(['--synced']);
+    expect(faultsIn(lazy)).to.deep.equal(['append_fsync warning', 'durability failure']);
+    expect(findingIn(lazy, 'durability')).to.include({ code: 'store.not_synced' });
+    expect(lazy.code).to.equal(2);
+    await configure('appendfsync', 'always');
+    try {
+      const synced = await doctor(['--synced']);
+      expect(faultsIn(synced)).to.deep.equal([]);
+      expect(findingIn(synced, 'durability').detail).to.equal('an append is confirmed by the disk');
+    } finally {
+      await configure('appendfsync', 'everysec');
+    }
+  });
+
   it('a refused login is a failure with its code', async function () {
     this.timeout(MINUTE_MS);
     const run = await doctor([], { ...LOGIN, VALKEY_PASSWORD: 'another-password' });

@@ -14,6 +14,8 @@ export interface CliRun {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** Set if a signal has ended the process. */
+  readonly signal?: NodeJS.Signals;
 }
 
 export interface CliOptions {
@@ -28,7 +30,7 @@ export interface Typing {
   readonly typed: string;
 }
 
-/** Runs the command line as a process, and proves for each run that no credential is in its output or its arguments. */
+/** Runs the command line as a process, and proves for each run that no password is in its output or its arguments. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   const [program = '', ...fixed] = PROGRAM;
   return runProcess(program, [...fixed, ...args], options);
@@ -75,14 +77,14 @@ async function runProcess(
     });
   }
   if (!typing) child.stdin.end();
-  const [code] = (await once(child, 'close')) as [number | null];
-  const secrets = Object.entries(env).filter(([name]) => /USERNAME|PASSWORD/.test(name));
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  const secrets = Object.entries(env).filter(([name]) => name.endsWith('PASSWORD'));
   for (const [name, secret] of [...secrets, ['what was typed', typing?.typed.trim() ?? ''] as const]) {
     if (secret === '') continue;
     expect(`${output.stdout}${output.stderr}`, `output without ${name}`).to.not.include(secret);
     for (const line of commandLines) expect(line, `arguments without ${name}`).to.not.include(secret);
   }
-  return { code, ...output };
+  return { code, ...output, ...(signal && { signal }) };
 }
 
 /** The arguments of a process and of all processes that it has started, as other users of the machine see them. */

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { runCli as runInside } from '../../lib/cli/program.js';
 import type { Terminal } from '../../lib/cli/terminal/terminal.js';
+import { deferred } from '../support/deferred.js';
 import { type CliRun, runCli } from './run-cli.js';
 
 const MINUTE_MS = 60_000;
@@ -24,6 +27,7 @@ describe('calls of the command line', () => {
     ['another machine without TLS', ['doctor', 'v.internal:6379'], /needs TLS.*\(config\.invalid\)/],
     ['redis:// with TLS', ['doctor', 'redis://localhost', '--tls'], /contradicts tls/],
     ['a file that is not there', ['doctor', 'localhost', '--tls-ca', '/nowhere'], /--tls-ca cannot be read \(ENOENT\)/],
+    ['fenced reads without replicas', ['doctor', 'localhost', '--fenced-reads'], /'fencedReads' needs 'replicas'/],
     ['a number that is none', ['doctor', 'localhost', '--command-timeout-ms', '5s'], /Give a positive integer/],
     [
       'a prompt without a terminal',
@@ -54,6 +58,21 @@ describe('calls of the command line', () => {
     expect(run.stderr).to.include('contains a login').and.to.not.include('hunter2');
   });
 
+  it('Ctrl-C ends a command that waits for a server', async function () {
+    this.timeout(MINUTE_MS);
+    const started = deferred<number>();
+    // accepts connections, and answers nothing
+    const silent = createServer(async (socket) => {
+      socket.on('error', () => {});
+      process.kill(await started.promise, 'SIGINT');
+    }).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const run = await runCli(['doctor', `127.0.0.1:${port}`], { onStart: started.resolve });
+    silent.close();
+    expect(run).to.deep.equal({ code: null, signal: 'SIGINT', stdout: '', stderr: '' });
+  });
+
   it('no command prints the help and ends with 3', async function () {
     this.timeout(MINUTE_MS);
     const run = await runCli([]);
@@ -77,6 +96,6 @@ describe('calls of the command line', () => {
 async function runHere(args: readonly string[]): Promise<CliRun> {
   const streams = { out: new PassThrough(), err: new PassThrough(), input: new PassThrough() };
   const terminal = { ...streams, env: {} } as unknown as Terminal;
-  const code = await runInside(args, terminal, new AbortController().signal);
+  const code = await runInside(args, terminal, () => new AbortController().signal);
   return { code, stdout: String(streams.out.read() ?? ''), stderr: String(streams.err.read() ?? '') };
 }

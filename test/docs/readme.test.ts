@@ -15,6 +15,7 @@ const PROGRAMS: ReadonlyArray<{ readonly document: string; readonly examples: re
   },
   { document: 'docs/beyond-requests.md', examples: ['examples/mcp/tools.ts'] },
   { document: 'docs/why-was-i-blocked.md', examples: [] },
+  { document: 'docs/apl-in-express.md', examples: ['examples/apl/app.ts'] },
 ];
 
 describe('documents', () => {
@@ -28,7 +29,7 @@ describe('documents', () => {
     });
   }
 
-  for (const example of ['compensation', 'policies', 'mcp']) {
+  for (const example of ['compensation', 'policies', 'mcp', 'apl']) {
     it(`the example ${example} plays its scenario to the end`, () => {
       const args = ['--import', 'tsx', `examples/${example}/main.ts`];
       const env = { ...process.env, VALKEY_URL: '' };

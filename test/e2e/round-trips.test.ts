@@ -4,9 +4,11 @@ import { expect } from 'chai';
 import express, { type Express } from 'express';
 import request from 'supertest';
 import { type AplSessionMiddleware, aplSessionMiddleware, subjectSession, taint } from '../../lib/index.js';
-import { valkeySessionStoreFactory } from '../../lib/valkey.js';
+import { type ValkeySessionStoreOptions, valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { CountingProxy } from '../support/counting-proxy.js';
+import { eventually } from '../support/eventually.js';
 import { describeWithValkey } from '../support/valkey.js';
+import { describeWithAllWays, optionsOf, WAYS } from '../support/ways-to-connect.js';
 
 function appWith(middleware: AplSessionMiddleware): Express {
   const app = express();
@@ -146,3 +148,90 @@ describeWithValkey('what a request costs in Valkey', (server) => {
     });
   }
 });
+
+/** What the store sends to the nodes of a cluster four times a second. */
+const HEARTBEAT = /^\*2\r\n\$4\r\necho\r\n\$\d+\r\n[^\r]*\r\n$/;
+
+const MODES: ReadonlyArray<readonly [name: string, durability: ValkeySessionStoreOptions]> = [
+  ['durability off', {}],
+  ['the disk', { durability: { local: 'synced' } }],
+  ['a replica', { durability: { replicas: 1 } }],
+  ['the disk, a replica and fenced reads', { durability: { local: 'synced', replicas: 1, fencedReads: true } }],
+];
+
+/** What a client of the app is made of decides how the store finds its servers, and one library is enough for that. */
+const PLAIN_WAYS = WAYS.filter(({ isSecure, library = 'ioredis 6' }) => !isSecure && library === 'ioredis 6');
+
+describeWithAllWays(
+  'round trips to Valkey, in each way to connect',
+  (all) => {
+    const roundTrips = async (action: () => Promise<unknown>): Promise<number> => {
+      const total = (): number => all().proxies.reduce((sum, proxy) => sum + proxy.roundTrips, 0);
+      const before = total();
+      await action();
+      return total() - before;
+    };
+    before(() => {
+      // the Sentinels and the replicas use the proxies too
+      for (const proxy of all().proxies) proxy.onlyOf = 'express-apl-session';
+      // the requests here have their labels on one node, and the others get its heartbeats
+      for (const proxy of all().proxiesOfOtherNodes) proxy.ignores = HEARTBEAT;
+    });
+
+    let sessions = 0;
+    const nextSession = (): string => {
+      sessions += 1;
+      return all().sessions(sessions).at(-1) ?? '';
+    };
+    for (const way of PLAIN_WAYS) {
+      for (const [mode, durability] of MODES) {
+        for (const ttlSeconds of [undefined, 60]) {
+          describe(`${way.name}, ${mode}, ${ttlSeconds ? 'with' : 'without'} a TTL`, () => {
+            it('a clean request costs one round trip, new labels one more', async function () {
+              this.timeout(20_000);
+              const middleware = aplSessionMiddleware({
+                session: (req) => req.get('x-session'),
+                store: {
+                  kind: 'valkey',
+                  connectTimeoutMs: 2_000,
+                  commandTimeoutMs: 2_000,
+                  ...durability,
+                  ...(ttlSeconds && { ttlSeconds }),
+                  ...optionsOf(way.setup(all())),
+                },
+                storeFactories: [valkeySessionStoreFactory],
+                // a cluster of this test has primaries without a replica
+                logger: { warn() {}, error() {} },
+              });
+              const http = appWith(middleware).listen(0, '127.0.0.1');
+              await once(http, 'listening');
+              const get = (path: string, session: string): request.Test =>
+                request(http).get(path).set('x-session', session);
+              const expectTrips = async (path: string, session: string, trips: number): Promise<void> => {
+                expect(await roundTrips(() => get(path, session).expect(200))).to.equal(trips);
+              };
+              const measure = async (): Promise<void> => {
+                const session = nextSession();
+                await expectTrips('/clean', session, 1);
+                await expectTrips('/taint-in-handler', session, 2);
+                await expectTrips('/taint-first', session, 1);
+              };
+              try {
+                // so that the connections are there
+                await get('/taint-in-handler', nextSession()).expect(200);
+                // a heartbeat to the node with the labels may fall into a measurement, but not into all of them
+                if (way.servers === 'cluster') await eventually(measure, { withinMs: 9_000 });
+                else await measure();
+              } finally {
+                http.close();
+                await once(http, 'close');
+                await middleware.close();
+              }
+            });
+          });
+        }
+      }
+    }
+  },
+  { isDurable: true },
+);

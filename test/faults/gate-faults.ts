@@ -207,7 +207,7 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a response to HEAD that is taken for close-delimited',
     file: node,
-    from: '!_hasBody || ',
+    from: "!memberOf(res, '_hasBody') || ",
     to: '',
   },
   {

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, Project } from './project.mjs';
+import { assertIncludes, check, Project } from './project.mjs';
 
 const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
 const [tarball, express = '5'] = process.argv.slice(2);
@@ -34,6 +34,15 @@ await check(`import and require() of each entry have one instance, ${on}`, () =>
 await check(`the Valkey store needs no ioredis, ${on}`, () => {
   if (app.has('node_modules/ioredis')) throw new Error('ioredis was installed');
   run('consumer-valkey.mjs');
+});
+await check(`npx runs the command of the package, ${on}`, () => {
+  assertIncludes(app.run('npx', '--no-install', 'express-apl-session', 'doctor', '--help'), 'VALKEY_PASSWORD');
+  const endpoint = process.env['VALKEY_URL'];
+  const args = endpoint ? [endpoint] : ['127.0.0.1:1'];
+  // a Valkey of the pipeline has no user for the labels, which is a warning; nothing listens on port 1
+  const { status, stdout, stderr } = app.try('npx', '--no-install', 'express-apl-session', 'doctor', '--json', ...args);
+  if (status !== (endpoint ? 1 : 2)) throw new Error([`doctor ended with ${status}`, stdout, stderr].join('\n'));
+  assertIncludes(stdout, endpoint ? '"name": "excess_rights"' : '"code": "store.unavailable"');
 });
 for (const ioredis of ['5.0.0', '6']) {
   await check(`the Valkey store can be installed beside ioredis ${ioredis}, ${on}`, () => {

@@ -10,6 +10,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   compensation: [],
   policies: ['@cedar-policy/cedar-wasm', '@marcbachmann/cel-js'],
   mcp: ['@modelcontextprotocol/sdk'],
+  apl: ['yaml'],
 };
 
 await inEmptyApp('newcomer-examples', ({ folder, install, run }) => {

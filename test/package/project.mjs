@@ -39,9 +39,14 @@ export class Project {
     execFileSync('npm', ['install', ...NPM_FLAGS, ...packages], { cwd: this.folder, stdio: 'inherit' });
   }
 
+  /** Runs a command that may fail. */
+  try(command, ...args) {
+    return spawnSync(command, args, { cwd: this.folder, encoding: 'utf8' });
+  }
+
   /** Returns what the command printed. Throws it if the command fails. */
   run(command, ...args) {
-    const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: this.folder, encoding: 'utf8' });
+    const { status, error, stdout, stderr } = this.try(command, ...args);
     if (status !== 0) throw new Error([`${command} ${args.join(' ')}: ${error ?? status}`, stdout, stderr].join('\n'));
     return stdout + stderr;
   }

@@ -38,6 +38,10 @@ export class CountingProxy {
   fault: Fault | undefined;
   /** Like `fault`, for the next traffic only. */
   faultOnce: Fault | undefined;
+  /** Only round trips of connections whose first burst has this text are counted. */
+  onlyOf: string | undefined;
+  /** Bursts that match this are not counted. */
+  ignores: RegExp | undefined;
   /** Where new connections lead. */
   target: ProxyTarget;
   readonly #sockets = new Set<Socket>();
@@ -111,6 +115,12 @@ export class CountingProxy {
     const upstream = createConnection({ host: this.target.host, port: this.target.port });
     let lost = false;
     let waiting = false;
+    let first: Buffer | undefined;
+    const counts = (data: Buffer): boolean => {
+      first ??= data;
+      const isOfInterest = this.onlyOf === undefined || first.includes(this.onlyOf);
+      return isOfInterest && !this.ignores?.test(data.toString('latin1'));
+    };
     const passes = (): boolean => !lost && generation === this.#generation;
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
@@ -130,8 +140,10 @@ export class CountingProxy {
         if (fault === 'reset') client.resetAndDestroy();
         return;
       }
-      if (!waiting) this.roundTrips += 1;
-      waiting = true;
+      if (counts(data)) {
+        if (!waiting) this.roundTrips += 1;
+        waiting = true;
+      }
       void this.#forward(data, upstream);
     });
     upstream.on('data', (data) => {

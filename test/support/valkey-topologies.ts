@@ -18,7 +18,7 @@ export const SENTINEL_RIGHTS = ['+sentinel|get-master-addr-by-name'];
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
 const CLUSTER = [...SERVER, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
 const CREDENTIALS = { username: 'labels', password: 'of-valkey' };
-const SENTINEL_CREDENTIALS = { sentinelUsername: 'finder', sentinelPassword: 'of-sentinel' };
+export const SENTINEL_CREDENTIALS = { sentinelUsername: 'finder', sentinelPassword: 'of-sentinel' };
 const PRIMARY_NAME = 'labels';
 /** The times between questions of a Sentinel, in milliseconds. Short ones let the processes find each other sooner. */
 const SHORT_PERIODS = ['info-period', '200', 'publish-period', '200'];

@@ -36,9 +36,10 @@ export function capacityCommand(context: CliContext): Command {
 }
 
 async function runCapacity(context: CliContext, endpoint: string | undefined, flags: CapacityFlags): Promise<void> {
-  const { terminal, signal } = context;
+  const { terminal } = context;
   const { labels: labelCounts, labelBytes, keys } = flags;
   const servers = new Servers(await targetFrom(endpoint, flags, terminal));
+  const signal = context.interruption();
   const bar = new ProgressBar(terminal.err, labelCounts.length * keys);
   try {
     const onProgress = (done: number): void => bar.advance(done);

@@ -5,8 +5,11 @@ export interface CliContext {
   readonly terminal: Terminal;
   /** Sets the exit code of the process; 0 without a call. */
   setExitCode(code: number): void;
-  /** Is aborted by Ctrl-C or SIGTERM. A command that has something to tidy up listens to it. */
-  readonly signal: AbortSignal;
+  /**
+   * Returns a signal that Ctrl-C and SIGTERM abort. Only for a command that has something to tidy up: after this call it
+   * must end by itself.
+   */
+  interruption(): AbortSignal;
 }
 
 /** Prints a result as JSON. */

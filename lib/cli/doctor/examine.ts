@@ -14,7 +14,7 @@ import { checkSentinels } from './sentinel-check.js';
 import { connectionOf } from './timing-checks.js';
 
 /** The options that do not depend on the primary. */
-export type ExamineOptions = Omit<PrimaryOptions, 'probeKey' | 'keyPrefix' | 'isCluster' | 'needsReplica'>;
+export type ExamineOptions = Omit<PrimaryOptions, 'probeKey' | 'keyPrefix' | 'isCluster' | 'waits' | 'needsReplica'>;
 
 /** Runs all checks: the listed addresses, the Sentinels, then every primary. */
 export async function examine(servers: Servers, options: ExamineOptions): Promise<Finding[]> {
@@ -81,11 +81,14 @@ async function examineServers(servers: Servers, server: string, options: Examine
       ...options,
       keyPrefix: config.keyPrefix,
       isCluster,
+      waits: options.durable?.durability.replicas !== undefined,
       needsReplica: !('endpoint' in config),
       // without a TTL the key stays, so it must be the same key each time
       probeKey: `${config.keyPrefix}:doctor:{${key}}${options.withTtl ? randomBytes(8).toString('hex') : ''}`,
     });
     return at(servers.nameOf(key) ?? server, findings);
   });
-  return [...at(server, whole), ...(await Promise.all(primaries)).flat()];
+  const examined = (await Promise.all(primaries)).flat();
+  const durable = options.durable ? [await options.durable.run()] : [];
+  return [...at(server, whole), ...examined, ...at(server, durable)];
 }

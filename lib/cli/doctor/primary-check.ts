@@ -2,6 +2,7 @@ import { checkServer } from '../../stores/valkey/calls/check-server.js';
 import type { Reply } from '../../stores/valkey/protocol/resp-parser.js';
 import type { ValkeyAsker } from '../../stores/valkey/protocol/valkey-wire.js';
 import { wallClock } from '../../util/clock.js';
+import type { DurabilityCheck } from './durability-check.js';
 import { checkExcess } from './excess-check.js';
 import { failedCall } from './failed-connection.js';
 import type { LocalFinding } from './finding.js';
@@ -14,6 +15,8 @@ export interface PrimaryOptions extends AppDeadlines, RightsOptions {
   /** Whether to try rights that the user must not have. */
   readonly tryExcess: boolean;
   readonly needsReplica: boolean;
+  /** Set if the app has `durability`. */
+  readonly durable: DurabilityCheck | undefined;
 }
 
 /** Sends commands to one primary, with the deadlines and redirects of the store. */
@@ -27,7 +30,10 @@ export async function examinePrimary(primary: Primary, options: PrimaryOptions):
   const { ask } = primary;
   const checks: ReadonlyArray<readonly [name: string, run: () => Promise<readonly LocalFinding[]>]> = [
     ['latency', async () => [await latencyOf(() => ask('round trip'), options)]],
-    ['settings', async () => (await primary.run('settings', (wire) => checkServer(wire))).findings],
+    [
+      'settings',
+      async () => (await primary.run('settings', (wire) => checkServer(wire, options.durable?.durability))).findings,
+    ],
     ['state', () => stateOf(ask, options)],
     ['rights', () => checkRights(ask, options)],
     ['excess_rights', async () => (options.tryExcess ? checkExcess(ask, options) : [])],

@@ -14,6 +14,8 @@ export interface RightsOptions {
   /** Whether the app has `ttlSeconds`. */
   readonly withTtl: boolean;
   readonly isCluster: boolean;
+  /** Whether appends of the app wait for replicas. */
+  readonly waits: boolean;
 }
 
 /** A right that the store uses, and a command that needs the right and changes nothing. */
@@ -45,16 +47,23 @@ const ALWAYS: readonly Right[] = [
 
 const PROBE_TTL_SECONDS = '60';
 
-/** `EXEC` without `MULTI` is an error that is not about rights. */
-const WITH_TTL: readonly Right[] = [
-  {
-    right: '+expire',
-    command: (key) => ['expire', key, PROBE_TTL_SECONDS],
-    isNeeded: true,
-    purpose: 'appends and loads with a TTL',
-  },
-  { right: '+exec', command: () => ['exec'], isNeeded: true, purpose: 'appends with a TTL' },
-];
+const EXPIRE: Right = {
+  right: '+expire',
+  command: (key) => ['expire', key, PROBE_TTL_SECONDS],
+  isNeeded: true,
+  purpose: 'appends and loads with a TTL, or appends that wait for replicas',
+};
+
+/** Without `MULTI` it is an error that is not about rights. */
+const EXEC: Right = { right: '+exec', command: () => ['exec'], isNeeded: true, purpose: 'appends with a TTL' };
+
+/** Waits for no replica. */
+const WAIT: Right = {
+  right: '+wait',
+  command: () => ['wait', '0', '1'],
+  isNeeded: true,
+  purpose: 'appends that wait for replicas',
+};
 
 const IN_CLUSTER: readonly Right[] = [
   { right: '+cluster|slots', command: () => ['cluster', 'slots'], isNeeded: true, purpose: 'the map of the slots' },
@@ -66,8 +75,14 @@ const IN_CLUSTER: readonly Right[] = [
  * a TTL it stays, because the user of the store cannot remove it; it is always the same key with one member.
  */
 export async function checkRights(ask: AskPrimary, options: RightsOptions): Promise<LocalFinding[]> {
-  const { withTtl, isCluster, probeKey } = options;
-  const rights = [...ALWAYS, ...(isCluster ? IN_CLUSTER : []), ...(withTtl ? WITH_TTL : [])];
+  const { withTtl, isCluster, waits, probeKey } = options;
+  const rights = [
+    ...ALWAYS,
+    ...(isCluster ? IN_CLUSTER : []),
+    ...(withTtl || waits ? [EXPIRE] : []),
+    ...(withTtl ? [EXEC] : []),
+    ...(waits ? [WAIT] : []),
+  ];
   const replies = await ask('rights', ...rights.map(({ command }) => command(probeKey)));
   const findings = rights.map((right, index) => judge(right, replies[index], options));
   const add = ['sadd', probeKey, 'doctor'];
@@ -91,7 +106,7 @@ function judge(
   reply: Reply | undefined,
   { keyPrefix }: RightsOptions,
 ): LocalFinding {
-  if (!isRefused(reply)) return { name: right, status: 'ok', detail: purpose };
+  if (!isRefused(reply)) return { name: right, status: 'ok', detail: `granted (${purpose})` };
   const detail = `refused (${purpose})`;
   const fix = `Grant ${right} to the user, on the keys ~${keyPrefix}:*.`;
   if (!isNeeded) return { name: right, status: 'warning', detail, fix };
@@ -119,7 +134,7 @@ async function tryAppend(
   }
   const [members] = await ask('load', ['smembers', probeKey]);
   if (Array.isArray(members) && members.includes('doctor')) {
-    return { name, status: 'ok', detail: 'appends: a probe key was written and read' };
+    return { name, status: 'ok', detail: 'granted (appends): a probe key was written and read' };
   }
   const fix = 'Check that the address leads to the primary, and that nothing deletes keys.';
   return { name, status: 'failure', detail: 'a probe key was written, but a read did not return it', fix };

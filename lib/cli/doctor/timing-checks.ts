@@ -47,8 +47,11 @@ export function clockOf(serverMs: number | undefined, sentMs: number, receivedMs
   const name = 'clock';
   if (serverMs === undefined) return { name, status: 'unknown', detail: 'the server does not report its time' };
   const skewMs = Math.round(serverMs - (sentMs + receivedMs) / 2);
-  const detail = `the clock of the server is ${Math.abs(skewMs)} ms ${skewMs < 0 ? 'behind' : 'ahead of'} that of this machine`;
-  if (Math.abs(skewMs) <= MAX_SKEW_MS) return { name, status: 'ok', detail };
+  const size = Math.abs(skewMs);
+  if (size <= MAX_SKEW_MS) {
+    return { name, status: 'ok', detail: `the clock of the server differs by ${size} ms from that of this machine` };
+  }
+  const detail = `the clock of the server is ${size} ms ${skewMs < 0 ? 'behind' : 'ahead of'} that of this machine`;
   const fix = 'Synchronize both clocks: certificates, and the times in logs and provenance, depend on them.';
   return { name, status: 'warning', detail, fix };
 }

@@ -11,7 +11,7 @@ import { requestOf } from '../../stores/valkey/protocol/valkey-request.js';
 import type { ValkeyAsker } from '../../stores/valkey/protocol/valkey-wire.js';
 
 /** The options of a command are not those of a hurried request: a slow server is a finding, not a failure. */
-const PATIENCE = { connectTimeoutMs: 3_000, commandTimeoutMs: 5_000 };
+export const PATIENCE = { connectTimeoutMs: 3_000, commandTimeoutMs: 5_000 };
 
 /** The connections of a command: those of the store, with its rules for TLS, logins, redirects and replies. */
 export class Servers {

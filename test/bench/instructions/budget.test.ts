@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Budget, judge, recordedFor } from './budget.js';
+import { type Budget, judge, readBudget, recordedFor } from './budget.js';
 
 const budget: Budget = {
   tolerance: 0.02,
@@ -23,5 +23,11 @@ describe('the budget of instructions', () => {
   it('another version of Node, or another scenario, has none', () => {
     expect(judge(budget, recordedFor(budget, 'clean', 'node99'), 9)).to.equal('not recorded');
     expect(judge(budget, recordedFor(budget, 'other', 'node20'), 9)).to.equal('not recorded');
+  });
+
+  it('the repository has one for the Node of CI, and it sees 5 %', () => {
+    const { tolerance, recorded: all } = readBudget();
+    expect(tolerance).to.be.lessThan(0.05);
+    expect(all).to.have.property('node20').that.includes.all.keys('bare', 'no session', 'stub clean', 'stub tainting');
   });
 });

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +32,11 @@ const STEADY = [
 const VALGRIND = ['--tool=cachegrind', '--cache-sim=no', '--smc-check=all-non-file', '--cachegrind-out-file=/dev/null'];
 /** No collection takes place during the measurement. */
 const ROOMY = ['--expose-gc', '--single-threaded', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+
+const MISSES_WARM_UP = 250;
+const MISSES_COUNTED = 20;
+/** A line of V8's log. */
+const MISS = /^[A-Za-z]*IC,/;
 
 const env = { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1', NODE_OPTIONS: '' };
 const at = (file: string): string => join(import.meta.dirname, file);
@@ -76,6 +81,28 @@ export async function bytesOf(scenario: string, dist: string): Promise<number> {
     env,
   });
   return Number(stdout);
+}
+
+/** How often one request misses V8's inline caches, which is what accesses to Express's requests and responses cost. */
+export async function missesOf(scenario: string, dist: string): Promise<number> {
+  const short = await misses(scenario, dist, MISSES_WARM_UP);
+  const long = await misses(scenario, dist, MISSES_WARM_UP + MISSES_COUNTED);
+  return (long - short) / MISSES_COUNTED / TOGETHER;
+}
+
+async function misses(scenario: string, dist: string, groups: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'apl-misses-'));
+  const log = join(folder, 'v8.log');
+  try {
+    const logging = ['--single-threaded', '--log-ic', '--no-logfile-per-isolate', `--logfile=${log}`];
+    const workload = [at('workload.mjs'), scenario, dist, String(groups), String(TOGETHER)];
+    await run(process.execPath, [...logging, ...workload], { env });
+    let count = 0;
+    for await (const entry of createInterface(createReadStream(log))) if (MISS.test(entry)) count += 1;
+    return count;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Calls of the kernel per request, over real connections. */

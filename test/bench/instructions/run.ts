@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { binaryServer } from '../../support/valkey-servers.js';
 import { judge, type Recorded, readBudget, recordedFor, type Verdict, writeBudget } from './budget.js';
-import { assertValgrind, bytesOf, hasProgram, instructionsOf, kernelCallsOf } from './counters.js';
+import { assertValgrind, bytesOf, hasProgram, instructionsOf, kernelCallsOf, missesOf } from './counters.js';
 
 const BARE = 'bare';
 const SCENARIOS = [
@@ -97,13 +97,15 @@ async function reportInstructions(): Promise<boolean> {
   return isWithin || options.record;
 }
 
-async function reportBytes(): Promise<void> {
-  console.log(`\n${line('heap', 'bytes', 'over bare')}`);
-  let bare = 0;
+async function reportInside(): Promise<void> {
+  console.log(`\n${line('inside V8', 'heap bytes', 'over bare', 'cache misses', 'over bare')}`);
+  let bare = { bytes: 0, misses: 0 };
   for (const name of scenarios) {
     const bytes = await bytesOf(name, dist);
-    if (name === BARE) bare = bytes;
-    console.log(line(name, String(bytes), String(bytes - bare)));
+    const misses = await missesOf(name, dist);
+    if (name === BARE) bare = { bytes, misses };
+    const added = [String(bytes - bare.bytes), misses.toFixed(1), (misses - bare.misses).toFixed(1)];
+    console.log(line(name, String(bytes), ...added));
   }
 }
 
@@ -140,7 +142,7 @@ async function main(): Promise<void> {
   assertValgrind();
   if (!options.dist) execFileSync(process.execPath, ['build.mjs'], { stdio: 'inherit' });
   if (!(await reportInstructions())) process.exitCode = 1;
-  await reportBytes();
+  await reportInside();
   await reportKernelCalls();
 }
 

@@ -1,191 +1,172 @@
 import { expect } from 'chai';
-import { Redis } from 'ioredis';
-import type { AplSessionError, AplSessionErrorCode } from '../../../lib/contract/errors.js';
+import { sha256Hex } from '../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
-import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually } from '../../support/eventually.js';
-import { array, bulk, FakeValkey } from '../../support/fake-valkey.js';
 import { runModule } from '../../support/node-child.js';
-import { describeWithDedicatedValkey, type TestValkey } from '../../support/valkey.js';
+import { expectFailure } from '../../support/store-failure.js';
+import type { ValkeyNode } from '../../support/valkey-group.js';
+import { describeWithAllWays, type Login, optionsOf, WAYS, type Way } from '../../support/ways-to-connect.js';
+import { describeSessionStoreContract } from '../session-store-contract.js';
 
-const CONNECT_MS = 300;
-const COMMAND_MS = 200;
-/** What a busy machine may add to the deadlines. */
-const MARGIN_MS = 900;
+/** These tests are not about deadlines, and the machine that runs them may be busy. */
+const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
+const LABEL = 'salary-data';
+const LOGIN = { username: 'user-of-test', password: 'hunter2' };
 
-type Way = readonly [name: string, options: (port: number) => Promise<ValkeySessionStoreOptions>];
+/** One library in full; the others where most of their own code runs: with TLS, and to find the servers. */
+const isTested = ({ library = 'ioredis 6', isSecure, servers }: Way): boolean =>
+  library === 'ioredis 6' || (isSecure && servers !== 'one');
+/** The suites of `endpoint`, `sentinels` and `nodes` run it on topologies with replicas. */
+const hasContractHere = ({ library, isSecure, servers }: Way): boolean =>
+  library !== undefined && !(isSecure && servers === 'one');
 
+/** The server with the labels of a session, and stores that are closed after the test. */
 interface Scene {
-  readonly valkey: TestValkey;
-  readonly proxy: CountingProxy;
+  readonly session: string;
+  readonly key: string;
+  readonly server: ValkeyNode;
+  /** A store, as the user of the way or as another one. */
+  open(login?: Login, options?: ValkeySessionStoreOptions): ValkeySessionStore;
+  /** A store as a user with these rights. */
+  openWith(...rules: string[]): Promise<ValkeySessionStore>;
 }
 
-interface Outage {
-  readonly name: string;
-  begin(scene: Scene): unknown;
-  end(scene: Scene): unknown;
-  /** The codes of a failure; empty if the call works. */
-  readonly load: readonly AplSessionErrorCode[];
-  readonly append: readonly AplSessionErrorCode[];
-}
+type Failure = readonly [name: string, run: (scene: Scene) => Promise<void>];
 
-/** After a missed deadline the connection is closed, and a heartbeat of a cluster may miss its deadline first. */
-const SILENCE = ['store.timeout', 'store.unavailable'] as const;
-const LOSS = ['store.unavailable'] as const;
-const REFUSAL = ['store.command_failed'] as const;
-
-const OUTAGES: readonly Outage[] = [
-  {
-    name: 'a server that is killed',
-    begin: ({ valkey }) => valkey.kill(),
-    end: ({ valkey }) => valkey.restart(),
-    load: LOSS,
-    append: LOSS,
-  },
-  {
-    name: 'a server that hangs',
-    begin: ({ valkey }) => valkey.stop(),
-    end: ({ valkey }) => valkey.cont(),
-    load: SILENCE,
-    append: SILENCE,
-  },
-  {
-    name: 'a server without memory',
-    begin: ({ valkey }) => valkey.admin.config('SET', 'maxmemory', '1'),
-    end: ({ valkey }) => valkey.admin.config('SET', 'maxmemory', '0'),
-    load: [],
-    append: REFUSAL,
-  },
-  {
-    name: 'a server that has become a replica',
-    begin: ({ valkey }) => valkey.admin.call('REPLICAOF', '127.0.0.1', '1'),
-    end: ({ valkey }) => valkey.admin.call('REPLICAOF', 'NO', 'ONE'),
-    load: REFUSAL,
-    append: REFUSAL,
-  },
-  {
-    name: 'a network that drops packets',
-    begin: ({ proxy }) => {
-      proxy.fault = 'black hole';
+const FAILURES: readonly Failure[] = [
+  [
+    'a key of the wrong type rejects loads and appends, and is unchanged',
+    async ({ session, key, server, open }) => {
+      await server.admin.set(key, 'a string');
+      await rejects(open().loadLabels(session), 'store.command_failed', session);
+      await rejects(open().appendLabels(session, [LABEL]), 'store.command_failed', session);
+      expect(await server.admin.get(key)).to.equal('a string');
     },
-    end: ({ proxy }) => {
-      proxy.fault = undefined;
+  ],
+  [
+    'a member that is not UTF-8 rejects the load',
+    async ({ session, key, server, open }) => {
+      await server.admin.sadd(key, 'PII', Buffer.from([0x70, 0xff, 0x70]));
+      await rejects(open().loadLabels(session), 'store.malformed_reply', session);
     },
-    load: SILENCE,
-    append: SILENCE,
-  },
-  {
-    name: 'a network that resets connections',
-    begin: ({ proxy }) => {
-      proxy.fault = 'half a reply, then reset';
+  ],
+  [
+    'a member with a truncated UTF-8 sequence rejects the load',
+    async ({ session, key, server, open }) => {
+      await server.admin.sadd(key, Buffer.from([0x70, 0xe2, 0x9c]));
+      await rejects(open().loadLabels(session), 'store.malformed_reply', session);
     },
-    end: ({ proxy }) => {
-      proxy.fault = undefined;
+  ],
+  [
+    'a user without the right to read rejects the load',
+    async ({ session, openWith }) => {
+      const store = await openWith('~*', '+@all', '-smembers');
+      await rejects(store.loadLabels(session), 'store.not_permitted', session);
     },
-    load: LOSS,
-    append: LOSS,
-  },
+  ],
+  [
+    'a user without the right to write rejects the append',
+    async ({ session, key, server, openWith }) => {
+      const store = await openWith('~*', '+@all', '-sadd');
+      expect(await store.loadLabels(session)).to.deep.equal([]);
+      await rejects(store.appendLabels(session, [LABEL]), 'store.not_permitted', session);
+      expect(await server.admin.exists(key)).to.equal(0);
+    },
+  ],
+  [
+    'a user without the right to the key rejects both',
+    async ({ session, openWith }) => {
+      const store = await openWith('~other:*', '+@all');
+      await rejects(store.loadLabels(session), 'store.not_permitted', session);
+      await rejects(store.appendLabels(session, [LABEL]), 'store.not_permitted', session);
+    },
+  ],
+  [
+    'a wrong password rejects with store.login_failed, and is not shown',
+    async ({ session, open, openWith }) => {
+      await openWith('~*', '+@all');
+      const store = open({ ...LOGIN, password: 'hunter2-wrong' }, { connectTimeoutMs: 100 });
+      // a busy machine may need longer for the first attempt to connect
+      await eventually(() => rejects(store.loadLabels(session), 'store.login_failed', session));
+      await eventually(() => rejects(store.appendLabels(session, [LABEL]), 'store.login_failed', session));
+    },
+  ],
 ];
 
-describeWithDedicatedValkey('G2: outages, on each way to connect', (server) => {
-  const fakes: FakeValkey[] = [];
-  const clients: Redis[] = [];
-  const fakeNaming = async (command: string, reply: string): Promise<string> => {
-    const fake = await FakeValkey.start();
-    fakes.push(fake);
-    fake.bend = (asked, usual) => (asked === command ? reply : usual);
-    return `127.0.0.1:${fake.port}`;
-  };
+function rejects(call: Promise<unknown>, code: Parameters<typeof expectFailure>[1], session: string): Promise<unknown> {
+  return expectFailure(call, code, [session, sha256Hex(session), LABEL, ...Object.values(LOGIN), 'of-valkey']);
+}
 
-  const WAYS: readonly Way[] = [
-    ['endpoint', async (port) => ({ endpoint: `127.0.0.1:${port}` })],
-    [
-      'sentinels',
-      async (port) => {
-        const reply = array([bulk('127.0.0.1'), bulk(String(port))]);
-        return { sentinels: [await fakeNaming('sentinel', reply)], name: 'labels' };
-      },
-    ],
-    [
-      'nodes',
-      async (port) => {
-        const range = array([':0\r\n', ':16383\r\n', array([bulk('127.0.0.1'), `:${port}\r\n`])]);
-        return { nodes: [await fakeNaming('cluster', array([range]))] };
-      },
-    ],
-    [
-      'client',
-      async (port) => {
-        const client = new Redis({ host: '127.0.0.1', port, lazyConnect: true });
-        clients.push(client);
-        return { client };
-      },
-    ],
-  ];
+describeWithAllWays('each way to connect', (all) => {
+  const stores: ValkeySessionStore[] = [];
+  afterEach(() => Promise.all(stores.splice(0).map((store) => store.close())));
 
-  for (const [way, optionsFor] of WAYS) {
-    describe(way, () => {
-      let scene: Scene;
-      let store: ValkeySessionStore;
-      beforeEach(async () => {
-        await server().flush();
-        scene = { valkey: server(), proxy: await CountingProxy.start(server()) };
-        const options = await optionsFor(Number(new URL(scene.proxy.url).port));
-        store = new ValkeySessionStore({ connectTimeoutMs: CONNECT_MS, commandTimeoutMs: COMMAND_MS, ...options });
-        await eventually(() => store.appendLabels('s', ['before']));
-      });
-      afterEach(async () => {
-        await store.close();
-        await scene.proxy.close();
-        for (const client of clients.splice(0)) client.disconnect();
-        await Promise.all(fakes.splice(0).map((fake) => fake.close()));
-      });
+  for (const way of WAYS.filter(isTested)) {
+    describe(way.name, () => {
+      // the rights of the documents are those for a TTL, whose tests are slow
+      const hasTtl = way.isSecure && (way.library ?? 'ioredis 6') === 'ioredis 6';
+      const options = { ...PATIENT, ...(hasTtl && { ttlSeconds: 60 }) };
+      const storeWith = (more: ValkeySessionStoreOptions = {}, login?: Login): ValkeySessionStore =>
+        new ValkeySessionStore({ ...options, ...more, ...optionsOf(way.setup(all(), login)) });
+      const open: Scene['open'] = (login, more) => {
+        const store = storeWith(more, login);
+        stores.push(store);
+        return store;
+      };
+      beforeEach(() => all().flush());
 
-      for (const { name, begin, end, load, append } of OUTAGES) {
-        it(`${name}: calls are denied in time, and work later`, async () => {
-          await begin(scene);
-          try {
-            await expectOutcome(() => store.loadLabels('s'), load);
-            await expectOutcome(() => store.appendLabels('s', ['during']), [...append, ...laterCodes(append)]);
-          } finally {
-            await end(scene);
-          }
-          await eventually(() => store.appendLabels('s', ['after']), { withinMs: 8_000 });
-          expect(await store.loadLabels('s')).to.include('after');
+      if (hasContractHere(way)) {
+        describeSessionStoreContract('contract', {
+          open: () => storeWith(),
+          limit: true,
+          close: true,
+          check: true,
+          ...(hasTtl && { ttl: { open: (ttlSeconds) => storeWith({ ttlSeconds }) } }),
+          countBackendCalls: (action) => all().countCommands(action),
+        });
+        // mocha runs the tests of a suite before its inner suites, so the order needs suites
+        describe('after the contract', () => {
+          it('the ACLs of Valkey and of the Sentinels have denied nothing', async () => {
+            expect(await all().denied()).to.deep.equal([]);
+          });
         });
       }
 
-      it('close() ends the process', async function () {
-        this.timeout(20_000);
-        const script = `
-          import { Redis } from 'ioredis';
-          import { ValkeySessionStore } from './lib/valkey.ts';
-          const options = JSON.parse(process.env.OPTIONS);
-          const client = options.client && new Redis(options.client);
-          const store = new ValkeySessionStore({ ...options, ...(client && { client }), connectTimeoutMs: 2000 });
-          await store.appendLabels('s', ['a']);
-          await store.close();`;
-        const port = Number(new URL(scene.proxy.url).port);
-        const options = way === 'client' ? { client: { port, lazyConnect: true } } : await optionsFor(port);
-        const { code, signal, stderr } = await runModule(script, { OPTIONS: JSON.stringify(options) });
-        expect({ code, signal, stderr }).to.deep.equal({ code: 0, signal: null, stderr: '' });
+      describe('G2: failures', () => {
+        after(() => all().removeUser(LOGIN));
+        const openWith = async (...rules: string[]): Promise<ValkeySessionStore> => {
+          await all().setUser(LOGIN, rules);
+          return open(LOGIN);
+        };
+        for (const [name, run] of FAILURES) {
+          it(name, async () => {
+            const [session = ''] = all().sessions(1);
+            const [server, member] = all().primaries;
+            await run({
+              session,
+              key: `taint:v1:${sha256Hex(session)}`,
+              server: way.servers === 'cluster' ? member : server,
+              open,
+              openWith,
+            });
+          });
+        }
       });
     });
   }
+
+  it('close() ends a process that has used all of them', async function () {
+    this.timeout(30_000);
+    const script = `
+      import { ValkeySessionStore } from './lib/valkey.ts';
+      for (const { options, module, member, args } of JSON.parse(process.env.SETUPS)) {
+        const client = module && new (await import(module)).default[member](...args);
+        const store = new ValkeySessionStore({ ...(client ? { client } : options), connectTimeoutMs: 2000 });
+        await store.appendLabels('s', ['a']);
+        await store.close();
+      }`;
+    const env = { SETUPS: JSON.stringify(WAYS.map((way) => way.setup(all()))) };
+    const { code, signal, stderr } = await runModule(script, env, 25_000);
+    expect({ code, signal, stderr }).to.deep.equal({ code: 0, signal: null, stderr: '' });
+  });
 });
-
-/** Once a connection is closed, later calls find none. */
-function laterCodes(codes: readonly AplSessionErrorCode[]): readonly AplSessionErrorCode[] {
-  return codes.length > 0 ? ['store.unavailable'] : [];
-}
-
-async function expectOutcome(call: () => Promise<unknown>, codes: readonly AplSessionErrorCode[]): Promise<void> {
-  const startedMs = performance.now();
-  const code = await call().then(
-    () => undefined,
-    (error: AplSessionError) => error.code,
-  );
-  if (codes.length === 0) expect(code).to.equal(undefined);
-  else expect(code).to.be.oneOf([...codes]);
-  expect(performance.now() - startedMs).to.be.below(CONNECT_MS + COMMAND_MS + MARGIN_MS);
-}

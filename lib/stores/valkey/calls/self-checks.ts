@@ -74,8 +74,9 @@ export class SelfChecks {
    */
   #note(checked: ReadonlyArray<{ server: string | undefined; check: ServerCheck }>): ReadonlySet<string> {
     const known = new Set(this.#combined().alarms.map(({ error }) => error));
-    for (const { server, check } of checked) if (server !== undefined) this.#checks.set(server, check);
+    // before the new checks: a server that was just checked counts, also if the map of a cluster does not name it
     this.#forgetOldPrimaries();
+    for (const { server, check } of checked) if (server !== undefined) this.#checks.set(server, check);
     const { alarms } = this.#combined();
     const fresh = alarms.filter(({ error }) => !known.has(error));
     for (const alarm of fresh) {

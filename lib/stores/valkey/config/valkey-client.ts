@@ -69,6 +69,11 @@ export function assertUsableClient(client: unknown): asserts client is ValkeyCli
       'uses Sentinel without failoverDetector: true, so it would use the old primary for seconds after a failover; set it',
     );
   }
+  if (outer.sentinels && outer.tls && !outer.enableTLSForSentinelMode) {
+    throw invalidClient(
+      'uses Sentinel and has tls without enableTLSForSentinelMode: true, so it would send its password to Valkey without TLS; set it',
+    );
+  }
   if (outer.useSRVRecords) {
     throw invalidClient('has useSRVRecords, which the store does not support; list the nodes');
   }

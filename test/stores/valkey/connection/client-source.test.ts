@@ -279,6 +279,10 @@ for (const [name, ClientClass] of CLIENTS) {
         what: 'that does not hear of failovers from Sentinel',
         options: { sentinels: [{ host: '127.0.0.1', port: 26_379 }], name: 'labels' },
       },
+      {
+        what: 'that has TLS for the server that Sentinels name, and would not use it',
+        options: { sentinels: [{ port: 26_379 }], name: 'labels', failoverDetector: true, tls: {} },
+      },
       { what: 'that trusts any certificate', options: { tls: { rejectUnauthorized: false } } },
       { what: 'that trusts by a number', options: { tls: { rejectUnauthorized: 0 } } },
       { what: 'that checks names itself', options: { tls: { checkServerIdentity: () => undefined } } },

@@ -6,7 +6,14 @@ import { AplSessionError } from '../../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
 import { ValkeySessionStore } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
-import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
+import { describeWithValkeyGroup, type ValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
+import {
+  GroupSecurity,
+  SENTINEL_CREDENTIALS,
+  SENTINEL_RIGHTS,
+  VALKEY_RIGHTS,
+} from '../../../support/valkey-topologies.js';
+import { SENTINEL_CLIENT_RIGHTS } from '../../../support/ways-to-connect.js';
 
 const KEY = `taint:v1:${sha256Hex('s')}`;
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
@@ -24,8 +31,20 @@ const CLIENTS: ReadonlyArray<readonly [name: string, client: ClientClass]> = [
   ['iovalkey', iovalkey.default as unknown as ClientClass],
 ];
 
-for (const [name, ClientClass] of CLIENTS) {
-  describeWithValkeyGroup(`ValkeySessionStore on a client of ${name} that asks Sentinel`, 6, (group) => {
+/** Each library in plain text, and one over TLS with client certificates and the documented rights. */
+const SUITES = [...CLIENTS.map((client) => ({ client, isSecure: false })), { client: CLIENTS[0], isSecure: true }];
+
+for (const { client: [name, ClientClass] = expect.fail('there are clients'), isSecure } of SUITES) {
+  let security: GroupSecurity | undefined;
+  const files = isSecure
+    ? () => {
+        security = new GroupSecurity();
+        return security.files();
+      }
+    : undefined;
+  const title = `ValkeySessionStore on a client of ${name} that asks Sentinel${isSecure ? ', over TLS, with the fewest rights' : ''}`;
+
+  const define = (group: () => ValkeyGroup): void => {
     let primary: ValkeyNode;
     let replica: ValkeyNode;
     let sentinel: ValkeyNode;
@@ -33,15 +52,21 @@ for (const [name, ClientClass] of CLIENTS) {
     const stores: ValkeySessionStore[] = [];
     const storeWith = (): ValkeySessionStore => {
       const client = new ClientClass({
-        sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
+        sentinels: [{ host: '127.0.0.1', port: sentinel.peerPort }],
         name: 'labels',
         failoverDetector: true,
         sentinelRetryStrategy: () => 50,
         retryStrategy: () => 50,
+        ...(security && {
+          ...security.options,
+          ...SENTINEL_CREDENTIALS,
+          sentinelTLS: security.options.tls,
+          enableTLSForSentinelMode: true,
+        }),
       });
       client.on('error', () => {});
       clients.push(client);
-      const store = new ValkeySessionStore({ client, connectTimeoutMs: 200, commandTimeoutMs: 200 });
+      const store = new ValkeySessionStore({ client, connectTimeoutMs: 400, commandTimeoutMs: 400 });
       stores.push(store);
       return store;
     };
@@ -57,11 +82,12 @@ for (const [name, ClientClass] of CLIENTS) {
     beforeEach('has Sentinel watch a primary and its replica', async function () {
       this.timeout(60_000);
       primary = await group().start(...SERVER);
-      replica = await group().start(...SERVER, '--replicaof', `127.0.0.1 ${primary.port}`);
+      replica = await group().start(...SERVER, '--replicaof', `127.0.0.1 ${primary.peerPort}`);
       await eventually(async () => (await replica.admin.info('replication')).includes('master_link_status:up'));
       sentinel = await group().start('--sentinel');
+      if (security) await grantFewestRights(security, [primary, replica], sentinel);
       const ask = (...args: string[]): Promise<unknown> => sentinel.admin.call('SENTINEL', ...args);
-      await ask('MONITOR', 'labels', '127.0.0.1', String(primary.port), '1');
+      await ask('MONITOR', 'labels', '127.0.0.1', String(primary.peerPort), '1');
       await ask('SET', 'labels', 'down-after-milliseconds', '500', 'failover-timeout', '3000');
       await eventually(isWatched, { withinMs: 20_000 });
     });
@@ -112,5 +138,27 @@ for (const [name, ClientClass] of CLIENTS) {
       clients.at(-1)?.disconnect();
       expect(await store.loadLabels('s')).to.include.members(['kept', 'new']);
     });
-  });
+  };
+
+  describeWithValkeyGroup(title, 6, define, files);
+}
+
+async function grantFewestRights(
+  { options }: GroupSecurity,
+  servers: readonly ValkeyNode[],
+  sentinel: ValkeyNode,
+): Promise<void> {
+  for (const { admin } of servers) {
+    await admin.call(
+      'ACL',
+      'SETUSER',
+      String(options.username),
+      'on',
+      `>${String(options.password)}`,
+      ...VALKEY_RIGHTS,
+    );
+  }
+  const { sentinelUsername, sentinelPassword } = SENTINEL_CREDENTIALS;
+  const rights = [...SENTINEL_RIGHTS, ...SENTINEL_CLIENT_RIGHTS];
+  await sentinel.admin.call('ACL', 'SETUSER', sentinelUsername, 'on', `>${sentinelPassword}`, ...rights);
 }

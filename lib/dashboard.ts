@@ -1,0 +1,2 @@
+export { type Dashboard, dashboard } from './dashboard/dashboard.js';
+export type { DashboardAccess, DashboardOptions } from './dashboard/dashboard-options.js';

@@ -1,0 +1,103 @@
+import { hostname } from 'node:os';
+import process from 'node:process';
+import type { SessionStore } from '../contract/session-store.js';
+import { VERSION } from '../contract/version.js';
+import { clearInterval, isoTime, setInterval, wallClock } from '../util/clock.js';
+import { subscribeAll } from './event-subscription.js';
+import { Incidents } from './incidents.js';
+import { StoreHealth } from './store-health.js';
+import { TrafficWindow } from './traffic-window.js';
+
+/** Those who look at the dashboard. */
+export interface Audience {
+  readonly hasViewers: boolean;
+  /** @param event the name of the server-sent event */
+  send(event: string, data: object): void;
+}
+
+const SECOND_MS = 1_000;
+/** A hanging server is noticed after this time and the deadline of the store. */
+const PROBE_EVERY_MS = 500;
+
+/** Collects what this process publishes, and tells the audience about it each second. Its memory is bounded. */
+export class Monitor {
+  readonly #audience: Audience;
+  readonly #traffic = new TrafficWindow();
+  readonly #incidents = new Incidents();
+  readonly #health: StoreHealth;
+  readonly #hasStore: boolean;
+  readonly #since = isoTime();
+  readonly #stop: () => void;
+  #sentVersion = 0;
+
+  constructor(store: SessionStore | undefined, audience: Audience) {
+    this.#audience = audience;
+    this.#health = new StoreHealth(store);
+    this.#hasStore = store !== undefined;
+    const unsubscribe = this.#subscribe();
+    const timers = [
+      setInterval(() => this.#endSecond(), SECOND_MS).unref(),
+      setInterval(() => this.#probe(), PROBE_EVERY_MS).unref(),
+    ];
+    this.#stop = () => {
+      unsubscribe();
+      for (const timer of timers) clearInterval(timer);
+    };
+  }
+
+  /** Everything that a new viewer needs. */
+  snapshot(): object {
+    return {
+      node: { host: hostname(), pid: process.pid, since: this.#since, version: VERSION },
+      hasStore: this.#hasStore,
+      seconds: this.#traffic.seconds,
+      totals: this.#traffic.totals,
+      health: this.#health.report(),
+      lists: this.#incidents.lists(),
+    };
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  #subscribe(): () => void {
+    const traffic = this.#traffic;
+    const incidents = this.#incidents;
+    return subscribeAll({
+      'express-apl-session:request': () => traffic.request(),
+      'express-apl-session:load': (event) => traffic.load(event),
+      'express-apl-session:append': (event) => traffic.append(event),
+      'express-apl-session:hold': (event) => traffic.hold(event),
+      'express-apl-session:denial': (event) => {
+        traffic.denial(event.cut);
+        incidents.denial(event);
+      },
+      'express-apl-session:alarm': (event) => incidents.alarm(event),
+      'express-apl-session:recovery': ({ alarm }) => incidents.recovery(alarm),
+    });
+  }
+
+  #endSecond(): void {
+    this.#health.sample();
+    const second = this.#traffic.endSecond(wallClock(), this.#health.state);
+    if (!this.#audience.hasViewers) return;
+    const { version } = this.#incidents;
+    const isNews = version !== this.#sentVersion;
+    this.#sentVersion = version;
+    this.#audience.send('second', {
+      second,
+      totals: this.#traffic.totals,
+      health: this.#health.report(),
+      ...(isNews && { lists: this.#incidents.lists() }),
+    });
+  }
+
+  #probe(): void {
+    // nobody looks: the store is left alone
+    if (!this.#audience.hasViewers) return;
+    this.#health.probe().then((hasChanged) => {
+      if (hasChanged) this.#audience.send('health', this.#health.report());
+    });
+  }
+}
