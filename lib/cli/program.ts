@@ -92,7 +92,7 @@ function failed(error: unknown, { err, env }: Terminal): number {
     const secrets = [env['VALKEY_PASSWORD'] ?? '', env['SENTINEL_PASSWORD'] ?? ''];
     return print(EXIT.failure, `this is a fault of the command: ${errorText(error, secrets)}`);
   }
-  const isUsage = /^(config|session)\./.test(error.code);
+  const isUsage = /^(config|session|label)\./.test(error.code);
   return print(isUsage ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
 }
 
