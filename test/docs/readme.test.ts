@@ -50,6 +50,7 @@ describe('documents', () => {
     ['docs/options.md', 'MemorySessionStore', 'MemorySessionStoreOptions', 'lib/stores/memory-session-store.ts'],
     ['docs/options.md', 'ValkeySessionStore', 'ValkeySessionStoreOptions', 'lib/stores/valkey/config/valkey-config.ts'],
     ['docs/operations.md', 'healthHandler', 'HealthHandlerOptions', 'lib/health/health-options.ts'],
+    ['docs/dashboard.md', 'dashboard', 'DashboardOptions', 'lib/dashboard/dashboard-options.ts'],
     ['docs/metrics.md', 'prometheusMetrics', 'PrometheusMetricsOptions', 'lib/telemetry/prometheus-metrics.ts'],
     [
       'docs/metrics.md',
