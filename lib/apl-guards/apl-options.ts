@@ -83,7 +83,9 @@ export const aplOptions = {
   teams: accessor,
   claims: accessor,
   attributes: accessor,
-  attributeNames: Joi.array().items(Joi.string()),
+  attributeNames: Joi.array().items(
+    Joi.string().pattern(/^[A-Za-z_][\w.]*(?:\.\*)?$/, 'a key, or a key that ends in .*'),
+  ),
   hosts: Joi.array().items(Joi.string().lowercase()).min(1),
   args: accessor,
   transformArgs: Joi.boolean(),

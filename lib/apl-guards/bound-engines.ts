@@ -23,11 +23,6 @@ export function languageOptionsOf(settings: AplSettings): Omit<LanguageOptions, 
   };
 }
 
-/** Whether rules may call functions of the app. */
-export function hasEngines({ plugins = {}, decisionPoints = {} }: AplSettings): boolean {
-  return Object.keys(plugins).length > 0 || Object.keys(decisionPoints).length > 0;
-}
-
 type Engine<Call, Answer> = (call: Call, attributes: Attributes, input: RuleInput) => Answer;
 
 function bound<Call, Answer>(

@@ -5,6 +5,7 @@ import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import type { AplPoliciesSettings, NameAccessor } from './apl-policies-options.js';
 import type { CompiledPolicies, Entity } from './compiled-policies.js';
 import { type McpCall, mcpCallOf } from './mcp-call.js';
+import { isBodyRead } from './request-args.js';
 import type { Chosen } from './section-run.js';
 
 /**
@@ -19,12 +20,23 @@ export function chooseSection(
 ): MaybePromise<Chosen> {
   const call = mcpCallOf(req.body);
   return whenSettled(entityOf(req, call, settings), (entity) => {
-    if (!entity) return { section: policies.global, call };
+    if (!entity) {
+      if (policies.hasEntities && !isBodyRead(req)) throw unread();
+      return { section: policies.global, call };
+    }
     return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => ({
       section: policies.sectionFor({ ...entity, scope }),
       call,
     }));
   });
+}
+
+/** A server that reads the body itself would execute a call without its rules. */
+function unread(): AplSessionError {
+  return new AplSessionError(
+    'policy.error',
+    'No body parser has read the body as JSON, so it may be a call. Mount express.json() before aplPolicies(), or mount aplPolicies() only on the paths whose bodies are parsed.',
+  );
 }
 
 function entityOf(

@@ -1,13 +1,12 @@
-import { compileDocument, type DocumentOptions, type DocumentSection } from '../apl/document.js';
 import { ENTITY_TYPES, type EntityType, parseLayers } from '../apl/document-layers.js';
-import type { MapNode } from '../apl/document-node.js';
+import { kindOfNode } from '../apl/document-node.js';
 import { languageContext } from '../apl/language-options.js';
 import { readDocument } from '../apl/read-document.js';
+import { mergedRules } from '../apl/section-source.js';
+import { fault } from '../apl/source-text.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import type { AplPoliciesSettings } from './apl-policies-options.js';
 import { languageOptionsOf } from './bound-engines.js';
-import { argumentChanges } from './changed-fields.js';
-import { refuseChanges } from './refuse-changes.js';
 import { type RequestSection, requestSection } from './request-section.js';
 
 /** What a section is for. */
@@ -21,6 +20,9 @@ export interface Entity {
 export interface CompiledPolicies {
   /** The rules for requests that are for no entity. */
   readonly global: RequestSection;
+  /** Whether calls have other rules than those of `global`. */
+  readonly hasEntities: boolean;
+  /** The section of a route: the one with this scope, else the one without a scope, else the rules of its type. */
   sectionFor(entity: Entity): RequestSection;
   /** Whether the document has a route for exactly this entity. */
   has(entity: Entity): boolean;
@@ -28,41 +30,58 @@ export interface CompiledPolicies {
 
 /** @throws PolicyDocumentError; AplSessionError `config.invalid` if the options do not fit the document */
 export function compilePolicies(document: unknown, settings: AplPoliciesSettings): CompiledPolicies {
-  const { name, ignoreKeys = [] } = settings;
-  const language: DocumentOptions = { ...languageOptionsOf(settings), ignoreKeys };
-  const compiled = compileDocument(document, language);
-  const { file, ...others } = language;
-  const context = { ...languageContext(others, true), ignoreKeys };
-  // compileDocument() accepts maps only
-  const layers = parseLayers(readDocument(document, file) as MapNode, context);
-  for (const { entity, scope } of layers.routes) {
-    if (entity === 'llm') needs(settings, 'llm', 'has routes for llm');
-    if (scope !== undefined) needs(settings, 'scope', 'has routes with meta.scope');
+  const { file, ...language } = languageOptionsOf(settings);
+  const context = { ...languageContext(language, true), ignoreKeys: settings.ignoreKeys ?? [] };
+  const node = readDocument(document, file);
+  if (node.kind !== 'map') {
+    throw fault(node.source, `The document is ${kindOfNode(node)}`, 'Write a map with global:, groups: or routes:.');
   }
-  if (!settings.transformArgs) {
-    const all = [layers.global, ...layers.defaults.values(), ...layers.routes.flatMap((route) => route.layers)];
-    refuseChanges(name, all.flatMap(argumentChanges));
-  }
-  const prepared = ({ key, response, ...section }: DocumentSection<unknown, unknown>) =>
-    requestSection(key, section as Parameters<typeof requestSection>[1], response, settings);
-  const routes = new Map([...compiled.routes].map(([key, section]) => [key, prepared(section)]));
-  // no route has an empty name
-  const unlisted = new Map(ENTITY_TYPES.map((type) => [type, prepared(compiled.sectionFor(type, ''))]));
-  const routeFor = ({ type, name: entity, scope }: Entity) =>
-    (scope === undefined ? undefined : routes.get(`${type}:${entity}@${scope}`)) ?? routes.get(`${type}:${entity}`);
+  const layers = parseLayers(node, context);
+  const { global, globalResponse, defaults } = layers;
+  const routes = new Map(
+    layers.routes.map((route) => {
+      assertReachable(route.entity, route.scope, settings);
+      const entity = { type: route.entity, name: route.name, scope: route.scope };
+      const { layers: rules, response } = route;
+      return [idOf(entity), requestSection(keyOf(entity), mergedRules(rules), response, context, settings)] as const;
+    }),
+  );
+  const unlisted = new Map(
+    ENTITY_TYPES.map((type) => {
+      const rules = mergedRules([global, ...[defaults.get(type)].filter((own) => own !== undefined)]);
+      return [type, requestSection(`global.defaults.${type}`, rules, undefined, context, settings)];
+    }),
+  );
   return Object.freeze({
-    global: prepared(compiled.global),
-    has: (entity: Entity) => routeFor(entity) !== undefined,
+    global: requestSection('global.apl', global, globalResponse, context, settings),
+    hasEntities: routes.size > 0 || defaults.size > 0,
+    has: (entity: Entity) => routes.has(idOf(entity)),
     sectionFor: (entity: Entity) =>
-      routeFor(entity) ?? { ...(unlisted.get(entity.type) as RequestSection), key: `${entity.type}:${entity.name}` },
+      routes.get(idOf(entity)) ??
+      routes.get(idOf({ ...entity, scope: undefined })) ?? {
+        ...(unlisted.get(entity.type) as RequestSection),
+        key: keyOf(entity),
+      },
   });
 }
 
+/** A name may hold any character, so the parts are not just joined. */
+function idOf({ type, name, scope }: Entity): string {
+  return JSON.stringify([type, name, scope]);
+}
+
+/** The attribute `route.key`. */
+function keyOf({ type, name, scope }: Entity): string {
+  return scope === undefined ? `${type}:${name}` : `${type}:${name}@${scope}`;
+}
+
 /** Rules that no request can reach would be skipped. */
-function needs(settings: AplPoliciesSettings, option: 'llm' | 'scope', what: string): void {
-  if (settings[option] !== undefined) return;
+function assertReachable(type: EntityType, scope: string | undefined, settings: AplPoliciesSettings): void {
+  const missing =
+    type === 'llm' && !settings.llm ? 'llm' : scope !== undefined && !settings.scope ? 'scope' : undefined;
+  if (missing === undefined) return;
   throw invalidConfig(
     settings.name,
-    `the document ${what}, but the option '${option}' is missing. Pass ${option}: (req) => …, a function that returns the name, or undefined`,
+    `the document has routes ${missing === 'llm' ? 'for llm' : 'with meta.scope'}, but the option '${missing}' is missing. Pass ${missing}: (req) => …, a function that returns the name, or undefined`,
   );
 }

@@ -9,6 +9,8 @@ export interface McpCall {
   readonly name: string;
   /** `undefined` if the call has none. */
   readonly args: unknown;
+  /** Whether the result will be fetched by another request: a task of MCP 2025-11-25. */
+  readonly isTask: boolean;
   /** The same message with other arguments. */
   withArgs(args: unknown): unknown;
 }
@@ -46,6 +48,7 @@ export function mcpCallOf(body: unknown): McpCall | undefined {
     type,
     name,
     args: Object.hasOwn(params, 'arguments') ? params['arguments'] : undefined,
+    isTask: Object.hasOwn(params, 'task'),
     withArgs: (args) => ({ ...message, params: { ...params, arguments: args } }),
   };
 }

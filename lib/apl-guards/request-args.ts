@@ -30,6 +30,16 @@ function checked(value: unknown, what: string): unknown {
   throw invalid(`${what} must be an object, because rules read its fields as args.*; got ${kindOfValue(value)}`);
 }
 
+/**
+ * Whether a body parser has read the body of a request, so that it can be seen whether it is a call. True for a request without
+ * a body.
+ */
+export function isBodyRead(req: Request): boolean {
+  if (!hasBody(req)) return true;
+  const body: unknown = req.body;
+  return req.readableDidRead && typeof body === 'object' && body !== null && !(body instanceof Uint8Array);
+}
+
 function hasBody({ headers }: Request): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);

@@ -1,10 +1,12 @@
 import type { DenyResponse } from '../apl/deny-response.js';
-import type { AsyncSection } from '../apl/section.js';
+import type { LanguageContext } from '../apl/language-context.js';
+import { type AsyncSection, sectionOf } from '../apl/section.js';
+import type { SectionRules } from '../apl/section-source.js';
 import { type DenialRenderer, FRAMING, fixedDenial } from '../denial/denial.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import type { AplSettings } from './apl-options.js';
-import { hasEngines } from './bound-engines.js';
 import { ALL_NAMES, type ReadNames, readNames } from './read-names.js';
+import { argumentChanges, callsEngines } from './rule-effects.js';
 
 /** A section, prepared for requests. */
 export interface RequestSection {
@@ -18,23 +20,31 @@ export interface RequestSection {
   readonly post: ReadNames;
   /** Whether a rule reads the labels. */
   readonly readsLabels: boolean;
+  /** Whether something runs, or must be read, before the handler. */
   readonly hasPre: boolean;
   readonly hasPost: boolean;
   /** Whether a chain or a rule of the post phase needs the body of the response. */
   readonly needsResult: boolean;
 }
 
-/** @throws AplSessionError `config.invalid` if no option sets an attribute that a rule reads, or for headers that frame a body */
+/**
+ * @throws AplSessionError `config.invalid` if no option sets an attribute that a rule reads, for a chain that changes arguments
+ * without `transformArgs`, or for headers that frame a body
+ */
 export function requestSection(
   key: string,
-  section: AsyncSection,
+  rules: SectionRules,
   response: DenyResponse | undefined,
+  context: LanguageContext,
   settings: AplSettings,
 ): RequestSection {
+  const section = sectionOf(rules, context, true);
   const { args, preInvocation, result, postInvocation } = section.parts;
   const reads = [args, preInvocation, result, postInvocation].flatMap((part) => part.reads);
   assertProvided(key, readNames(reads), settings);
-  const names = (list: readonly string[]) => (hasEngines(settings) ? ALL_NAMES : readNames(list));
+  if (!settings.transformArgs) refuseChanges(argumentChanges(rules), settings);
+  const isOpen = callsEngines(rules);
+  const names = (list: readonly string[]) => (isOpen ? ALL_NAMES : readNames(list));
   return {
     key,
     section,
@@ -42,7 +52,7 @@ export function requestSection(
     pre: names([...args.reads, ...preInvocation.reads]),
     post: names([...result.reads, ...postInvocation.reads]),
     readsLabels: readNames(reads).has('security.labels'),
-    hasPre: !args.isEmpty || !preInvocation.isEmpty,
+    hasPre: !args.isEmpty || !preInvocation.isEmpty || names(postInvocation.reads).hasBelow('args.'),
     hasPost: !result.isEmpty || !postInvocation.isEmpty,
     needsResult: !result.isEmpty || readNames(postInvocation.reads).hasBelow('result.'),
   };
@@ -76,6 +86,14 @@ function assertProvided(key: string, reads: ReadNames, settings: AplSettings): v
   ] as const) {
     if (reads.has(name) && !has(options)) throw missing(name, options);
   }
+}
+
+function refuseChanges([first]: readonly string[], { name }: AplSettings): void {
+  if (first === undefined) return;
+  throw invalidConfig(
+    name,
+    `${first} changes an argument of the request. Set transformArgs: true if the handler may get the changed value, or use only stages that check`,
+  );
 }
 
 function denialOf(key: string, { status = 403, body, headers = {} }: DenyResponse, { name }: AplSettings) {

@@ -30,7 +30,8 @@ export interface PostRun {
   failed(error: unknown, violation?: Violation): Refusal | undefined;
 }
 
-const RESULT_UNSEEN: Violation = Object.freeze({
+/** The denial of a response whose result rules need and cannot see. */
+export const RESULT_UNSEEN: Violation = Object.freeze({
   code: 'policy.result_unseen',
   reason: 'the result could not be checked',
 });

@@ -2,13 +2,10 @@ import { parseResponse } from '../apl/deny-response.js';
 import { type DocumentNode, kindOfNode, type MapNode } from '../apl/document-node.js';
 import { languageContext } from '../apl/language-options.js';
 import { readDocument } from '../apl/read-document.js';
-import { sectionOf } from '../apl/section.js';
 import { parseSection } from '../apl/section-source.js';
 import { fault } from '../apl/source-text.js';
 import type { AplSettings } from './apl-options.js';
 import { languageOptionsOf } from './bound-engines.js';
-import { argumentChanges } from './changed-fields.js';
-import { refuseChanges } from './refuse-changes.js';
 import { type RequestSection, requestSection } from './request-section.js';
 
 /** The start of the codes of its denials, as in the document of CPEX that has only these rules. */
@@ -23,8 +20,7 @@ export function routeSection(rules: unknown, settings: AplSettings): RequestSect
   const context = languageContext(language, true);
   const node = sectionNode(readDocument(rules, file));
   const parsed = parseSection(node, KEY, ['response'], context);
-  if (!settings.transformArgs) refuseChanges(settings.name, argumentChanges(parsed));
-  return requestSection(KEY, sectionOf(parsed, context, true), parseResponse(node, context), settings);
+  return requestSection(KEY, parsed, parseResponse(node, context), context, settings);
 }
 
 function sectionNode(node: DocumentNode): MapNode {

@@ -11,7 +11,7 @@ import type { McpCall } from './mcp-call.js';
 import { argsOf, replaceArgs } from './request-args.js';
 import { addHttp, addResponse, addSubject, type Facts, textsOf } from './request-facts.js';
 import type { RequestSection } from './request-section.js';
-import { type PostRun, type ResponseFacts, ResponseRules } from './response-rules.js';
+import { type PostRun, RESULT_UNSEEN, type ResponseFacts, ResponseRules } from './response-rules.js';
 import { leadsThroughArray } from './visible-result.js';
 
 /** The rules that were chosen for a request. */
@@ -53,6 +53,10 @@ export class SectionRun implements PostRun {
   #goOn(): Refusal | undefined {
     const { section } = this;
     const { request, res } = this.#guarded;
+    if (section.needsResult && this.#call?.isTask) {
+      const error = new Error(`The rules of ${section.key} need the result, but another request asks for it later.`);
+      return this.#guarded.failed(error, RESULT_UNSEEN);
+    }
     if (section.readsLabels) request.reliesOnSession();
     if (section.denial) request.renderBy(section.denial);
     return section.hasPost ? new ResponseRules(this, res, request).attach() : undefined;
@@ -128,14 +132,17 @@ export class SectionRun implements PostRun {
   }
 
   #readArgs(phase: 'pre' | 'post'): MaybePromise<void> {
-    if (this.#args || !this.section[phase].hasBelow('args.')) return undefined;
+    const { pre, post, hasPost } = this.section;
+    if (this.#args || phase === 'post' || !(pre.hasBelow('args.') || post.hasBelow('args.'))) return undefined;
     const { req, settings } = this.#guarded;
     return whenSettled(argsOf(req, this.#call, settings), (value) => {
-      const { args, preInvocation } = this.section.section.parts;
-      if (leadsThroughArray(value, 'args', [...args.reads, ...preInvocation.reads])) {
+      const { args, preInvocation, result, postInvocation } = this.section.section.parts;
+      const names = [args, preInvocation, result, postInvocation].flatMap((part) => part.reads);
+      if (leadsThroughArray(value, 'args', names)) {
         throw new AplSessionError('policy.error', 'A rule reads a field of args that is in an array of the request.');
       }
-      this.#args = { value };
+      // the handler may change its object
+      this.#args = { value: hasPost && post.hasBelow('args.') ? structuredClone(value) : value };
     });
   }
 }

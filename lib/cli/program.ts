@@ -6,7 +6,9 @@ import { aplCommand } from './commands/apl.js';
 import { capacityCommand } from './commands/capacity.js';
 import type { CliContext } from './commands/cli-context.js';
 import { doctorCommand } from './commands/doctor.js';
+import { explainCommand } from './commands/explain.js';
 import { inspectCommand } from './commands/inspect.js';
+import { quarantineCommand } from './commands/quarantine.js';
 import { paintFor } from './terminal/paint.js';
 import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/terminal.js';
 
@@ -14,6 +16,8 @@ import { EXIT, Interrupted, type Terminal, UsageError } from './terminal/termina
 const COMMANDS: ReadonlyArray<(context: CliContext) => Command> = [
   doctorCommand,
   inspectCommand,
+  explainCommand,
+  quarantineCommand,
   capacityCommand,
   aplCommand,
 ];
@@ -88,7 +92,7 @@ function failed(error: unknown, { err, env }: Terminal): number {
     const secrets = [env['VALKEY_PASSWORD'] ?? '', env['SENTINEL_PASSWORD'] ?? ''];
     return print(EXIT.failure, `this is a fault of the command: ${errorText(error, secrets)}`);
   }
-  const isUsage = /^(config|session)\./.test(error.code);
+  const isUsage = /^(config|session|label)\./.test(error.code);
   return print(isUsage ? EXIT.usage : EXIT.failure, `${error.message} (${error.code})`);
 }
 

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Request } from 'express';
 import { withoutSecrets } from '../alarms/redact.js';
 import { routeName } from '../alarms/route-name.js';
@@ -20,8 +19,6 @@ export class RequestEvents implements RequestObserver {
   readonly #req: Request;
   #sessionId = '';
   #heldSinceMs: number | undefined;
-  /** The context in which the hold began. The verdict comes in that of the request that has started the append. */
-  #holder: AsyncResource | undefined;
   #isDenied = false;
 
   constructor(events: EventStream, req: Request) {
@@ -51,15 +48,16 @@ export class RequestEvents implements RequestObserver {
   held(): void {
     if (this.#heldSinceMs !== undefined) return;
     this.#heldSinceMs = now();
-    this.#holder = new AsyncResource('express-apl-session.hold', { requireManualDestroy: true });
     this.#hold('held', 0);
   }
 
   verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
-    const holder = this.#holder;
-    this.#holder = undefined;
-    if (holder) holder.runInAsyncScope(() => this.#verdict(verdict, bytesSent, code, instance));
-    else this.#verdict(verdict, bytesSent, code, instance);
+    const isRefusal = verdict === 'refuse';
+    if (isRefusal && code !== undefined) this.denied(code, instance);
+    if (this.#heldSinceMs === undefined) return;
+    const durationMs = now() - this.#heldSinceMs;
+    this.#heldSinceMs = undefined;
+    this.#hold(isRefusal && bytesSent ? 'cut' : OUTCOMES[verdict], durationMs);
   }
 
   servedByEarlierMount(): void {}
@@ -71,15 +69,6 @@ export class RequestEvents implements RequestObserver {
   appended(): void {}
   appendFailed(): void {}
   ruleDenies(): void {}
-
-  #verdict(verdict: Verdict, bytesSent: boolean, code: string | undefined, instance: string | undefined): void {
-    const isRefusal = verdict === 'refuse';
-    if (isRefusal && code !== undefined) this.denied(code, instance);
-    if (this.#heldSinceMs === undefined) return;
-    const durationMs = now() - this.#heldSinceMs;
-    this.#heldSinceMs = undefined;
-    this.#hold(isRefusal && bytesSent ? 'cut' : OUTCOMES[verdict], durationMs);
-  }
 
   #hold(outcome: HoldEvent['outcome'], durationMs: number): void {
     if (this.#events.has('hold')) this.#events.publish('hold', { route: this.#route(), outcome, durationMs });

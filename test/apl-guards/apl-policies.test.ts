@@ -164,6 +164,43 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         });
       }
 
+      for (const [what, type, body] of [
+        [
+          'with a type that a body parser does not know',
+          'text/plain; a=application/json',
+          JSON.stringify(call('mail')),
+        ],
+        ['without a type', '', JSON.stringify(call('mail'))],
+        ['of another type', 'text/plain', 'hello'],
+      ] as const) {
+        it(`a body ${what}, which could be a call, is denied with an alarm`, async () => {
+          const rules = app().use(aplPolicies(document)).post('/mcp', handler);
+          const { port } = await listen(rules);
+          const headers = { 'content-type': type };
+          const answer = await fetch(`http://127.0.0.1:${port}/mcp`, { method: 'POST', headers, body });
+          expect(await answer.text()).to.include('policy.error');
+          expect([handled(), alarms.map(({ alarm }) => alarm)]).to.deep.equal([0, ['policy_error']]);
+        });
+      }
+
+      it('a body that a parser has kept as text or bytes is denied', async () => {
+        for (const parser of [express.text({ type: () => true }), express.raw({ type: () => true })]) {
+          const rules = app().use(parser, aplPolicies(document)).post('/mcp', handler);
+          const { body } = await request(rules)
+            .post('/mcp')
+            .type('text')
+            .send(JSON.stringify(call('mail')));
+          expect([body.code, handled()]).to.deep.equal(['policy.error', 0]);
+        }
+      });
+
+      it('a document without rules for entities accepts bodies that nobody has read', async () => {
+        const rules = app()
+          .use(aplPolicies({ global: { pre_invocation: ['allow'] } }))
+          .post('/', handler);
+        await request(rules).post('/').type('text').send('upload').expect(200);
+      });
+
       it('arguments are changed within the call', async () => {
         const changing = { routes: [{ tool: 'mail', args: { to: 'redact' } }] };
         const rules = app()
@@ -220,6 +257,15 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           });
         }
 
+        it('a call as a task, whose result another request fetches, is denied before the tool runs', async () => {
+          const rules = app().use(aplPolicies(chains)).post('/mcp', handler);
+          const task = { ...call('read'), params: { name: 'read', task: { ttl: 1000 } } };
+          const { body } = await request(rules).post('/mcp').send(task);
+          expect([body.code, handled()]).to.deep.equal(['policy.result_unseen', 0]);
+          const other = { ...call('other'), params: { name: 'other', task: {} } };
+          await request(rules).post('/mcp').send(other).expect(200);
+        });
+
         it('an error of the server has no result', async () => {
           const error = { code: -32_602, message: 'unknown tool' };
           expect((await answerOf({ error })).error).to.deep.equal(error);
@@ -254,6 +300,32 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await codeOf({ 'x-scope': 'server-2' }, call('mail'))).to.equal('any');
         expect(await codeOf({ 'x-model': 'gpt' }, {})).to.equal('llm');
         expect(await codeOf({ 'x-model': 'other' }, {})).to.equal(undefined);
+      });
+
+      it('a name with an @ is not taken for a scope', async () => {
+        const rules = app()
+          .use(aplPolicies(document, { scope: () => undefined, llm: () => undefined }))
+          .post('/', handler);
+        await request(rules).post('/').send(call('mail@server-1')).expect(200);
+      });
+
+      it('route.key has the scope', async () => {
+        const plugins = {
+          key: (_call: unknown, attributes: Readonly<Record<string, unknown>>) => ({
+            code: String(attributes['route.key']),
+            reason: 'r',
+          }),
+        };
+        const keyed = { global: { pre_invocation: ['plugin(key)'] }, routes: [{ tool: 'a', meta: { scope: 's' } }] };
+        const rules = app()
+          .use(aplPolicies(keyed, { plugins, scope: (req) => req.get('x-scope') }))
+          .post('/', handler);
+        const keyOf = async (scope: string, body: object) =>
+          (await request(rules).post('/').set('x-scope', scope).send(body)).body.code;
+        expect(await keyOf('s', call('a'))).to.equal('tool:a@s');
+        expect(await keyOf('', call('b'))).to.equal('tool:b');
+        expect(await keyOf('t', call('b'))).to.equal('tool:b@t');
+        expect(await keyOf('', {})).to.equal('global.apl');
       });
 
       it('a document that needs an option is refused without it', () => {
@@ -387,7 +459,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
       it('refuses a route that the document does not have', () => {
         const policies = aplPolicies({ routes: [{ tool: 'mail' }] });
-        for (const options of [{ tool: 'mial' }, { tool: 'mail', prompt: 'a' }, {}, undefined, { tools: 'mail' }]) {
+        for (const options of [
+          { tool: 'mial' },
+          { tool: 'mail', prompt: 'a' },
+          {},
+          undefined,
+          { tools: 'mail' },
+          { tool: 'mail', scope: 's' },
+        ]) {
           expect(thrownBy(() => apl(policies, options as never))).to.have.property('code', 'config.invalid');
         }
       });

@@ -129,6 +129,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       }
     });
 
+    it('only sections with a plugin read everything', async () => {
+      const plugins = { p: () => ({ allow: true as const }) };
+      const upload = (rules: readonly string[]) =>
+        request(app().post('/', apl(rules, { plugins, roles: () => [] }), handler))
+          .post('/')
+          .type('text')
+          .send('upload');
+      await upload(['role.a: deny']).expect(200);
+      await upload(['role.a: deny', 'plugin(p)']).expect(403, /policy\.error/);
+    });
+
     describe('plugins and decision points', () => {
       it('receive the request, the labels and the subject, as policy() gives them', async () => {
         const seen: unknown[] = [];

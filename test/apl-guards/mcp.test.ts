@@ -89,14 +89,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           await answer(client, 'read_salaries');
           const error = await rejectionOf(answer(client, 'send_mail', { to: 'bob' }));
           expect(error).to.have.property('message').that.includes('session touched secret data');
-          expect(error).to.have.deep.property('data', { code: 'session_tainted' });
+          expect(error).to.have.nested.property('data.code', 'session_tainted');
           expect(calls).to.deep.equal(['send_mail', 'read_salaries']);
         });
 
         it('arguments are checked before the tool runs', async () => {
           const client = await connect(new RememberingStore(), isJson);
           const error = await rejectionOf(answer(client, 'send_mail', { to: 'x'.repeat(21) }));
-          expect(error).to.have.deep.property('data', { code: 'routes.tool:send_mail.apl.args.to' });
+          expect(error).to.have.nested.property('data.code', 'routes.tool:send_mail.apl.args.to');
           expect(calls).to.deep.equal([]);
         });
 
@@ -110,7 +110,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           const client = await connect(failingStore(), isJson);
           for (const tool of ['read_salaries', 'late_salaries']) {
             const error = await rejectionOf(answer(client, tool));
-            expect(error).to.have.deep.property('data', { code: 'session.persist_failed' });
+            expect(error).to.have.nested.property('data.code', 'session.persist_failed');
           }
           expect(calls).to.not.include('read_salaries');
         });
@@ -134,7 +134,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     it('an event stream, whose result the rules cannot see, is denied with an alarm', async () => {
       const error = await rejectionOf(answer(await connect(new RememberingStore()), 'read_person'));
-      expect(error).to.have.deep.property('data', { code: 'policy.result_unseen' });
+      expect(error).to.have.nested.property('data.code', 'policy.result_unseen');
       expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['policy_error']);
     });
   });

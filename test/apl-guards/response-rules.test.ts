@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import type { RequestHandler } from 'express';
 import request from 'supertest';
 import { apl } from '../../lib/apl.js';
+import { deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { HeldStore } from '../support/held-store.js';
@@ -216,6 +217,54 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms.map((alarm) => [alarm.alarm, 'code' in alarm && alarm.code])).to.deep.equal([
         ['policy_would_deny', 'c'],
       ]);
+    });
+
+    it('rules read the arguments as they were before the handler', async () => {
+      const rules = app().post('/', apl(post('args.to == "eve": deny("r", "eve")')), (req, res) => {
+        req.body.to = 'bob';
+        res.json({});
+      });
+      await request(rules).post('/').send({ to: 'eve' }).expect(403, /"eve"/);
+      await request(rules).post('/').send({ to: 'bob' }).expect(200);
+    });
+
+    it('a handler may deny while a rule waits', async () => {
+      const asked = deferred<void>();
+      const answer = deferred<{ allow: true }>();
+      const plugins = {
+        later: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      };
+      const rules = app().get('/', apl(post('plugin(later)'), { plugins }), async (req, res) => {
+        res.send('salary');
+        await asked.promise;
+        req.security.deny({ code: 'handler', reason: 'r' });
+        answer.resolve({ allow: true });
+      });
+      const { body, text } = await request(rules).get('/');
+      expect([body.code, text.includes('salary')]).to.deep.equal(['handler', false]);
+    });
+
+    it('a label of another request of the session does not end the review early', async () => {
+      const asked = deferred<void>();
+      const answer = deferred<{ code: string; reason: string }>();
+      const plugins = {
+        later: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      };
+      const rules = app()
+        .get('/', apl(post('plugin(later)'), { plugins }), handler)
+        .get('/taint', taints, handler);
+      const { port } = await listen(rules);
+      const reviewed = fetch(`http://127.0.0.1:${port}/`);
+      await asked.promise;
+      expect((await fetch(`http://127.0.0.1:${port}/taint`)).status).to.equal(200);
+      answer.resolve({ code: 'late', reason: 'r' });
+      expect(await (await reviewed).text()).to.include('"late"');
     });
 
     it('a request without a session is reviewed as well', async () => {

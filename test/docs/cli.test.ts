@@ -12,6 +12,7 @@ import { VALKEY_RIGHTS } from '../support/valkey-topologies.js';
 
 const DOCUMENT = 'docs/cli.md';
 const MINUTE_MS = 60_000;
+const COMMANDS = ['doctor', 'inspect', 'explain', 'quarantine', 'capacity'];
 const PATIENT = ['--connect-timeout-ms', '10000', '--command-timeout-ms', '10000'];
 
 interface Block {
@@ -76,7 +77,7 @@ describeWithSecureValkey(`${DOCUMENT}, run from top to bottom`, (server) => {
 describe(DOCUMENT, () => {
   it('each command of the program has a heading, and each variable a row', () => {
     const headings = all(/^## (\w+)$/gm, read(DOCUMENT)).map(([, heading]) => heading);
-    const commands = all(/new Command\('(\w+)'\)/g, ['doctor', 'inspect', 'capacity'].map(sourceOf).join('\n'));
+    const commands = all(/new Command\('(\w+)'\)/g, COMMANDS.map(sourceOf).join('\n'));
     for (const [, command] of commands) expect(headings).to.include(command);
     for (const name of ['VALKEY_USERNAME', 'VALKEY_PASSWORD', 'SENTINEL_USERNAME', 'SENTINEL_PASSWORD']) {
       expect(read(DOCUMENT)).to.match(new RegExp(`^\\| .*\`${name}\``, 'm'));
@@ -84,7 +85,7 @@ describe(DOCUMENT, () => {
   });
 
   it('names every option of the commands', () => {
-    const files = [...['doctor', 'inspect', 'capacity'].map(sourceOf), read('lib/cli/target/target-flags.ts')];
+    const files = [...[...COMMANDS, 'session-flags'].map(sourceOf), read('lib/cli/target/target-flags.ts')];
     const options = all(/(?:\.option|new Option)\(\s*'(--[\w-]+)/g, files.join('\n')).map(([, option]) => option);
     expect(options.length).to.be.above(20);
     for (const option of options) expect(read(DOCUMENT)).to.include(option);
@@ -97,7 +98,11 @@ function sourceOf(command: string): string {
 
 /** Without what differs from run to run: numbers, and the widths of columns. */
 function masked(text: string): string {
-  return text.replace(/[\d.,]*\d/g, 'N').replace(/ {2,}/g, ' ');
+  return text
+    .replace(/"node": "[^"]+"/g, '"node": "NODE"')
+    .replace(/(Z +)(.*?\S+:\d+)$/gm, '$1NODE')
+    .replace(/[\d.,]*\d/g, 'N')
+    .replace(/ {2,}/g, ' ');
 }
 
 function update(command: string, output: string, printed: string): void {

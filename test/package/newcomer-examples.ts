@@ -20,5 +20,7 @@ await inEmptyApp('newcomer-examples', ({ folder, install, run }) => {
     const printed = run('npx', 'tsx', `${contents}/examples/${example}/main.ts`);
     assert.match(printed, /Every answer was the expected one\./, example);
   }
-  assert(existsSync(join(folder, contents, 'docker-compose.yml')));
+  for (const file of ['docker-compose.yml', 'examples/operations/alerts.yml', 'examples/operations/dashboard.json']) {
+    assert(existsSync(join(folder, contents, file)), file);
+  }
 });

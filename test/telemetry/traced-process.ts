@@ -2,6 +2,7 @@
  * An app with the instrumentations of http, express and ioredis, in a process of its own, because they change these modules.
  * Prints what its spans are, as JSON. VALKEY_URL is a Valkey for the app's own client.
  */
+import { subscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -31,11 +32,25 @@ const { controllableStore } = await import('../../lib/testing.js');
 const traces = openTelemetryTraces({ tracerProvider: trace });
 const client = process.env['VALKEY_URL'] ? new Redis(process.env['VALKEY_URL']) : undefined;
 const store = controllableStore();
+// the first append waits until the responses of both requests are held
+let held = 0;
+const bothHeld = new Promise<void>((resolve) => {
+  subscribe('express-apl-session:hold', (message) => {
+    if ((message as { outcome: string }).outcome === 'held' && ++held === 2) resolve();
+  });
+});
 const app = express();
 app.use(
   aplSessionMiddleware({
     session: (req) => req.get('x-session'),
-    store,
+    store: {
+      loadLabels: (id) => store.loadLabels(id),
+      appendLabels: async (id, labels) => {
+        await bothHeld;
+        await store.appendLabels(id, labels);
+      },
+    },
+    storeTimeoutMs: 5_000,
     logger: { warn() {}, error() {} },
   }),
 );

@@ -5,20 +5,24 @@ import { compilerFaults } from '../support/compiler.js';
 
 /** What examples use without an import of their own: the main entry, Express, the policy language, and parts of an app. */
 const PRELUDE = `
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import type { Express, Request, RequestHandler } from 'express';
+import express, { type Express, type Request, type RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
 import { auth } from 'express-oauth2-jwt-bearer';
 import expressSession from 'express-session';
 import passport from 'passport';
 import {
-  type AplSessionEvents, type AplSessionMiddleware, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport, healthHandler,
+  type AplSessionEvents, type AplSessionMiddleware, allowOnly, aplSessionMiddleware, denyIf, fromExpressJwt, fromExpressSession, fromMcpBearerAuth, fromOauth2JwtBearer, fromPassport, healthHandler,
   jsonRpcDenial, MemorySessionStore, openSession, policy, PolicyViolation, policyViolationHandler, requireSession, requireThat,
   type SessionResolver, type SessionStore, type SessionStoreBlock, sessionStoreBlock, subjectSession, taint, type Violation,
 } from 'express-apl-session';
 import {
-  type Attributes, attributesOfValue, compileChain, compileDocument, compilePredicate, compileSection, explain, type Plugin, PolicyDocumentError,
+  apl, aplPolicies, type Attributes, attributesOfValue, compileChain, compileDocument, compilePredicate, compileSection, explain, type Plugin, PolicyDocumentError,
 } from 'express-apl-session/apl';
+import { dashboard } from 'express-apl-session/dashboard';
+import { prometheusMetrics } from 'express-apl-session/metrics';
+import { openTelemetryMetrics, openTelemetryTraces } from 'express-apl-session/opentelemetry';
 import { ValkeySessionStore, valkeySessionStoreFactory } from 'express-apl-session/valkey';
 
 declare const app: Express;

@@ -1,26 +1,18 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { readEnrolment } from '../../labels/enrolment.js';
 import { sha256Hex } from '../../session/digest.js';
-import type { SessionKeying } from '../../session/session-keying.js';
 import { labelsIn, loadCommand } from '../../stores/valkey/calls/label-commands.js';
 import type { Reply } from '../../stores/valkey/protocol/resp-parser.js';
-import { sessionIdFor } from '../../testing/test-session.js';
 import { Servers } from '../target/servers.js';
 import { targetFrom } from '../target/target.js';
 import { addTargetFlags, type TargetFlags } from '../target/target-flags.js';
 import { paintFor } from '../terminal/paint.js';
+import { printable } from '../terminal/printable.js';
 import { tableLines } from '../terminal/table.js';
-import { UsageError } from '../terminal/terminal.js';
 import { type CliContext, printJson } from './cli-context.js';
+import { addSessionFlags, type SessionFlags, sessionFrom } from './session-flags.js';
 
-interface InspectFlags extends TargetFlags {
-  readonly session?: string;
-  readonly subject?: string;
-  readonly sessionId?: string;
-  readonly claim?: string;
-  readonly caller?: string;
-  readonly gateway?: string;
-  readonly keying?: SessionKeying;
+interface InspectFlags extends TargetFlags, SessionFlags {
   readonly json?: true;
 }
 
@@ -36,17 +28,9 @@ interface Inspection {
 }
 
 export function inspectCommand(context: CliContext): Command {
-  return addTargetFlags(new Command('inspect'))
+  return addSessionFlags(addTargetFlags(new Command('inspect')))
     .summary('show the labels and the TTL of a session')
     .description('Loads the labels of one session as the store does, and its TTL. Changes nothing.')
-    .optionsGroup('The session, by its id or by what subjectSession() makes the id of:')
-    .option('--session <id>', 'the id: req.security.sessionId')
-    .option('--subject <name>', 'what the accessor subject returns')
-    .option('--session-id <id>', 'what the accessor sessionId returns')
-    .option('--claim <text>', 'what the accessor claim returns')
-    .option('--caller <name>', 'what the accessor caller returns')
-    .option('--gateway <name>', 'what the accessor gateway returns')
-    .addOption(new Option('--keying <kind>', 'the keying of subjectSession()').choices(['cpex', 'strict']))
     .optionsGroup('Output:')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExit codes: 0 loaded, 2 a failure, 3 a wrong call.')
@@ -64,16 +48,6 @@ async function runInspect(context: CliContext, endpoint: string | undefined, fla
   } finally {
     servers.close();
   }
-}
-
-/** @throws UsageError, or the errors of `sessionIdFor` */
-function sessionFrom({ session, subject, sessionId, claim, caller, gateway, keying }: InspectFlags): string {
-  const isDerived = [sessionId, claim, caller, gateway, keying].some((value) => value !== undefined);
-  if ((session === undefined) === (subject === undefined) || (subject === undefined && isDerived)) {
-    throw new UsageError('Give --session, or --subject with --session-id, --claim, --caller, --gateway and --keying.');
-  }
-  if (subject === undefined) return sessionIdFor(session ?? '');
-  return sessionIdFor({ subject, sessionId, claim, caller, gateway, ...(keying && { keying }) });
 }
 
 async function inspect(servers: Servers, session: string): Promise<Inspection> {
@@ -114,9 +88,4 @@ function textOf(
   ];
   const lines = tableLines(rows.map(([name = '', text = '']) => [{ text: name, paint: quiet }, { text }]));
   return `${lines.join('\n')}\n`;
-}
-
-/** Characters that have no shape, or that change the direction of a text, could make a label look like another one. */
-function printable(label: string): string {
-  return label.replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
 }
