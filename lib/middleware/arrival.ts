@@ -169,7 +169,8 @@ export class Arrival implements Exchange, LoadListener {
 
   onLoadFailed(cause: unknown): void {
     this.trace?.loadFailed(cause);
-    const secrets = [this.#request?.sessionId ?? ''];
+    // the process may know labels of the session, and the error of a store may name them
+    const secrets = this.#request?.secrets() ?? [];
     const scope = { at: this.req, secrets, instance: this.#instanceOf(this.#request) };
     this.mount.access.alarms.storeFailure('load', cause, scope);
     this.#refuse(LOAD_FAILED);

@@ -410,6 +410,15 @@ describe('requests of one session: cases that went wrong', () => {
     expect(JSON.stringify(alarms)).not.to.match(/first-label|second-label/);
   });
 
+  it('G6: the alarm of a load shows no label that the process knows', async () => {
+    await start(appWith());
+    expect((await ask('/add/known-label')).status).to.equal(200);
+    store.loadLabels = () => Promise.reject(new Error('the row known-label of session s is locked'));
+    expect((await ask('/add/other')).status).to.equal(403);
+    expect(alarms.at(-1)).to.include({ alarm: 'session_store_failure', op: 'load' });
+    expect(JSON.stringify(alarms)).to.include('is locked').and.not.to.include('known-label');
+  });
+
   it('writeAhead() rejects a generator, whose code would run after the append', async () => {
     const GENERATORS = [
       function* () {
