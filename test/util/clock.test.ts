@@ -1,11 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { epochMs } from '../../lib/util/clock.js';
 
 const GLOBALS =
   /(?<![.\w])(setTimeout|setInterval|setImmediate|clearTimeout|clearInterval|nextTick)\(|queueMicrotask|process\.nextTick|performance\.now|Date\.now|process\.hrtime/;
 
 describe('clock of lib/', () => {
+  it('epochMs has fractions, and stays near the wall clock', () => {
+    const times = Array.from({ length: 50 }, () => epochMs());
+    for (const time of times) expect(time).to.be.closeTo(Date.now(), 1_000);
+    expect(times.some((time) => time % 1 !== 0)).to.equal(true);
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+  });
+
   it('no file uses a timer or clock that tests of an app may fake', () => {
     const root = fileURLToPath(new URL('../../lib/', import.meta.url));
     const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));

@@ -12,6 +12,7 @@ import { assertValgrind, bytesOf, hasProgram, instructionsOf, kernelCallsOf, mis
 const BARE = 'bare';
 const SCENARIOS = [
   BARE,
+  ...['metrics clean', 'metrics tainting', 'traces clean', 'traces tainting'],
   ...['no session', 'stub clean', 'stub tainting', 'memory clean', 'memory tainting', 'context', 'held stream'],
 ];
 const WITH_VALKEY = ['valkey clean', 'valkey tainting'];

@@ -49,6 +49,28 @@ async function mount(app, entry, store) {
   app.use(aplSessionMiddleware({ session, logger, ...(await store(entry)) }));
 }
 
+/** Counts the events for Prometheus. */
+const counted = (handler) => async (app, entry) => {
+  const { prometheusMetrics } = await entry('metrics.js');
+  prometheusMetrics();
+  await mount(app, entry, stub);
+  app.get('/', handler);
+};
+
+/** Counts the events with the SDK of OpenTelemetry, and makes spans that nobody exports. */
+const traced = (handler) => async (app, entry) => {
+  const { openTelemetryMetrics, openTelemetryTraces } = await entry('opentelemetry.js');
+  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
+  const { InMemorySpanExporter, BatchSpanProcessor, NodeTracerProvider } = await import(
+    '@opentelemetry/sdk-trace-node'
+  );
+  openTelemetryMetrics({ meterProvider: new MeterProvider() });
+  const spanProcessors = [new BatchSpanProcessor(new InMemorySpanExporter())];
+  openTelemetryTraces({ tracerProvider: new NodeTracerProvider({ spanProcessors }) });
+  await mount(app, entry, stub);
+  app.get('/', handler);
+};
+
 async function inContext(app, entry) {
   const { currentSecurity, securityContext } = await entry('context.js');
   await mount(app, entry, stub);
@@ -63,6 +85,10 @@ const SCENARIOS = {
   'stub tainting': [newSession, behind(stub, taintAndAnswer)],
   'memory clean': [oneSession, behind(memory, answer)],
   'memory tainting': [newSession, behind(memory, taintAndAnswer)],
+  'metrics clean': [oneSession, counted(answer)],
+  'metrics tainting': [newSession, counted(taintAndAnswer)],
+  'traces clean': [oneSession, traced(answer)],
+  'traces tainting': [newSession, traced(taintAndAnswer)],
   context: [oneSession, inContext],
   'held stream': [newSession, behind(stub, taintAndStream)],
   // these need VALKEY_URL
