@@ -79,7 +79,7 @@ export class SectionRun implements PostRun {
       throw new AplSessionError('policy.error', 'A plugin has changed an argument, but transformArgs is not set.');
     }
     replaceArgs(req, this.#call, args);
-    this.#args = { value: args };
+    this.#args = { value: structuredClone(args) };
   }
 
   evaluate(

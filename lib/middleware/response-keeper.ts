@@ -212,8 +212,6 @@ export class ResponseKeeper implements GateKeeper {
 
   /** Every label of the session was tried: each is acknowledged, or its append has failed. */
   onSettled(): void {
-    // the end of the review leads here again
-    if (this.#reviews?.isRunning) return;
     this.#noteAppDenial();
     const pending = this.#pending;
     this.#pending = NO_CALLBACKS;

@@ -174,7 +174,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         ['of another type', 'text/plain', 'hello'],
       ] as const) {
         it(`a body ${what}, which could be a call, is denied with an alarm`, async () => {
-          const rules = app().use(aplPolicies(document)).post('/mcp', handler);
+          const rules = app()
+            .use(aplPolicies({ routes: [{ tool: 'mail' }] }))
+            .post('/mcp', handler);
           const { port } = await listen(rules);
           const headers = { 'content-type': type };
           const answer = await fetch(`http://127.0.0.1:${port}/mcp`, { method: 'POST', headers, body });
@@ -185,7 +187,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
       it('a body that a parser has kept as text or bytes is denied', async () => {
         for (const parser of [express.text({ type: () => true }), express.raw({ type: () => true })]) {
-          const rules = app().use(parser, aplPolicies(document)).post('/mcp', handler);
+          const rules = app()
+            .use(parser, aplPolicies({ routes: [{ tool: 'mail' }] }))
+            .post('/mcp', handler);
           const { body } = await request(rules)
             .post('/mcp')
             .type('text')

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import request from 'supertest';
 import { apl } from '../../lib/apl.js';
 import { denyIf, taint } from '../../lib/index.js';
+import { deferred } from '../support/deferred.js';
 import { thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { HeldStore } from '../support/held-store.js';
@@ -56,6 +57,26 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         .post('/')
         .expect(200);
       expect(store.appended).to.deep.equal([LABEL]);
+    });
+
+    it('a label that comes while a plugin waits is not seen by later rules of the list', async () => {
+      const asked = deferred<void>();
+      const answer = deferred<{ allow: true }>();
+      const plugins = {
+        wait: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      };
+      const rules = app(new RememberingStore('other'))
+        .post('/', apl(['plugin(wait)', DENY_LABEL], { plugins }), handler)
+        .post('/taint', taint(LABEL), handler);
+      const { port } = await listen(rules);
+      const waiting = fetch(`http://127.0.0.1:${port}/`, { method: 'POST' });
+      await asked.promise;
+      await fetch(`http://127.0.0.1:${port}/taint`, { method: 'POST' });
+      answer.resolve({ allow: true });
+      expect((await waiting).status).to.equal(200);
     });
 
     it('G1: the labels of rules are stored before the handler runs', async () => {
@@ -173,6 +194,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await request(app(failingStore()).post('/', rules, handler))
           .post('/')
           .expect(403, /persist_failed/);
+        expect(handled()).to.equal(0);
       });
     });
 

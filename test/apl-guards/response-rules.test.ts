@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import type { RequestHandler } from 'express';
@@ -217,6 +218,21 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms.map((alarm) => [alarm.alarm, 'code' in alarm && alarm.code])).to.deep.equal([
         ['policy_would_deny', 'c'],
       ]);
+    });
+
+    it('an interim response leaves first, and the rules still run on the response', async () => {
+      const hasLeft = deferred<void>();
+      const rules = app().get('/', apl(post("deny('r', 'c')")), async (_req, res) => {
+        res.writeProcessing();
+        await hasLeft.promise;
+        res.end('salary');
+      });
+      const { port } = await listen(rules);
+      const asked = get({ port, host: '127.0.0.1' });
+      asked.on('information', ({ statusCode }) => statusCode === 102 && hasLeft.resolve());
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      answer.resume();
+      expect(answer.statusCode).to.equal(403);
     });
 
     it('rules read the arguments as they were before the handler', async () => {

@@ -8,6 +8,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Fault, GATE_FAULTS } from './gate-faults.js';
+import { RULES_FAULTS } from './rules-faults.js';
 import { SESSION_FAULTS } from './session-faults.js';
 
 /** Tests, and the faults that they must notice. */
@@ -39,6 +40,7 @@ const SUITES: readonly Suite[] = [
     ],
     faults: SESSION_FAULTS,
   },
+  { specs: ['test/apl-guards/*.test.ts'], faults: RULES_FAULTS },
 ];
 
 const root = resolve(import.meta.dirname, '../..');
