@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import Joi from 'joi';
 import { ENTITY_TYPES } from '../apl/document-layers.js';
-import { ENFORCE, type GuardOptions, parseGuardOptions } from '../guards/guard-options.js';
+import { type GuardOptions, parseGuardOptions } from '../guards/guard-options.js';
 import { assertCalled } from '../options/assert-called.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { type AplOptions, parseAplOptions } from './apl-options.js';
@@ -11,7 +11,7 @@ import { mcpCallOf } from './mcp-call.js';
 import { routeSection } from './route-section.js';
 import { rulesHandler } from './rules-handler.js';
 
-/** Which route of a document a guard runs, and the options of the guard itself. Others are those of `aplPolicies()`. */
+/** Which route of a document a guard runs, and the options of the guard itself. Other options are those of `aplPolicies()`. */
 export interface AplRouteOptions extends GuardOptions {
   /** Exactly one of `tool`, `resource`, `prompt` and `llm`: the name of a route of the document. */
   readonly tool?: string;
@@ -49,10 +49,11 @@ export function apl(rules: unknown, options?: AplOptions | AplRouteOptions): Req
 }
 
 const name = Joi.string();
-const routeOptions = { tool: name, resource: name, prompt: name, llm: name, scope: name };
+const enforce = Joi.valid('deny', 'observe');
+const routeOptions = { enforce, tool: name, resource: name, prompt: name, llm: name, scope: name };
 
 function routeOfPolicies(core: PoliciesCore, options: AplRouteOptions): RequestHandler {
-  const { scope, ...parsed } = parseGuardOptions('apl', options, { ...ENFORCE, ...routeOptions });
+  const { scope, ...parsed } = parseGuardOptions('apl', options, routeOptions);
   const [type, ...others] = ENTITY_TYPES.filter((entity) => parsed[entity] !== undefined);
   if (!type || others.length > 0) {
     throw invalidConfig(parsed.name, 'name one route of the policies: apl(policies, { tool: ... })');
@@ -62,7 +63,7 @@ function routeOfPolicies(core: PoliciesCore, options: AplRouteOptions): RequestH
   const settings = {
     ...core.settings,
     name: parsed.name,
-    enforce: parsed.enforce,
+    enforce: parsed.enforce ?? core.settings.enforce,
     denial: parsed.denial ?? core.settings.denial,
   };
   return rulesHandler(settings, (req) => ({ section: core.current().sectionFor(entity), call: mcpCallOf(req.body) }));

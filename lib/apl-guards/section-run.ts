@@ -116,15 +116,15 @@ export class SectionRun implements PostRun {
     const reads = this.section[phase];
     const facts: Facts = { 'route.key': this.section.key };
     guarded.secrets = () => textsOf(facts, [this.#args?.value, result]);
-    // rules see the labels of this moment, also if a plugin makes them wait
-    const labels: ReadonlySet<string> = new Set(request.labels);
-    // as in CPEX, an empty set is an absent attribute
-    if (labels.size > 0) facts['security.labels'] = labels;
     addHttp(facts, req, reads, settings);
     if (response) addResponse(facts, response);
     // the arguments first: an alarm about the subject must not show them
     return whenSettled(this.#readArgs(phase), () =>
       whenSettled(addSubject(facts, req, reads, settings), () => {
+        // all rules see the labels of this moment, also if a plugin makes them wait
+        const labels: ReadonlySet<string> = new Set(request.labels);
+        // as in CPEX, an empty set is an absent attribute
+        if (labels.size > 0) facts['security.labels'] = labels;
         const subject = typeof facts['subject.id'] === 'string' ? facts['subject.id'] : undefined;
         return boundTo({ req, labels, subject }, facts);
       }),

@@ -188,7 +188,8 @@ function parseMeta(
 function refuseDuplicates(routes: readonly (RouteLayers & { readonly place: SourceText })[]): void {
   const seen = new Set<string>();
   for (const { entity, name, scope, place } of routes) {
-    const key = JSON.stringify([entity, name, scope]);
+    // as in `route.key`: a name with @ and a scope could give the same key
+    const key = scope === undefined ? `${entity}:${name}` : `${entity}:${name}@${scope}`;
     if (seen.has(key)) throw fault(place, 'Another route has the same name and scope', 'Merge the two routes.');
     seen.add(key);
   }

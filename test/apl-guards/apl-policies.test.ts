@@ -461,6 +461,18 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms[0]).to.include({ alarm: 'policy_would_deny', guard: 'mail', code: 'c' });
       });
 
+      it('has the options of the policies, unless it has its own', async () => {
+        const document = { routes: [{ tool: 'mail', pre_invocation: ['deny("r", "c")'] }] };
+        const observing = aplPolicies(document, { enforce: 'observe' });
+        const answer = async (guard: RequestHandler) =>
+          (await request(app().post('/', guard, handler)).post('/')).status;
+        expect(await answer(apl(observing, { tool: 'mail' }))).to.equal(200);
+        expect(await answer(apl(observing, { tool: 'mail', enforce: 'deny' }))).to.equal(403);
+        const formed = aplPolicies(document, { denial: { status: 451 } });
+        expect(await answer(apl(formed, { tool: 'mail' }))).to.equal(451);
+        expect(await answer(apl(formed, { tool: 'mail', denial: { status: 410 } }))).to.equal(410);
+      });
+
       it('refuses a route that the document does not have', () => {
         const policies = aplPolicies({ routes: [{ tool: 'mail' }] });
         for (const options of [

@@ -79,6 +79,24 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await waiting).status).to.equal(200);
     });
 
+    it('a label that comes while the attributes are collected is seen', async () => {
+      const asked = deferred<void>();
+      const answer = deferred<readonly string[]>();
+      const roles = () => {
+        asked.resolve();
+        return answer.promise;
+      };
+      const rules = app()
+        .post('/', apl(['role.a: allow', DENY_LABEL], { roles }), handler)
+        .post('/taint', taint(LABEL), handler);
+      const { port } = await listen(rules);
+      const waiting = fetch(`http://127.0.0.1:${port}/`, { method: 'POST' });
+      await asked.promise;
+      await fetch(`http://127.0.0.1:${port}/taint`, { method: 'POST' });
+      answer.resolve([]);
+      expect((await waiting).status).to.equal(403);
+    });
+
     it('G1: the labels of rules are stored before the handler runs', async () => {
       const store = new HeldStore();
       const { origin } = await originOf(app(store).post('/', apl([`taint(${LABEL})`]), handler));

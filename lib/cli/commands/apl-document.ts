@@ -43,7 +43,8 @@ export function compileText(text: string, file: string, flags: DocumentFlags): A
   const { attribute = [], plugin, decisionPoint, ignoreKey = [], absentDenies } = flags;
   return compileDocument(text, {
     file: basename(file),
-    attributes: attribute,
+    // the guards set it; the language of CPEX does not have it
+    attributes: ['http.response_status', ...attribute],
     plugins: namesToFunctions(plugin),
     decisionPoints: namesToFunctions(decisionPoint),
     ignoreKeys: ignoreKey as NonNullable<DocumentOptions['ignoreKeys']>,
