@@ -200,6 +200,13 @@ const DOCUMENTS: ReadonlyArray<readonly [what: string, text: string, at: string,
   ],
   ['two types on one route', 'routes: [{ tool: a, llm: b }]', '1:10', '', 'Write - tool: name.'],
   ['a second route of the same name', 'routes: [{ tool: a }, { tool: [b, a] }]', '1:35', 'a', 'Merge the two routes.'],
+  [
+    'a name with @ that gives the key of a scope',
+    'routes: [{ tool: "a@b" }, { tool: a, meta: { scope: b } }]',
+    '1:35',
+    'a',
+    'Merge the two routes.',
+  ],
   ['a status that is no denial', 'global: { response: { status: 200 } }', '1:23', 'status', 'Write status: 403.'],
   [
     'a header that HTTP does not allow',

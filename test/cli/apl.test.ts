@@ -61,6 +61,11 @@ describe('apl on the command line', function () {
       expect(line.slice(mark.indexOf('^'))).to.match(/^securty\.labels/);
     });
 
+    it('knows the status of the response, which the guards set', async () => {
+      const text = "global: { post_invocation: ['http.response_status == 500: deny'] }\n";
+      expect((await apl('check', write('status.yaml', text))).code).to.equal(0);
+    });
+
     it('needs the names of what the app passes', async () => {
       const file = write('undeclared.yaml', DOCUMENT);
       expect((await apl('check', file, '--plugin', 'office')).stdout).to.include('Unknown attribute tenant');
