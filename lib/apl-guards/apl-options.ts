@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import Joi from 'joi';
+import Joi, { type SchemaMap } from 'joi';
 import type { Attributes } from '../apl/attributes.js';
 import type { DecisionAnswer, DecisionCall, PluginAnswer, PluginCall } from '../apl/engines.js';
 import { ENFORCE, type GuardOptions, type GuardSettings, parseGuardOptions } from '../guards/guard-options.js';
@@ -75,7 +75,7 @@ export type AplSettings = Readonly<Omit<AplOptions, keyof GuardOptions> & GuardS
 const accessor = Joi.function().maxArity(2);
 const functions = Joi.object().pattern(Joi.string(), Joi.function());
 
-export const aplOptions = {
+export const aplOptions: SchemaMap = {
   ...ENFORCE,
   subject: accessor,
   roles: accessor,
@@ -99,9 +99,9 @@ export const aplOptions = {
 export function parseAplOptions<T extends AplOptions>(
   what: string,
   options: T | undefined,
-  own: Joi.SchemaMap = {},
+  own: SchemaMap = {},
 ): Readonly<Omit<T, 'denial'> & GuardSettings> {
-  const parsed = parseGuardOptions<T>(what, options, { ...aplOptions, ...own } as Joi.SchemaMap<T>);
+  const parsed = parseGuardOptions<T>(what, options, { ...aplOptions, ...own } as SchemaMap<T>);
   const { name, attributes, attributeNames, args, transformArgs } = parsed as AplSettings;
   if (attributeNames && !attributes) {
     throw invalidConfig(name, "'attributeNames' needs 'attributes', the function that sets them");

@@ -1,4 +1,4 @@
-import Joi from 'joi';
+import Joi, { type PartialSchemaMap } from 'joi';
 import { parseOptions } from '../options/parse-options.js';
 import { KNOWN_ATTRIBUTES } from './attribute-names.js';
 import type { DecisionPoint, Plugin } from './engines.js';
@@ -75,7 +75,7 @@ export function parseSectionOptions(what: string, options: SectionOptions = {}):
 }
 
 /** The schema of the options that documents have in common with sections. */
-export const documentOptions: Joi.PartialSchemaMap = languageOptions;
+export const documentOptions: PartialSchemaMap = languageOptions;
 
 /** What the parser works with. */
 export function languageContext(options: LanguageOptions, strict = options.strict ?? false): LanguageContext {

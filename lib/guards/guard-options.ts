@@ -31,7 +31,7 @@ export interface GuardSettings {
 }
 
 /** The option of every guard that decides. */
-export const ENFORCE = { enforce: Joi.string().valid('deny', 'observe').default('deny') };
+export const ENFORCE: SchemaMap = { enforce: Joi.string().valid('deny', 'observe').default('deny') };
 
 /** @throws AplSessionError `config.invalid` */
 export function parseGuardOptions<T extends GuardOptions>(
