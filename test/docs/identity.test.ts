@@ -17,7 +17,7 @@ const SECRET = 'a secret of the tests, long enough for HS256';
 const AUDIENCE = ['https://api.example', 'https://mcp.example'];
 
 function bearer(claims: JWTPayload, secret = SECRET): Promise<string> {
-  const exp = Math.floor(Date.now() / 1000) + 300;
+  const exp = Math.floor(Date.now() / 1000) + 86_400;
   const jwt = new SignJWT({ aud: AUDIENCE, iss: 'https://issuer.example', exp, ...claims });
   return jwt.setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret));
 }

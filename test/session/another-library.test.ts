@@ -29,7 +29,8 @@ const { requireBearerAuth } = load('@modelcontextprotocol/sdk/server/auth/middle
 const SECRET = 'a secret of the tests, long enough for HS256';
 const ISSUER = 'https://issuer.example';
 const AUDIENCE = 'https://api.example';
-const inFiveMinutes = Math.floor(Date.now() / 1000) + 300;
+/** The suite may run for longer than a token of some minutes lives. */
+const inADay = Math.floor(Date.now() / 1000) + 86_400;
 
 /** What an app mounts, by what it is. */
 const LIBRARIES = {
@@ -44,7 +45,7 @@ const LIBRARIES = {
           token,
           clientId: 'alice',
           scopes: [],
-          expiresAt: inFiveMinutes,
+          expiresAt: inADay,
           extra: { iss: ISSUER, sub: 'alice' },
         }),
       },
@@ -57,7 +58,7 @@ const LIBRARIES = {
           token,
           clientId: 'alice',
           scopes: [],
-          expiresAt: inFiveMinutes,
+          expiresAt: inADay,
         }),
       },
     }),
@@ -209,7 +210,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         for (const handler of LIBRARIES[library]()) app.use(handler);
         app.use(aplSessionMiddleware({ session: subjectSession(accessors) }));
         app.use((_req, res) => void res.send('handled')).use(onError);
-        const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: inFiveMinutes };
+        const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: inADay };
         const token = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(SECRET));
         const { status, body } = await request(app).get('/').auth(token, { type: 'bearer' });
         expect({ status, body }).to.deep.equal({

@@ -110,7 +110,8 @@ export function describeWithAllWays(
     after(() => all?.close());
     define(() => all);
   };
-  describeWithValkeyGroup(title, SIZE, inner, files);
+  // replicas connect to the addresses that their primaries announce, which are those of the proxies
+  describeWithValkeyGroup(title, SIZE, inner, files, { reachesTests: options.isDurable === true });
 }
 
 /** A server and the proxies in front of its two ports. */

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { epochMs } from '../../lib/util/clock.js';
@@ -18,7 +19,9 @@ describe('clock of lib/', () => {
     const root = fileURLToPath(new URL('../../lib/', import.meta.url));
     const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
     expect(paths.length).to.be.greaterThan(50);
-    const faults = paths.filter((path) => path !== 'util/clock.ts' && usesGlobals(readFileSync(root + path, 'utf8')));
+    // the script of the dashboard runs in a browser
+    const allowed = ['util/clock.ts', join('dashboard', 'page', 'script.ts')];
+    const faults = paths.filter((path) => !allowed.includes(path) && usesGlobals(readFileSync(root + path, 'utf8')));
     expect(faults).to.deep.equal([]);
   });
 

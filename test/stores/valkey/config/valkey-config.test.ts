@@ -45,7 +45,7 @@ const other = authority.issue({ commonName: 'another' });
  */
 describe('ValkeySessionStore options', () => {
   it('have the defaults of CPEX, which has neither retry nor circuit breaker', () => {
-    // nor a limit of labels
+    // nor a limit of labels, nor records of them
     expect(parseValkeyConfig({ endpoint })).to.deep.equal({
       endpoint: { host: 'localhost', port: 6379, tls: false },
       keyPrefix: 'taint:v1',
@@ -54,6 +54,7 @@ describe('ValkeySessionStore options', () => {
       commandTimeoutMs: 500,
       retry: true,
       circuitBreaker: false,
+      provenance: false,
     });
   });
 
@@ -125,8 +126,8 @@ describe('ValkeySessionStore options', () => {
     const alarmsOf = (options: ValkeySessionStoreOptions): Alarm[] => {
       const alarms: Alarm[] = [];
       const store = new ValkeySessionStore({ endpoint, ...options });
-      const logger = { warn: (_text: string, alarm: object) => alarms.push(alarm as Alarm), error: () => {} };
-      aplSessionMiddleware({ session: () => undefined, store, logger });
+      const logger = { warn: () => {}, error: () => {} };
+      aplSessionMiddleware({ session: () => undefined, store, logger, onAlarm: (alarm) => void alarms.push(alarm) });
       return alarms;
     };
 
