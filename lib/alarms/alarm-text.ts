@@ -36,9 +36,9 @@ export function messageFor(alarm: Alarm): string {
   return MESSAGES['op' in alarm ? `${alarm.alarm} ${alarm.op}` : alarm.alarm] ?? alarm.alarm;
 }
 
-/** Where the documents of this package say what to do: the heading of the code, or that of the alarm. */
+/** The heading in docs/errors.md that says what to do: the heading of the error code if the alarm has one, else the heading of the alarm. */
 export function helpFor(alarm: Alarm): string {
-  // a recovery has the code of what is over, and a would-be denial that of the app's own violation
+  // these two have a code that docs/errors.md does not explain: the code of an old failure, and the code of the app's violation
   const isOther = alarm.alarm === 'session_store_recovered' || alarm.alarm === 'policy_would_deny';
   const topic = !isOther && 'code' in alarm && alarm.code !== undefined ? alarm.code : alarm.alarm;
   return `express-apl-session/docs/errors.md#${topic.replaceAll('.', '')}`;

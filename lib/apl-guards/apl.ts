@@ -11,7 +11,7 @@ import { mcpCallOf } from './mcp-call.js';
 import { routeSection } from './route-section.js';
 import { rulesHandler } from './rules-handler.js';
 
-/** Which route of a document a guard runs, and the options of the guard itself. Other options are those of `aplPolicies()`. */
+/** Which route of a document a guard runs, and the options of the guard itself. All other options come from `aplPolicies()`. */
 export interface AplRouteOptions extends GuardOptions {
   /** Exactly one of `tool`, `resource`, `prompt` and `llm`: the name of a route of the document. */
   readonly tool?: string;

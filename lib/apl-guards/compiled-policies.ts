@@ -20,7 +20,7 @@ export interface Entity {
 export interface CompiledPolicies {
   /** The rules for requests that are for no entity. */
   readonly global: RequestSection;
-  /** Whether calls have other rules than those of `global`. */
+  /** Whether the document has rules besides `global`. */
   readonly hasEntities: boolean;
   /** The section of a route: the one with this scope, else the one without a scope, else the rules of its type. */
   sectionFor(entity: Entity): RequestSection;

@@ -4,7 +4,7 @@ import { trimWhiteSpace } from './source-text.js';
 const DECIMAL = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const NOT_FINITE = /^([+-]?)(?:inf|infinity|(nan))$/i;
 
-/** The number of a text, as CPEX reads it for `<` and `>`; `undefined` if it is none. `0x10`, `1_000` and '' are none. */
+/** Reads a number as CPEX does for `<` and `>`. Returns `undefined` for other texts, `0x10`, `1_000` and '' among them. */
 export function toNumber(text: string): number | undefined {
   const trimmed = trimWhiteSpace(text);
   if (DECIMAL.test(trimmed)) return Number(trimmed);

@@ -82,7 +82,7 @@ function attributeOf(value: unknown): AttributeValue | undefined {
   return isSet ? new Set(value) : undefined;
 }
 
-/** The value that attributes below a prefix describe; `undefined` if there are none. */
+/** Builds an object from the attributes that begin with `args.` or `result.`. Returns `undefined` if no attribute does. */
 export function valueOfAttributes(prefix: 'args' | 'result', attributes: Attributes): unknown {
   const root: Record<string, unknown> = Object.create(null);
   const names = Object.keys(attributes).filter((name) => name.startsWith(`${prefix}.`));

@@ -10,7 +10,7 @@ export interface Token {
   readonly end: number;
 }
 
-// each pattern must stay linear: rules may come from a document that somebody else wrote
+// Each pattern must run in linear time, because a document may come from another team.
 const WHITE_SPACE = /[ \t\n\f\r]*/y;
 const OPERATOR = /==|!=|>=|<=|[()&|!<>,]/y;
 const STRING = /"[^"]*"|'[^']*'/y;

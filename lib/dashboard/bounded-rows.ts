@@ -16,7 +16,7 @@ export class BoundedRows<Row extends object> {
   update(keyParts: ReadonlyArray<string | undefined>, updated: (earlier: Row | undefined) => Row): void {
     const key = JSON.stringify(keyParts);
     const earlier = this.#rows.get(key);
-    // the order of a Map is that of insertion
+    // a Map keeps the order of insertion
     this.#rows.delete(key);
     this.#rows.set(key, updated(earlier));
     if (this.#rows.size > this.#max) this.#dropOldest();

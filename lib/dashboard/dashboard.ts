@@ -36,8 +36,8 @@ export interface Dashboard extends RequestHandler {
 export function dashboard(options: DashboardOptions): Dashboard {
   const settings = parseDashboardOptions(options);
   const { access, store, explaining, maxViewers } = settings;
-  const streams = new LiveStreams(maxViewers, () => monitor.snapshot());
-  const monitor = new Monitor(store, explaining !== undefined, streams);
+  const streams: LiveStreams = new LiveStreams(maxViewers, () => monitor.snapshot());
+  const monitor: Monitor = new Monitor(store, explaining !== undefined, streams);
   let state: 'open' | 'closed' = 'open';
   const handle = async (req: Request, res: Response): Promise<void> => {
     if (!(await isAllowed(access, req))) answer(res, 403, 'Forbidden');

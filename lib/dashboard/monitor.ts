@@ -97,7 +97,7 @@ export class Monitor {
   }
 
   #probe(): void {
-    // nobody looks: the store is left alone
+    // without an open page the store gets no probes
     if (!this.#audience.hasViewers) return;
     this.#health.probe().then((hasChanged) => {
       if (hasChanged) this.#audience.send('health', this.#health.report());

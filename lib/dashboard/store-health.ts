@@ -4,7 +4,7 @@ import { type ProbeResult, StoreProbe } from '../health/store-probe.js';
 import { wallClock } from '../util/clock.js';
 
 /**
- * `unknown`: the dashboard has no store, or nobody has used the store yet. `circuit_open`: the circuit breaker refuses calls, and
+ * `unknown`: the dashboard has no store, or the store was not used yet. `circuit_open`: the circuit breaker refuses calls, and
  * the server may be reachable.
  */
 export type HealthState = 'reachable' | 'unreachable' | 'circuit_open' | 'unknown';
@@ -22,7 +22,7 @@ export interface HealthReport {
   readonly state: HealthState;
   /** The newest change comes first. */
   readonly changes: readonly HealthChange[];
-  /** The result of the last probe. There are probes only while somebody looks at the dashboard. */
+  /** The result of the last probe. Probes are sent only while a page is open. */
   readonly probe?: ProbeResult;
   readonly status?: StoreStatus;
 }

@@ -31,7 +31,7 @@ export class EventStream {
     return CHANNELS[name].hasSubscribers;
   }
 
-  /** Whether somebody wants to know about single requests and their responses. */
+  /** Whether an event of a single request or response has a subscriber. */
   get hasRequests(): boolean {
     return CHANNELS.request.hasSubscribers || CHANNELS.hold.hasSubscribers || CHANNELS.denial.hasSubscribers;
   }

@@ -22,6 +22,10 @@ export class AcknowledgedLabels {
     for (const label of labels) this.#numbers.set(label, number);
   }
 
+  delete(label: string): void {
+    this.#numbers.delete(label);
+  }
+
   /**
    * Removes and returns the labels that were acknowledged before a load started, and that it did not return.
    * @param numberAtStart the number of the latest acknowledgement when the load started

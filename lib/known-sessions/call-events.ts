@@ -13,12 +13,12 @@ export class CallEvents {
     this.#alarms = alarms;
   }
 
-  /** Whether the result of a call matters to somebody besides its caller. */
+  /** Whether the result of a call is published, or can end a failure that lasts. */
   areWatched(operation: Operation): boolean {
     return this.#alarms.events.has(operation) || this.#alarms.failuresLast;
   }
 
-  /** @param startedAtMs 0 if nobody subscribed when the call started */
+  /** @param startedAtMs 0 if there was no subscriber when the call started */
   succeeded(operation: Operation, startedAtMs: number): void {
     const { events } = this.#alarms;
     if (this.#alarms.failuresLast) this.#alarms.storeSucceeded(operation);

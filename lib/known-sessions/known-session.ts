@@ -114,6 +114,14 @@ export class KnownSession implements AppendingSession {
     return session;
   }
 
+  /** Adds a label also if the store has acknowledged it, because the store may have lost it since then. */
+  addAgain(label: string, from: SessionMember, by: string): KnownSession {
+    const session = this.#owner.revive(this);
+    session.#appends?.distrust(label);
+    session.#add(label, from, by);
+    return session;
+  }
+
   #add(label: string, from: SessionMember, by: string | undefined): void {
     this.#appends ??= new LabelAppends(this);
     if (!this.#appends.add(label, from)) return;

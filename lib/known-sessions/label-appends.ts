@@ -96,6 +96,11 @@ export class LabelAppends implements TimedCall<void> {
     });
   }
 
+  /** Forgets that a label was acknowledged, so that `add` makes it untried again. */
+  distrust(label: string): void {
+    this.#acknowledged.delete(label);
+  }
+
   /** Forgets the acknowledged labels. */
   forget(): void {
     this.#acknowledged.clear();

@@ -1,7 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { AplSessionError } from '../contract/errors.js';
-import type { LabelOrigin } from '../contract/provenance.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
 import { assertLabelCount } from '../labels/label-limit.js';
@@ -94,16 +93,6 @@ export class StoreAccess {
   enroll(sessionId: string): Promise<void> {
     const start = (): Promise<void> => this.store.appendLabels(sessionId, [ENROLLED]);
     return new Promise((onValue, onError) => this.append({ name: 'append', start, onValue, onError }));
-  }
-
-  /** Appends a label also if this process takes it for stored. Rejects if the store fails, throws or misses the deadline. */
-  appendNow(sessionId: string, label: string, origin: LabelOrigin): Promise<void> {
-    const { store } = this;
-    return this.#appends.promise('append', () =>
-      store.provenance
-        ? store.appendLabels(sessionId, [label], new Map([[label, origin]]))
-        : store.appendLabels(sessionId, [label]),
-    );
   }
 
   /** Starts an append. It fails if the store fails, throws or misses the deadline. */

@@ -187,7 +187,7 @@ export class Arrival implements Exchange, LoadListener {
     return true;
   }
 
-  /** The id of the denial of this request; `undefined` if the request was answered already, so that there is none. */
+  /** The id of the denial of this request; `undefined` if the request was answered already and gets no denial. */
   #instanceOf(request: SessionRequest | undefined): string | undefined {
     return this.res.headersSent ? undefined : request?.denialInstance;
   }

@@ -31,6 +31,6 @@ export interface Exchange {
   readonly res: Response;
   readonly mount: Mount;
   readonly headersAtEntry: HeaderSnapshot;
-  /** `undefined` if the debug output is off and nobody has subscribed to events. */
+  /** `undefined` if the debug output is off and events have no subscriber. */
   readonly trace: RequestObserver | undefined;
 }

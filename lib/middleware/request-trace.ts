@@ -35,7 +35,7 @@ export class MountTrace {
     );
   }
 
-  /** Returns `undefined` if the debug output is off and nobody has subscribed to events. */
+  /** Returns `undefined` if the debug output is off and events have no subscriber. */
   begin(req: Request, res: Response): RequestObserver | undefined {
     const events = this.#events.hasRequests ? new RequestEvents(this.#events, req) : undefined;
     if (!this.#isOn) return events;

@@ -76,7 +76,7 @@ function holdStep({ outcome, durationMs, route }: HoldEvent): Step {
   };
 }
 
-/** The tracer takes the parent from the asynchronous context, which is that of the request. */
+/** The tracer finds the parent span in the asynchronous context of the request, in which events are published. */
 function addSpan(tracer: Tracer, { name, durationMs, attributes, errorType }: Step): void {
   const endMs = epochMs();
   const span = tracer.startSpan(name, { startTime: endMs - durationMs, attributes });

@@ -161,7 +161,7 @@ export const RULES_FAULTS: readonly Fault[] = [
     to: 'false',
   },
   {
-    name: 'rules: any host of a client',
+    name: 'rules: a host that is not in the option hosts is accepted',
     file: facts,
     from: 'if (hosts.includes(host)) return host;',
     to: 'return host;',

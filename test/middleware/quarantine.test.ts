@@ -71,32 +71,39 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(explained).to.include({ by: 'quarantine', route: 'aplSessionMiddleware.quarantine()' });
     });
 
-    it('G1: a request in flight gets the label, and is held until it is stored', async () => {
-      const store = new HeldStore();
-      const mount = middlewareWith({ store, storeTimeoutMs: 60_000 });
-      const [arrived, goOn] = [deferred(), deferred()];
-      const { port } = await listen(
-        appOf(mount, async (req, res) => {
-          arrived.resolve();
-          await goOn.promise;
-          res.end(`labels: ${[...req.security.labels]}`);
-        }),
-      );
-      const wire = new Wire(port);
-      wire.send(get('/', { Connection: 'close' }));
-      await arrived.promise;
-      const quarantined = mount.quarantine(SESSION, LABEL);
-      const append = await store.nextAppend();
-      goOn.resolve();
-      // the response of another session shows that the first one had time to leave
-      await request(appOf(middlewareWith({ session: () => 'other' }), ok))
-        .get('/')
-        .expect(200);
-      expect(wire.received).to.equal('');
-      append.succeed();
-      await quarantined;
-      expect(await wire.closed()).to.match(/^HTTP\/1\.1 200 [\s\S]*labels: quarantined/);
-    });
+    for (const isAgain of [false, true]) {
+      it(`G1: a request in flight is held until the label is stored${isAgain ? ' again' : ''}`, async () => {
+        const store = new HeldStore();
+        const mount = middlewareWith({ store, storeTimeoutMs: 60_000 });
+        if (isAgain) {
+          const earlier = mount.quarantine(SESSION, LABEL);
+          (await store.nextAppend()).succeed();
+          await earlier;
+        }
+        const [arrived, goOn] = [deferred(), deferred()];
+        const { port } = await listen(
+          appOf(mount, async (req, res) => {
+            arrived.resolve();
+            await goOn.promise;
+            res.end(`labels: ${[...req.security.labels]}`);
+          }),
+        );
+        const wire = new Wire(port);
+        wire.send(get('/', { Connection: 'close' }));
+        await arrived.promise;
+        const quarantined = mount.quarantine(SESSION, LABEL);
+        const append = await store.nextAppend();
+        goOn.resolve();
+        // the response of another session shows that the first one had time to leave
+        await request(appOf(middlewareWith({ session: () => 'other' }), ok))
+          .get('/')
+          .expect(200);
+        expect(wire.received).to.equal('');
+        append.succeed();
+        await quarantined;
+        expect(await wire.closed()).to.match(/^HTTP\/1\.1 200 [\s\S]*labels: quarantined/);
+      });
+    }
 
     it('a session that openSession() has open gets the label', async () => {
       const store = new MemorySessionStore();
@@ -134,7 +141,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(store.appends).to.deep.equal([[LABEL], [LABEL]]);
     });
 
-    it('rejects, with an alarm, if that fails', async () => {
+    it('G2, G7: if that fails it rejects, with an alarm, and the session is refused', async () => {
       let isDown = false;
       const append = async (): Promise<void> => {
         if (isDown) throw new Error(`down for ${SESSION} and ${LABEL}`);
@@ -145,6 +152,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await rejectionOf(mount.quarantine(SESSION, LABEL))).to.have.property('code', 'session.persist_failed');
       expect(alarms).to.have.length(1);
       expect(alarms[0]).to.include({ op: 'append', error: 'down for *** and ***' });
+      const app = appOf(mount, ok);
+      await request(app)
+        .get('/')
+        .expect(403, /"code":"session.persist_failed"/);
+      isDown = false;
+      await request(app).get('/').expect(200);
     });
 
     for (const [what, sessionId, label, code] of INVALID) {

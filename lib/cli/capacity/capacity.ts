@@ -49,7 +49,7 @@ export async function measureCapacity(servers: Servers, options: CapacityOptions
   try {
     for (const count of options.labelCounts) sizes.push(await measureSize(servers, probes, count, options));
   } catch (error) {
-    // the reason of the failure is more useful than that of the removal
+    // if the removal fails too, throw the first error: it tells why the measurement failed
     await probes.remove().catch(() => {});
     throw error;
   }

@@ -42,7 +42,7 @@ export async function latencyOf(
   return { name, status: 'warning', detail, fix };
 }
 
-/** Compares the clock of the server with that of this machine. `sentMs` and `receivedMs` are those of the question. */
+/** Compares the clocks of the server and of this machine. The server read its clock between `sentMs` and `receivedMs`. */
 export function clockOf(serverMs: number | undefined, sentMs: number, receivedMs: number): LocalFinding {
   const name = 'clock';
   if (serverMs === undefined) return { name, status: 'unknown', detail: 'the server does not report its time' };

@@ -10,7 +10,7 @@ import type { Reply } from '../../stores/valkey/protocol/resp-parser.js';
 import { requestOf } from '../../stores/valkey/protocol/valkey-request.js';
 import type { ValkeyAsker } from '../../stores/valkey/protocol/valkey-wire.js';
 
-/** The options of a command are not those of a hurried request: a slow server is a finding, not a failure. */
+/** Longer than in an app: the commands report that a server is slow, and do not fail because of it. */
 export const PATIENCE = { connectTimeoutMs: 3_000, commandTimeoutMs: 5_000 };
 
 /** The connections of a command: those of the store, with its rules for TLS, logins, redirects and replies. */

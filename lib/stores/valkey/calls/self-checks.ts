@@ -68,7 +68,7 @@ export class SelfChecks {
   }
 
   /**
-   * Raises the warnings that no server had before, and a recovery for each kind that no server has any more.
+   * Raises each warning that is new, and a recovery for each kind of warning that has gone from all servers.
    * @param checked without a server if a redirect of a cluster led to one that is not a known primary
    * @returns the texts of the warnings that were raised
    */

@@ -24,7 +24,7 @@ export function addRecords(
   return { text: text + renewRecords(key, ttlSeconds), count: records.size + 1 };
 }
 
-/** Sets the TTL of the hash as well. Only the first reply is that of `request`. */
+/** Sets the TTL of the hash as well. The first reply belongs to `request`, the second one to the hash. */
 export function renewedToo({ text, replies }: ValkeyRequest, key: string, ttlSeconds: number): ValkeyRequest {
   return { text: text + renewRecords(key, ttlSeconds), replies: [...replies, isCount] };
 }
