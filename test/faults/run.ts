@@ -57,13 +57,14 @@ class Copy {
     symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'));
   }
 
-  passes({ specs }: Suite): Promise<boolean> {
+  /** Whether all tests pass. With `show`, their output is printed. */
+  passes({ specs }: Suite, show = false): Promise<boolean> {
     const mocha = ['--import', 'tsx', '--expose-gc', 'node_modules/mocha/bin/mocha.js', '--no-config', '--bail'];
-    const child = spawn(process.execPath, [...mocha, '--timeout', '20000', ...specs], {
+    const child = spawn(process.execPath, [...mocha, '--reporter', 'dot', '--timeout', '20000', ...specs], {
       cwd: this.#folder,
       env: { ...process.env, DIFFERENTIAL_CASES: '600' },
       timeout: 120_000,
-      stdio: 'ignore',
+      stdio: show ? ['ignore', 'inherit', 'inherit'] : 'ignore',
     });
     return new Promise((done) => child.once('exit', (status) => done(status === 0)));
   }
@@ -104,7 +105,8 @@ async function work(copy: Copy): Promise<void> {
 const copies = Array.from({ length: Math.min(availableParallelism(), 2) }, () => new Copy());
 try {
   for (const suite of SUITES) {
-    if (!(await copies[0]?.passes(suite))) throw new Error(`Tests fail without any fault: ${suite.specs.join(' ')}`);
+    const passes = await copies[0]?.passes(suite, true);
+    if (!passes) throw new Error(`Tests fail without any fault: ${suite.specs.join(' ')}`);
   }
   await Promise.all(copies.map(work));
   process.stdout.write(`${chosen.length - missed.length} of ${chosen.length} faults caught\n`);

@@ -207,5 +207,5 @@ function isDenial(wire: string): boolean {
 }
 
 function tokensOf(steps: readonly Step[]): string[] {
-  return JSON.stringify(steps).match(/\b[tbhr]\d{3}\b/g) ?? [];
+  return JSON.stringify(steps).match(/\b[twhr]\d{3}\b/g) ?? [];
 }

@@ -206,7 +206,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
               const answer = await connection.ask('/denied');
               expect(answer.status).to.equal(403);
               expect(answer.headers['content-type']).to.equal('application/problem+json; charset=utf-8');
-              expect(JSON.stringify(answer)).not.to.include('4711');
+              expect(JSON.stringify(answer)).not.to.include('salary');
               await ended;
               const next = await connection.ask('/next');
               expect({ status: next.status, text: next.text }).to.deep.equal({ status: 200, text: 'served' });

@@ -35,6 +35,7 @@ export interface Trace {
   readonly errors: string[];
 }
 
+// No prefix is a hexadecimal digit: the random id of a denial must not look like a token.
 const token = (prefix: string) => fc.integer({ min: 100, max: 999 }).map((n) => `${prefix}${n}`);
 const chunk: fc.Arbitrary<Chunk> = fc.oneof(
   { weight: 6, arbitrary: token('t').map((text) => ({ text })) },
@@ -43,7 +44,7 @@ const chunk: fc.Arbitrary<Chunk> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ big: 40_000 }) },
   {
     weight: 3,
-    arbitrary: fc.record({ bytes: token('b'), kind: fc.constantFrom('Buffer' as const, 'Uint8Array' as const) }),
+    arbitrary: fc.record({ bytes: token('w'), kind: fc.constantFrom('Buffer' as const, 'Uint8Array' as const) }),
   },
   { weight: 1, arbitrary: fc.constantFrom({ bad: 'null' as const }, { bad: 'number' as const }) },
 );
