@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compileDocument, compileSection } from '../../lib/apl.js';
+import { compileChain, compileDocument, compileSection } from '../../lib/apl.js';
 import { faultOf, placedFaultOf } from './policy-faults.js';
 
 const section = (...rules: readonly string[]) => `pre_invocation:\n${rules.map((rule) => `  - ${rule}\n`).join('')}`;
@@ -142,6 +142,21 @@ describe('strict APL refuses what CPEX ignores', () => {
     expect(evaluate(withoutOrg)).to.include({ code: 'global.apl.pre_invocation[0]', reason: 'access denied' });
     expect(evaluate({ ...all, 'args.to': undefined })).to.include({ code: 'global.apl.pre_invocation[1]' });
     expect(evaluate({ ...all, 'subject.teams': undefined })).to.include({ code: 'global.apl.pre_invocation[1]' });
+  });
+
+  it("with absent: 'deny' redact() denies if its predicate meets an absent attribute", () => {
+    const options = { strict: true, absent: 'deny' } as const;
+    const chain = `redact(claim.org != 'acme')`;
+    const { apply } = compileChain(chain, options);
+    expect(apply('x')).to.include({ outcome: 'deny', reason: 'access denied', stage: 0 });
+    expect(apply('x', { 'claim.org': 'b' })).to.include({ outcome: 'replace' });
+    expect(apply('x', { 'claim.org': 'acme' })).to.include({ outcome: 'pass' });
+    const { evaluate } = compileSection(
+      { result: { a: chain }, post_invocation: [{ when: 'result.b == "x"', do: `result.b | ${chain}` }] },
+      options,
+    );
+    expect(evaluate({ 'result.a': 'x' })).to.include({ decision: 'deny', code: 'global.apl.result.a' });
+    expect(evaluate({ 'result.b': 'x' })).to.include({ decision: 'deny', code: 'global.apl.post_invocation[0]' });
   });
 });
 
