@@ -190,6 +190,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           .expect(403, /"cel"/);
       });
 
+      it('one that throws has an alarm with the route, which no header of the client can hide', async () => {
+        const guard = apl(['plugin(check)'], { plugins: { check: fails } });
+        await request(app().post('/mail', guard, handler))
+          .post('/mail')
+          .set('x-any', 'mail');
+        expect(alarms[0]).to.include({ alarm: 'policy_error', route: 'POST /mail' });
+      });
+
       it('one that throws denies with its own code, with an alarm', async () => {
         const plugins = { check: fails };
         const decisionPoints = { cel: async () => fails() };
