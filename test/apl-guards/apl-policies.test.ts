@@ -300,6 +300,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           ['two texts', { content: [text(person), text(person)] }],
           ['an image', { content: [{ type: 'image', data: '123', mimeType: 'image/png' }] }],
           ['another text beside structured content', { content: [text({ ssn: '123' })], structuredContent: person }],
+          ['a member that no result has', { structuredContent: person, ssn: '123' }],
           ['no content', {}],
           ['a list', [person]],
         ] as const) {
