@@ -149,8 +149,16 @@ class CollectedBody {
     for (const [name, value] of Object.entries(headersOf(this.#head) ?? {})) {
       if (value !== undefined) res.setHeader(name, value as string);
     }
-    // these describe the text that must not leave
-    for (const name of ['Transfer-Encoding', 'ETag', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest']) {
+    // these describe the text that must not leave; Node refuses trailers of a body with a length
+    for (const name of [
+      'Transfer-Encoding',
+      'Trailer',
+      'ETag',
+      'Content-MD5',
+      'Digest',
+      'Content-Digest',
+      'Repr-Digest',
+    ]) {
       if (res.hasHeader(name)) res.removeHeader(name);
     }
     res.setHeader('Content-Length', length);
