@@ -27,6 +27,23 @@ const WHAT: Readonly<Record<AttributeType, string>> = {
 /** Attributes that only the rules of the post phase have. */
 const OF_RESPONSE = ['result.*', 'http.response_status', 'http.response_headers.*'];
 
+/** What is wrong with the value of a known attribute; `undefined` for a value of its type, and for attributes of the app's own. */
+export function wrongType(name: string, value: unknown): string | undefined {
+  const type = typeOf(name);
+  if (type === undefined) return undefined;
+  const isRight: Readonly<Record<AttributeType, boolean>> = {
+    flag: typeof value === 'boolean',
+    text: typeof value === 'string',
+    set: Array.isArray(value) || value instanceof Set,
+    number: typeof value === 'number',
+  };
+  return isRight[type] ? undefined : `${name} must be ${WHAT[type]}`;
+}
+
+function typeOf(name: string): AttributeType | undefined {
+  return TYPES.find(([pattern]) => fits(name, pattern))?.[1];
+}
+
 /** A condition that has the same value for every request. */
 export interface Pointless {
   readonly problem: string;
@@ -42,10 +59,8 @@ export function fits(name: string, pattern: string): boolean {
 
 /** Finds a condition that no request can meet, or that every request with the attribute meets. CPEX accepts it in silence. */
 export function pointless(condition: Condition, { phase, declared }: LanguageContext): Pointless | undefined {
-  const typeOf = ({ text, groups }: Key): AttributeType | undefined => {
-    if (groups !== undefined || declared.some((pattern) => fits(text, pattern))) return undefined;
-    return TYPES.find(([pattern]) => fits(text, pattern))?.[1];
-  };
+  const typeOfKey = ({ text, groups }: Key): AttributeType | undefined =>
+    groups !== undefined || declared.some((pattern) => fits(text, pattern)) ? undefined : typeOf(text);
   for (const { text } of condition.kind === 'in' ? [condition.key, condition.set] : [condition.key]) {
     if (phase === 'pre' && OF_RESPONSE.some((pattern) => fits(text, pattern))) {
       return { problem: `${text} does not exist before the handler`, fix: 'Put the rule under post_invocation.' };
@@ -58,11 +73,11 @@ export function pointless(condition: Condition, { phase, declared }: LanguageCon
     case 'exists':
       return undefined;
     case 'key':
-      return ofKey(condition.key.text, typeOf(condition.key));
+      return ofKey(condition.key.text, typeOfKey(condition.key));
     case 'in':
-      return ofMembership(condition.key.text, typeOf(condition.key), condition.set.text, typeOf(condition.set));
+      return ofMembership(condition.key.text, typeOfKey(condition.key), condition.set.text, typeOfKey(condition.set));
     case 'compare':
-      return ofComparison(condition, typeOf(condition.key));
+      return ofComparison(condition, typeOfKey(condition.key));
   }
 }
 
