@@ -16,6 +16,8 @@ export interface AlarmScope {
   readonly at: Request | string;
   /** The session's id and its labels. */
   readonly secrets: readonly string[];
+  /** Texts of the request that the error must not show. The name of the route may be one of them, because the app has chosen it. */
+  readonly hidden?: readonly string[];
   /** The id of the denial that answers the request, if there is one. */
   readonly instance?: string | undefined;
 }
@@ -128,9 +130,9 @@ interface Description {
   readonly instance?: string;
 }
 
-function described(error: unknown, { at, secrets, instance }: AlarmScope): Description {
+function described(error: unknown, { at, secrets, hidden = [], instance }: AlarmScope): Description {
   const route = routeOf({ at, secrets });
-  return { route, error: errorText(error, secrets), ...(instance !== undefined && { instance }) };
+  return { route, error: errorText(error, [...secrets, ...hidden]), ...(instance !== undefined && { instance }) };
 }
 
 function routeOf({ at, secrets }: AlarmScope): string {

@@ -45,7 +45,7 @@ export function apl(rules: unknown, options?: AplOptions | AplRouteOptions): Req
   if (core) return routeOfPolicies(core, options as AplRouteOptions);
   const settings = parseAplOptions('apl', options as AplOptions | undefined);
   const section = routeSection(rules, settings);
-  return rulesHandler(settings, (req) => ({ section, call: mcpCallOf(req.body) }));
+  return rulesHandler(settings, (req) => ({ section, call: mcpCallOf(req.body), plain: section }));
 }
 
 const name = Joi.string();
@@ -66,5 +66,8 @@ function routeOfPolicies(core: PoliciesCore, options: AplRouteOptions): RequestH
     enforce: parsed.enforce ?? core.settings.enforce,
     denial: parsed.denial ?? core.settings.denial,
   };
-  return rulesHandler(settings, (req) => ({ section: core.current().sectionFor(entity), call: mcpCallOf(req.body) }));
+  return rulesHandler(settings, (req) => {
+    const section = core.current().sectionFor(entity);
+    return { section, call: mcpCallOf(req.body), plain: section };
+  });
 }

@@ -22,12 +22,12 @@ export function chooseSection(
   return whenSettled(entityOf(req, call, settings), (entity) => {
     if (!entity) {
       if (policies.hasEntities && !isBodyRead(req)) throw unread();
-      return { section: policies.global, call };
+      return { section: policies.global, call, plain: policies.global };
     }
-    return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => ({
-      section: policies.sectionFor({ ...entity, scope }),
-      call,
-    }));
+    return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => {
+      const section = policies.sectionFor({ ...entity, scope });
+      return { section, call, plain: entity === call ? policies.global : section };
+    });
   });
 }
 

@@ -5,8 +5,17 @@ import { nextTick } from '../util/clock.js';
 export interface JsonListener {
   /** Whether the response is still the answer of the app, and no denial. */
   isOpen(): boolean;
-  /** Returns the text to send in place of a complete JSON text. */
-  onText(text: string): string;
+  /**
+   * Returns the text to send in place of a complete JSON text.
+   * @param head what `writeHead()` has set, if it was called
+   */
+  onText(text: string, head?: GivenHead): string;
+}
+
+/** A header section that was given to `writeHead()`, and that the response does not show yet. */
+export interface GivenHead {
+  readonly status: number | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
 }
 
 type Args = readonly unknown[];
@@ -79,7 +88,7 @@ class CollectedBody {
     this.#isOver = true;
     const text = Buffer.concat(this.#chunks).toString('utf8');
     // a response without a body has no result
-    const sent = this.#bytes === 0 ? text : this.#listener.onText(text);
+    const sent = this.#bytes === 0 ? text : this.#listener.onText(text, givenHead(this.#head));
     if (sent === text) {
       this.giveUp();
       return proceed(args);
@@ -140,13 +149,26 @@ class CollectedBody {
     for (const [name, value] of Object.entries(headersOf(this.#head) ?? {})) {
       if (value !== undefined) res.setHeader(name, value as string);
     }
-    // these describe the text that must not leave
-    for (const name of ['Transfer-Encoding', 'ETag', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest']) {
+    // these describe the text that must not leave; Node refuses trailers of a body with a length
+    for (const name of [
+      'Transfer-Encoding',
+      'Trailer',
+      'ETag',
+      'Content-MD5',
+      'Digest',
+      'Content-Digest',
+      'Repr-Digest',
+    ]) {
       if (res.hasHeader(name)) res.removeHeader(name);
     }
     res.setHeader('Content-Length', length);
     this.#calls = [];
   }
+}
+
+function givenHead(args: Args): GivenHead {
+  const [status] = args;
+  return { status: typeof status === 'number' ? status : undefined, headers: headersOf(args) ?? {} };
 }
 
 /** The headers of a call of `writeHead()`; `undefined` for a list, which may repeat a name. */

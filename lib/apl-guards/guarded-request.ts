@@ -64,8 +64,8 @@ export class GuardedRequest {
 
   alarm(error: unknown): void {
     const { req, request, settings } = this;
-    const secrets = [...secretsOf(request), ...this.secrets()];
+    const secrets = secretsOf(request);
     const instance = this.isObserving ? undefined : request.denialInstance;
-    request.access.alarms.policyError(settings.name, error, { at: req, secrets, instance });
+    request.access.alarms.policyError(settings.name, error, { at: req, secrets, hidden: this.secrets(), instance });
   }
 }

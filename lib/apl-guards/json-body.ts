@@ -6,9 +6,9 @@ export function interceptJson(res: Response, listener: JsonListener): void {
   let isDone = false;
   const once: JsonListener = {
     isOpen: () => !isDone && !res.headersSent && listener.isOpen(),
-    onText: (text) => {
+    onText: (text, head) => {
       isDone = true;
-      return listener.onText(text);
+      return listener.onText(text, head);
     },
   };
   interceptSend(res, once);

@@ -22,7 +22,8 @@ const METHODS: ReadonlyMap<unknown, readonly [type: EntityType, parameter: strin
   ['resources/read', ['resource', 'uri']],
 ] as const);
 
-const MESSAGE_KEYS: readonly string[] = ['jsonrpc', 'id', 'method', 'params'];
+/** The members of a message. A call has no others. */
+export const MESSAGE_KEYS: readonly string[] = ['jsonrpc', 'id', 'method', 'params'];
 
 /**
  * The call in a body that was parsed; `undefined` for any other body.

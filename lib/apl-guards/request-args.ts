@@ -4,7 +4,7 @@ import { kindOfValue } from '../options/kind-of-value.js';
 import { isPlainObject } from '../options/plain-object.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import type { AplSettings } from './apl-options.js';
-import type { McpCall } from './mcp-call.js';
+import { type McpCall, MESSAGE_KEYS } from './mcp-call.js';
 
 /**
  * The arguments of a request; `undefined` if it has none.
@@ -18,6 +18,24 @@ export function argsOf(req: Request, call: McpCall | undefined, { args }: AplSet
   // express.json() of Express 4 sets {} for a body of another type, which it has not read
   if (body !== undefined && req.readableDidRead) return checked(body, 'req.body');
   throw invalid('The rules read args.*, but no body parser has read the body. Mount one, or use the option args');
+}
+
+/**
+ * Checks that a call of MCP cannot hide fields of a body that is not meant as a call: rules on `args.id` would read the argument
+ * `id`, but a handler of plain HTTP reads the `id` of the message.
+ * @param names what the rules read if the body is not meant as a call
+ * @throws AplSessionError `policy.error`
+ */
+export function assertUnambiguous(names: readonly string[]): void {
+  const isHidden = (name: string) => {
+    const [prefix, member] = name.split('.');
+    return prefix === 'args' && member !== undefined && (member === '*' || MESSAGE_KEYS.includes(member));
+  };
+  const hidden = names.find(isHidden);
+  if (hidden === undefined) return;
+  throw invalid(
+    `The body is a call of MCP, and ${hidden} could be a field of the body or an argument of the call. Set the option args to (req) => req.body on a route of plain HTTP, or to (req) => req.body.params.arguments on a server of MCP`,
+  );
 }
 
 /** Gives the handler other arguments. */

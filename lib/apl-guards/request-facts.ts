@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { fits, wrongType } from '../apl/attribute-types.js';
 import type { AttributeValue } from '../apl/attributes.js';
 import { AplSessionError } from '../contract/errors.js';
 import { kindOfValue } from '../options/kind-of-value.js';
@@ -63,7 +64,7 @@ export function addSubject(
     attributes &&
     (SUBJECT.some((pattern) => isRead(reads, pattern)) || attributeNames.some((p) => isRead(reads, p)))
   ) {
-    steps.push(() => whenSettled(attributes(req), (found) => addOwn(facts, found, [...SUBJECT, ...attributeNames])));
+    steps.push(() => whenSettled(attributes(req), (found) => addOwn(facts, found, attributeNames)));
   }
   return steps.reduce<MaybePromise<void>>((earlier, step) => whenSettled(earlier, step), undefined);
 }
@@ -98,16 +99,23 @@ function addClaims(facts: Facts, found: unknown, reads: ReadNames): void {
   }
 }
 
-function addOwn(facts: Facts, found: unknown, known: readonly string[]): void {
+function addOwn(facts: Facts, found: unknown, declared: readonly string[]): void {
   for (const [name, value] of Object.entries(membersOf(found, 'attributes'))) {
     if (value === undefined) continue;
-    const fits = (pattern: string) =>
-      pattern.endsWith('.*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+    const isOwn = declared.some((pattern) => fits(name, pattern));
     // a misspelt name would leave the attribute absent, and a rule on it would not apply
-    if (!known.some(fits)) {
+    if (!isOwn && !SUBJECT.some((pattern) => fits(name, pattern))) {
       throw new AplSessionError(
         'policy.error',
         `The option 'attributes' has returned an attribute that is neither one of the subject nor listed in 'attributeNames': ${JSON.stringify(name.slice(0, 64))}.`,
+      );
+    }
+    // a rule that compares another type would not apply, either
+    const wrong = isOwn ? undefined : wrongType(name, value);
+    if (wrong !== undefined) {
+      throw new AplSessionError(
+        'policy.error',
+        `The option 'attributes' has returned an attribute of another type: ${wrong.slice(0, 128)}.`,
       );
     }
     facts[name] = value as AttributeValue;

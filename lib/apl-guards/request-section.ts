@@ -13,6 +13,8 @@ export interface RequestSection {
   /** The attribute `route.key`. */
   readonly key: string;
   readonly section: AsyncSection;
+  /** The attributes that its rules read. */
+  readonly reads: readonly string[];
   /** Renders its denials; `undefined` without a `response:`. */
   readonly denial: DenialRenderer | undefined;
   /** What each phase reads. */
@@ -48,6 +50,7 @@ export function requestSection(
   return {
     key,
     section,
+    reads,
     denial: response && denialOf(key, response, settings),
     pre: names([...args.reads, ...preInvocation.reads]),
     post: names([...result.reads, ...postInvocation.reads]),

@@ -8,7 +8,7 @@ import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { boundTo } from './bound-engines.js';
 import type { GuardedRequest } from './guarded-request.js';
 import type { McpCall } from './mcp-call.js';
-import { argsOf, replaceArgs } from './request-args.js';
+import { argsOf, assertUnambiguous, replaceArgs } from './request-args.js';
 import { addHttp, addResponse, addSubject, type Facts, textsOf } from './request-facts.js';
 import type { RequestSection } from './request-section.js';
 import { type PostRun, RESULT_UNSEEN, type ResponseFacts, ResponseRules } from './response-rules.js';
@@ -19,19 +19,23 @@ export interface Chosen {
   readonly section: RequestSection;
   /** `undefined` for a request that is no call of MCP. */
   readonly call: McpCall | undefined;
+  /** The rules that the same request would get on a route that is not a server of MCP, where the body is not read as a call. */
+  readonly plain: RequestSection;
 }
 
 /** Runs the rules of one section for one request: those before the handler, and those for its response. */
 export class SectionRun implements PostRun {
   readonly section: RequestSection;
   readonly #call: McpCall | undefined;
+  readonly #plain: RequestSection;
   readonly #guarded: GuardedRequest;
   /** The arguments, once they were read. */
   #args: { readonly value: unknown } | undefined;
 
-  constructor(guarded: GuardedRequest, { section, call }: Chosen) {
+  constructor(guarded: GuardedRequest, { section, call, plain }: Chosen) {
     this.section = section;
     this.#call = call;
+    this.#plain = plain;
     this.#guarded = guarded;
     if (section.denial) guarded.denial = section.denial;
   }
@@ -135,10 +139,9 @@ export class SectionRun implements PostRun {
     const { pre, post, hasPost } = this.section;
     if (this.#args || phase === 'post' || !(pre.hasBelow('args.') || post.hasBelow('args.'))) return undefined;
     const { req, settings } = this.#guarded;
+    if (this.#call && !settings.args) assertUnambiguous(this.#plain.reads);
     return whenSettled(argsOf(req, this.#call, settings), (value) => {
-      const { args, preInvocation, result, postInvocation } = this.section.section.parts;
-      const names = [args, preInvocation, result, postInvocation].flatMap((part) => part.reads);
-      if (leadsThroughArray(value, 'args', names)) {
+      if (leadsThroughArray(value, 'args', this.section.reads)) {
         throw new AplSessionError('policy.error', 'A rule reads a field of args that is in an array of the request.');
       }
       // the handler may change its object

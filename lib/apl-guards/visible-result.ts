@@ -22,13 +22,16 @@ export function resultOfBody(body: unknown, isMcp: boolean): VisibleResult | 'no
   );
 }
 
+/** The members of a tool's result. `_meta` is for the protocol, and no part of the result that rules read. */
+const RESULT_MEMBERS: readonly string[] = ['content', 'structuredContent', 'isError', '_meta'];
+
 /**
  * The structured content of a result; else the JSON in its only text. A text that repeats the structured content is changed
  * together with it. Any other content could hold what a rule must change, so the result is not visible then.
  */
 function toolResult(result: Readonly<Record<string, unknown>>): VisibleResult | undefined {
   const { content = [], structuredContent } = result;
-  if (!Array.isArray(content)) return undefined;
+  if (!Array.isArray(content) || !Object.keys(result).every((key) => RESULT_MEMBERS.includes(key))) return undefined;
   const parsed = content.map(jsonOfText);
   const value = structuredContent ?? (content.length === 1 ? parsed[0] : undefined);
   if (!isPlainObject(value) || !parsed.every((copy) => isDeepStrictEqual(copy, value))) return undefined;

@@ -3,6 +3,7 @@ import type { Attributes } from './attributes.js';
 import type { Taint } from './decision.js';
 import type { Plugin, PluginCall } from './engines.js';
 import { holds } from './evaluate-predicate.js';
+import type { Predicate } from './expression.js';
 import type { Steps } from './settle.js';
 import type { Bounds, Stage, TypeName } from './stages.js';
 
@@ -25,6 +26,7 @@ export interface ChainRun {
   readonly attributes: Attributes;
   readonly plugins: ReadonlyMap<string, Plugin>;
   readonly phase: PluginCall['phase'];
+  readonly absent: 'deny' | undefined;
   /** The path of the field, for plugins. */
   readonly path: string;
   /** Leaves values out of reasons. A client that may not see a result must not find it in the reason either. */
@@ -53,10 +55,12 @@ export function* applyChain(stages: readonly Stage[], given: unknown, run: Chain
         break;
       case 'omit':
         return { outcome: 'omit', taints };
-      case 'redact':
-        if (stage.when && !holds(stage.when.expression, run.attributes)) break;
-        [value, isReplaced] = ['[REDACTED]', true];
+      case 'redact': {
+        const verdict = verdictOf(stage.when, run);
+        if (verdict === 'absent') return { outcome: 'deny', reason: 'access denied', stage: index, taints };
+        if (verdict === 'applies') [value, isReplaced] = ['[REDACTED]', true];
         break;
+      }
       case 'plugin': {
         const answer = yield* askPlugin(stage.name, { phase: run.phase, field: { path: run.path, value } }, run);
         taints.push(...answer.taints);
@@ -75,6 +79,18 @@ export function* applyChain(stages: readonly Stage[], given: unknown, run: Chain
     }
   }
   return isReplaced ? { outcome: 'replace', value, taints } : { outcome: 'pass', taints };
+}
+
+function verdictOf(when: Predicate | undefined, { attributes, absent }: ChainRun) {
+  if (when === undefined) return 'applies';
+  let isAbsent = false;
+  const onAbsent = () => {
+    isAbsent = absent === 'deny';
+  };
+  const applies = holds(when.expression, attributes, { onAbsent });
+  // a value that must be hidden could leave otherwise
+  if (isAbsent) return 'absent';
+  return applies ? 'applies' : 'does not apply';
 }
 
 function faultOf(stage: Stage, value: unknown, hidesValue: boolean): string | undefined {

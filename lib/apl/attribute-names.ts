@@ -1,4 +1,5 @@
 import { nearestName } from '../options/nearest-name.js';
+import { fits, pointless } from './attribute-types.js';
 import type { Condition, Expression, Predicate } from './expression.js';
 import type { Key } from './key.js';
 import type { LanguageContext } from './language-context.js';
@@ -29,6 +30,8 @@ const MISTAKEN: Readonly<Record<string, string>> = {
 export function checkAttributes({ expression, source }: Predicate, context: LanguageContext): void {
   for (const condition of conditionsOf(expression)) {
     for (const name of keysOf(condition).flatMap(namesOf)) checkName(source, condition.start, name, context);
+    const found = context.strict ? pointless(condition, context) : undefined;
+    if (found) throw fault(source, found.problem, found.fix, condition.start);
   }
   if (context.strict && context.absent === undefined) checkPresence(expression, source, new Set());
 }
@@ -73,12 +76,6 @@ function checkName(source: SourceText, at: number, name: string, { strict, attri
     ? 'Declare an attribute of your own in the option attributes, and set it.'
     : 'Declare it in the option attributes.';
   throw fault(source, `Unknown attribute ${name}`, first + how, at);
-}
-
-function fits(name: string, pattern: string): boolean {
-  if (!pattern.endsWith('.*')) return name === pattern;
-  const prefix = pattern.slice(0, -1);
-  return name.startsWith(prefix) && name.length > prefix.length;
 }
 
 /** @param present keys that are known to be present when the expression is evaluated */

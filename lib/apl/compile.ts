@@ -77,10 +77,10 @@ export function compileChain(source: string, options?: LanguageOptions): Chain<M
   const { file, ...others } = parseChainOptions('compileChain', options);
   const context = languageContext(others);
   const stages = parseChain(sourceText(textArgument('compileChain', source), file), context);
-  const { plugins } = context;
+  const { plugins, absent } = context;
   return Object.freeze({
     apply: (value: unknown, attributes: Attributes = {}) =>
-      settle(applyChain(stages, value, { attributes, plugins, phase: 'pre', path: '', hidesValues: false })),
+      settle(applyChain(stages, value, { attributes, plugins, phase: 'pre', absent, path: '', hidesValues: false })),
   });
 }
 

@@ -6,6 +6,10 @@ export interface LanguageContext {
   readonly strict: boolean;
   /** Patterns of attributes that rules may read; `undefined` accepts any. */
   readonly attributes: readonly string[] | undefined;
+  /** Attributes that the app has declared, whose types are not known. */
+  readonly declared: readonly string[];
+  /** For what a rule or a chain is parsed; `undefined` for a text on its own. */
+  readonly phase?: 'pre' | 'post';
   /** What `!=` and `not in` mean on an absent attribute. */
   readonly absent: 'deny' | undefined;
   readonly plugins: ReadonlyMap<string, Plugin>;

@@ -83,6 +83,7 @@ export function languageContext(options: LanguageOptions, strict = options.stric
   return {
     strict,
     attributes: attributes === 'any' ? undefined : [...KNOWN_ATTRIBUTES, ...attributes],
+    declared: attributes === 'any' ? [] : attributes.filter((name) => name !== 'http.response_status'),
     absent,
     plugins: new Map(Object.entries(plugins)),
     decisionPoints: new Map(Object.entries(decisionPoints)),

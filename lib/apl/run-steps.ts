@@ -145,10 +145,10 @@ function* runChain(
 ): Steps<Denial | undefined> {
   const field = fieldAt(run.payload[side], path);
   if (!field) return undefined;
-  const { attributes, plugins, phase } = run;
+  const { attributes, plugins, phase, absent } = run;
   // a client may not read in the reason what the chain keeps from it
   const hidesValues = run.hidesValues && side === 'result';
-  const made = yield* applyChain(stages, field.value, { attributes, plugins, phase, path, hidesValues });
+  const made = yield* applyChain(stages, field.value, { attributes, plugins, phase, absent, path, hidesValues });
   run.taints.push(...made.taints);
   switch (made.outcome) {
     case 'deny':

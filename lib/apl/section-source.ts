@@ -149,10 +149,18 @@ function chainsOf(rules: MapNode, side: 'args' | 'result', name: string, context
   if (entry.value.kind !== 'map') {
     throw fault(entry.key, `${side}: is ${kindOfNode(entry.value)}`, `Write ${side}: { field: 'str' }.`);
   }
+  const phase = side === 'args' ? 'pre' : 'post';
   return [...entry.value.entries].map(([path, { key, value }]) => {
+    if (context.strict && !path.split('.').every(isFieldName)) {
+      throw fault(key, 'No field has this path', 'Write names and dots: user.email. A chain does not look into lists.');
+    }
     if (value.kind !== 'text') {
       throw fault(key, `The chain of this field is ${kindOfNode(value)}`, 'Write a chain as a string.');
     }
-    return { path, rule: `${name}.${side}.${path}`, stages: parseChain(value.source, context) };
+    return { path, rule: `${name}.${side}.${path}`, stages: parseChain(value.source, { ...context, phase }) };
   });
+}
+
+function isFieldName(part: string): boolean {
+  return part !== '' && part.trim() === part && !/[*[\]]/.test(part);
 }

@@ -124,6 +124,10 @@ function parseDecision({ key, value }: MapEntry, context: StepContext): Decision
       'With parentheses only on_allow and on_deny have an effect.',
     );
   }
+  const reaction = members.find(([name]) => /^on(?:[_-]|(?:allow|deny)$)/i.test(name));
+  if (reaction && context.strict) {
+    throw fault(reaction[1].key, 'Unknown reaction of a decision point', 'Write on_allow or on_deny.');
+  }
   const given = Object.fromEntries(members.map(([name, member]) => [name, plainValue(member.value)]));
   return {
     kind: 'decision',

@@ -33,6 +33,8 @@ export function tokenize(source: SourceText): Token[] {
   let at = endOf(WHITE_SPACE, text, 0);
   while (at < text.length) {
     const token = tokenAt(source, at);
+    const isInKey = token.text.startsWith('-') && tokens.at(-1)?.kind === 'key' && tokens.at(-1)?.end === at;
+    if (isInKey) throw unexpected(source, at);
     tokens.push(token);
     at = endOf(WHITE_SPACE, text, token.end);
   }
@@ -64,7 +66,7 @@ function unexpected(source: SourceText, at: number): Error {
     "'": 'Close the string with the same quote. A string has no escapes.',
     '=': 'Write == to compare.',
     '[': 'Close the group with ]. A group cannot hold another group, and no key starts with one.',
-    '-': 'A key has letters, digits, _ and dots only.',
+    '-': 'A key has letters, digits, _ and dots only. Give the role, claim or field another name.',
     ':': 'A colon stands only between a predicate and its action, and a key cannot hold one.',
     '+': 'Write the number without +.',
   };

@@ -140,6 +140,53 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(await codeOf({ blocked: true })).to.equal('global');
       });
 
+      for (const [what, guard] of [
+        ['apl(rules)', () => apl(['args.id == "root": deny("r", "root")'])],
+        [
+          'apl(policies)',
+          () => apl(aplPolicies({ routes: [{ tool: 'drop', args: { id: 'int' } }] }), { tool: 'drop' }),
+        ],
+        [
+          'the option tool',
+          () => aplPolicies({ routes: [{ tool: 'drop', args: { id: 'int' } }] }, { tool: () => 'drop' }),
+        ],
+        [
+          'the rules of global',
+          () => aplPolicies({ global: { pre_invocation: ['args.id == "root": deny("r", "root")'] } }),
+        ],
+      ] as const) {
+        it(`cannot hide the id of a plain body from ${what}`, async () => {
+          const rules = app().use(guard()).post('/drop', handler);
+          const hidden = { ...call('drop', {}), id: 'root' };
+          const { body } = await request(rules).post('/drop').send(hidden);
+          expect([body.code, handled()]).to.deep.equal(['policy.error', 0]);
+          expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['policy_error']);
+          await request(rules).post('/drop').send({ id: 5 }).expect(200);
+        });
+      }
+
+      it('with an argument id get the rules of their tool', async () => {
+        const rules = app()
+          .use(aplPolicies({ routes: [{ tool: 'drop', args: { id: '0..9' } }] }))
+          .post('/mcp', handler);
+        await request(rules)
+          .post('/mcp')
+          .send(call('drop', { id: 5 }))
+          .expect(200);
+        const { body } = await request(rules)
+          .post('/mcp')
+          .send(call('drop', { id: 10 }));
+        expect(body.code).to.equal('routes.tool:drop.apl.args.id');
+      });
+
+      it('the option args says where the arguments are', async () => {
+        const rules = app().post('/drop', apl({ args: { id: 'int' } }, { args: (req) => req.body }), handler);
+        const { body } = await request(rules)
+          .post('/drop')
+          .send({ ...call('drop', {}), id: 'root' });
+        expect(body.code).to.equal('global.apl.args.id');
+      });
+
       it('a batch with a call is refused, without an alarm', async () => {
         expect(await codeOf([{ jsonrpc: '2.0', id: 1, method: 'tools/list' }, call('mail')])).to.equal(
           'mcp.batch_refused',
@@ -253,6 +300,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
           ['two texts', { content: [text(person), text(person)] }],
           ['an image', { content: [{ type: 'image', data: '123', mimeType: 'image/png' }] }],
           ['another text beside structured content', { content: [text({ ssn: '123' })], structuredContent: person }],
+          ['a member that no result has', { structuredContent: person, ssn: '123' }],
           ['no content', {}],
           ['a list', [person]],
         ] as const) {

@@ -96,6 +96,9 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       ['an attribute with a misspelt name', 'role.a: deny', { attributes: () => ({ 'rol.a': true }) }],
       ['an attribute that the guard sets itself', 'role.a: deny', { attributes: () => ({ 'security.labels': 'x' }) }],
       ['an attribute of a wrong type', 'role.a: deny', { attributes: () => ({ 'role.a': null as never }) }],
+      ['a role that is a text', 'role.a: deny', { attributes: () => ({ 'role.a': 'true' }) }],
+      ['a claim that is no text', 'claim.a == "true": deny', { attributes: () => ({ 'claim.a': true }) }],
+      ['teams that are a text', 'subject.teams contains "a": deny', { attributes: () => ({ 'subject.teams': 'a' }) }],
       ['a host that is not in the list', 'http.host == "a": deny', { hosts: ['a'] }],
       ['arguments that are a list', 'args.a: deny', { args: () => [] }],
       ['arguments that are a text', 'args.a: deny', { args: () => 'a' }],
@@ -188,6 +191,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         await request(app(new RememberingStore(LABEL)).post('/', guard, handler))
           .post('/')
           .expect(403, /"cel"/);
+      });
+
+      it('one that throws has an alarm with the route, which no header of the client can hide', async () => {
+        const guard = apl(['plugin(check)'], { plugins: { check: fails } });
+        await request(app().post('/mail', guard, handler))
+          .post('/mail')
+          .set('x-any', 'mail');
+        expect(alarms[0]).to.include({ alarm: 'policy_error', route: 'POST /mail' });
       });
 
       it('one that throws denies with its own code, with an alarm', async () => {

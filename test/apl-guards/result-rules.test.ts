@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import compression from 'compression';
 import type { RequestHandler } from 'express';
+import onHeaders from 'on-headers';
 import request from 'supertest';
 import { apl } from '../../lib/apl.js';
 import { deferred } from '../support/deferred.js';
@@ -75,6 +79,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(answer.text).to.equal('{"ssn":"[REDACTED]"}');
       expect(answer.headers).to.include({ 'x-own': 'yes', 'content-length': '20', 'content-type': 'application/json' });
       expect(answer.headers).to.not.have.property('etag');
+    });
+
+    it('a changed result leaves without its trailers, which need chunks', async () => {
+      const { status, text, headers } = await ask(REDACT, (_req, res) => {
+        res.type('json').setHeader('Trailer', 'Own');
+        res.write(JSON.stringify({ ssn: SSN }));
+        res.addTrailers({ Own: 'a' });
+        res.end();
+      });
+      expect([status, text]).to.deep.equal([200, '{"ssn":"[REDACTED]"}']);
+      expect(headers).to.not.have.property('trailer');
     });
 
     it('calls that no chain changes are repeated as they were', async () => {
@@ -223,6 +238,50 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         throw new Error(SSN);
       });
       expect(body.code).to.equal('policy.result_unseen');
+    });
+
+    for (const [what, answer] of [
+      [
+        'writeHead()',
+        (_req, res) =>
+          void res.writeHead(418, { Own: 'a', 'Content-Type': 'application/json' }).end(JSON.stringify(PERSON)),
+      ],
+      [
+        'a listener of the header section',
+        (_req, res) => {
+          onHeaders(res, () => void res.status(418).setHeader('Own', 'a'));
+          res.json(PERSON);
+        },
+      ],
+    ] as ReadonlyArray<readonly [string, RequestHandler]>) {
+      for (const rule of ['http.response_status == 418: deny', 'http.response_headers.own == "a": deny']) {
+        it(`${what} is seen beside the result by ${rule}`, async () => {
+          const { body } = await ask({ ...REDACT, post_invocation: [rule] }, answer);
+          expect(body.code).to.equal('global.apl.post_invocation[0]');
+          expect(alarms).to.deep.equal([]);
+        });
+      }
+    }
+
+    it('denies a result that would change only with a later header', async () => {
+      const rules = { post_invocation: [{ when: 'http.response_status == 418', do: 'result.ssn | redact' }] };
+      const { status, text } = await ask(rules, (_req, res) => {
+        onHeaders(res, () => void res.status(418));
+        res.json(PERSON);
+      });
+      expect([status, text.includes(SSN)]).to.deep.equal([403, false]);
+      expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['policy_error']);
+    });
+
+    it('denies a part of a file, in which a field may have another path', async () => {
+      const file = join(mkdtempSync(join(tmpdir(), 'apl-result-')), 'person.json');
+      writeFileSync(file, JSON.stringify({ user: { ssn: SSN } }));
+      const asked = ask({ result: { 'user.ssn': 'redact' } }, (_req, res) => void res.sendFile(file));
+      const { status, text } = await asked.set('Range', 'bytes=8-28');
+      expect([status, text.includes(SSN)]).to.deep.equal([403, false]);
+      const whole = await ask({ result: { 'user.ssn': 'redact' } }, (_req, res) => void res.sendFile(file));
+      expect(whole.body).to.deep.equal({ user: { ssn: '[REDACTED]' } });
+      rmSync(file);
     });
 
     for (const [what, answer] of [

@@ -199,12 +199,12 @@ describe('arguments and results', () => {
   }
 
   it('with an attribute of a wrong type are an error, not an absent attribute', () => {
-    const { evaluate } = compile({ pre_invocation: ['claim.x: deny'] });
+    const { evaluate } = compile({ pre_invocation: ['role.x: deny'] });
     for (const wrong of [null, {}, new Map(), () => true, 1n]) {
-      expect(() => evaluate({ 'claim.x': wrong as unknown as string }))
+      expect(() => evaluate({ 'role.x': wrong as unknown as string }))
         .to.throw()
         .with.property('code', 'policy.error');
     }
-    expect(evaluate(Object.create({ 'claim.x': true })).decision).to.equal('allow');
+    expect(evaluate(Object.create({ 'role.x': true })).decision).to.equal('allow');
   });
 });

@@ -96,7 +96,7 @@ const MISTAKES: ReadonlyArray<readonly [source: string, column: number, message:
   ['a &', 4, 'A condition starts with a key'],
   ['a && b', 4, 'A condition starts with a key'],
   ['a or b', 3, 'Join conditions with & or |'],
-  ['role.hr-admin', 8, 'Join conditions with & or |'],
+  ['role.hr-admin', 8, 'A key has letters, digits, _ and dots only'],
   ['(a', 3, 'Close the parenthesis'],
   ['a == b', 6, 'The right side is a string'],
   ['a = b', 3, 'Write == to compare'],

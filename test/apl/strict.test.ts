@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compileDocument, compileSection } from '../../lib/apl.js';
+import { compileChain, compileDocument, compileSection } from '../../lib/apl.js';
 import { faultOf, placedFaultOf } from './policy-faults.js';
 
 const section = (...rules: readonly string[]) => `pre_invocation:\n${rules.map((rule) => `  - ${rule}\n`).join('')}`;
@@ -142,6 +142,81 @@ describe('strict APL refuses what CPEX ignores', () => {
     expect(evaluate(withoutOrg)).to.include({ code: 'global.apl.pre_invocation[0]', reason: 'access denied' });
     expect(evaluate({ ...all, 'args.to': undefined })).to.include({ code: 'global.apl.pre_invocation[1]' });
     expect(evaluate({ ...all, 'subject.teams': undefined })).to.include({ code: 'global.apl.pre_invocation[1]' });
+  });
+
+  it("with absent: 'deny' redact() denies if its predicate meets an absent attribute", () => {
+    const options = { strict: true, absent: 'deny' } as const;
+    const chain = `redact(claim.org != 'acme')`;
+    const { apply } = compileChain(chain, options);
+    expect(apply('x')).to.include({ outcome: 'deny', reason: 'access denied', stage: 0 });
+    expect(apply('x', { 'claim.org': 'b' })).to.include({ outcome: 'replace' });
+    expect(apply('x', { 'claim.org': 'acme' })).to.include({ outcome: 'pass' });
+    const { evaluate } = compileSection(
+      { result: { a: chain }, post_invocation: [{ when: 'result.b == "x"', do: `result.b | ${chain}` }] },
+      options,
+    );
+    expect(evaluate({ 'result.a': 'x' })).to.include({ decision: 'deny', code: 'global.apl.result.a' });
+    expect(evaluate({ 'result.b': 'x' })).to.include({ decision: 'deny', code: 'global.apl.post_invocation[0]' });
+  });
+});
+
+/** Rules that CPEX accepts, and that decide the same for every request: the rule, and the fix of its error. */
+const POINTLESS: ReadonlyArray<readonly [rule: string, fix: string]> = [
+  ['security.labels: deny', 'Write security.labels contains "…", or exists(security.labels).'],
+  ['security.labels == "secret": deny', 'Write security.labels contains "…".'],
+  ['security.labels contains 5: deny', 'Write the text in quotes.'],
+  ['args.tags contains 5: deny', 'Write the text in quotes.'],
+  ['security.labels in claim.org: deny', 'Write value in set: two keys'],
+  ['subject.id in claim.org: deny', 'Write value in set: two keys'],
+  ['security.labels > 1: deny', 'Write another condition.'],
+  ['claim.admin: deny', 'Compare it, or write exists(claim.admin).'],
+  ['require(subject.id)', 'Compare it, or write exists(subject.id).'],
+  ['claim.level == 3: deny', 'Put the right side into quotes.'],
+  ['subject.id contains "a": deny', 'Write subject.id == "…".'],
+  ['subject.id > "alice": deny', 'Write a number on the right side.'],
+  ['args.n > true: deny', 'Write a number on the right side.'],
+  ['role.hr == false: deny', 'Write role.hr or !role.hr.'],
+  ['role.hr == "true": deny', 'Write role.hr or !role.hr.'],
+  ['http.method == "post": deny', 'Write "POST".'],
+  ['exists(http.request_headers.Origin): deny', 'Write http.request_headers.origin.'],
+  ['result.ok: deny', 'Put the rule under post_invocation.'],
+  ['exists(http.response_headers.etag): deny', 'Put the rule under post_invocation.'],
+];
+
+describe('strict APL refuses conditions that never change', () => {
+  for (const [rule, fix] of POINTLESS) {
+    it(rule, () => {
+      expect(faultOf(() => compileSection({ pre_invocation: [rule] }, { strict: true })).fix).to.include(fix);
+      compileSection({ pre_invocation: [rule] });
+    });
+  }
+
+  it('but not conditions on attributes that the app declares, and on those of the response in their phase', () => {
+    const options = { strict: true, attributes: ['claim.admin'] };
+    compileSection({ pre_invocation: ['claim.admin: deny'] }, options);
+    compileSection({ post_invocation: ['result.ok & exists(http.response_headers.etag): deny'] }, options);
+    compileSection({ pre_invocation: ['claim.level > 3 & role.hr == true & args.ok: deny'] }, options);
+  });
+
+  for (const path of ['users[].ssn', '*', 'a..b', ' ssn', 'user. ssn', '']) {
+    it(`a chain for ${JSON.stringify(path)}, which finds no field`, () => {
+      const { message } = faultOf(() => compileSection({ result: { [path]: 'redact' } }, { strict: true }));
+      expect(message).to.include('Write names and dots: user.email. A chain does not look into lists.');
+    });
+  }
+
+  it('a chain of args whose redact() reads the result', () => {
+    const text = 'args: { a: "redact(result.ok)" }';
+    expect(faultOf(strict(text)).fix).to.equal('Put the rule under post_invocation.');
+  });
+
+  it('a misspelt reaction of a decision point', () => {
+    const decisionPoints = { cel: () => ({ allow: true as const }) };
+    for (const name of ['on_alow', 'onDeny', 'on-allow']) {
+      const step = { cel: { expr: 'true', [name]: ['deny'] } };
+      const compile = () => compileSection({ pre_invocation: [step] }, { strict: true, decisionPoints });
+      expect(faultOf(compile).fix).to.equal('Write on_allow or on_deny.');
+    }
   });
 });
 

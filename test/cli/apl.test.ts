@@ -117,6 +117,14 @@ describe('apl on the command line', function () {
         .and.to.match(/\nallow\n$/);
     });
 
+    it('says that the document has no route for a tool', async () => {
+      const run = await explain({}, '--tool', 'send_emial');
+      expect(run.stdout).to.include('The document has no route for this tool');
+      const { note } = JSON.parse((await explain({}, '--tool', 'send_emial', '--json')).stdout);
+      expect(note).to.include('The document has no route for this tool');
+      expect((await explain({}, '--tool', 'send_email')).stdout).to.not.include('no route');
+    });
+
     it('without a tool it explains the rules for plain HTTP, also as JSON', async () => {
       const run = await explain({ 'http.method': 'DELETE' }, '--json');
       expect(run.code).to.equal(1);

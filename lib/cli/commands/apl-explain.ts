@@ -39,9 +39,13 @@ async function runExplain(context: CliContext, file: string, flags: ExplainFlags
   const section = tool === undefined ? policies.global : policies.sectionFor('tool', tool, scope);
   const { decision, rules, text } = await explained(section, { 'route.key': section.key, ...attributes }, phase);
   if (decision.decision === 'deny') context.setExitCode(EXIT.warning);
-  if (flags.json) printJson(context, { route: section.key, decision, rules });
-  else context.terminal.out.write(`${section.key}\n${text}\n`);
+  const note = tool === undefined || policies.routes.has(section.key) ? undefined : UNNAMED;
+  if (flags.json) printJson(context, { route: section.key, ...(note && { note }), decision, rules });
+  else context.terminal.out.write(`${section.key}\n${note === undefined ? '' : `${note}\n`}${text}\n`);
 }
+
+/** A misspelt name would look like a tool that may do everything. */
+const UNNAMED = 'The document has no route for this tool: only the rules of global and of global.defaults decide.';
 
 type ExplainedSection = Parameters<typeof explain>[0];
 
