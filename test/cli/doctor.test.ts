@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
+import { VALKEY_RIGHTS } from '../support/group-security.js';
 import { describeWithSecureValkey, PASSWORD, USERNAME } from '../support/secure-valkey.js';
 import { describeWithDedicatedValkey } from '../support/valkey.js';
 import { freePort } from '../support/valkey-servers.js';
-import { VALKEY_RIGHTS } from '../support/valkey-topologies.js';
 import { type CliRun, faultsIn, reportIn, runCli } from './run-cli.js';
 
 const MINUTE_MS = 60_000;

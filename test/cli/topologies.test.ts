@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ValkeySessionStore } from '../../lib/valkey.js';
+import { GroupSecurity } from '../support/group-security.js';
 import { describeWithValkeyGroup } from '../support/valkey-group.js';
 import {
   type ClusterTopology,
-  GroupSecurity,
   type SentinelTopology,
   startCluster,
   startSentinels,

@@ -7,8 +7,8 @@ import { ValkeySessionStore } from '../../lib/valkey.js';
 import { runCli } from '../cli/run-cli.js';
 import { all, ROOT, read } from '../support/documents.js';
 import { eventually } from '../support/eventually.js';
+import { VALKEY_RIGHTS } from '../support/group-security.js';
 import { describeWithSecureValkey, PASSWORD, USERNAME } from '../support/secure-valkey.js';
-import { VALKEY_RIGHTS } from '../support/valkey-topologies.js';
 
 const DOCUMENT = 'docs/cli.md';
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { compilerFaults } from '../support/compiler.js';
 import { read, snippetsOf } from '../support/documents.js';
-import { CLUSTER_RIGHTS, SENTINEL_RIGHTS, VALKEY_RIGHTS } from '../support/valkey-topologies.js';
+import { CLUSTER_RIGHTS, SENTINEL_RIGHTS, VALKEY_RIGHTS } from '../support/group-security.js';
 
 const DOCUMENT = 'docs/high-availability.md';
 

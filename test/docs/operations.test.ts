@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../lib/valkey.js';
-import { compilerFaults } from '../support/compiler.js';
-import { all, only, read, snippetsOf } from '../support/documents.js';
+import { documentFaults } from '../support/compiler.js';
+import { all, only, read } from '../support/documents.js';
 import { eventually, rejectionOf } from '../support/eventually.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../support/valkey-group.js';
 
@@ -134,13 +134,7 @@ describeWithValkeyGroup(`${DOCUMENT}, run from top to bottom`, 1, (group) => {
 
 describe(DOCUMENT, () => {
   it('its TypeScript compiles', () => {
-    expect(
-      compilerFaults(
-        snippetsOf(DOCUMENT)
-          .map(({ code }) => code)
-          .join('\n'),
-      ),
-    ).to.equal('');
+    expect(documentFaults(DOCUMENT)).to.equal('');
   });
 
   it('commands on docker-compose.yml are those of the pipeline', () => {

@@ -1,8 +1,8 @@
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
 import { EventStream } from '../../lib/events/event-stream.js';
-import { compilerFaults } from '../support/compiler.js';
-import { all, read, snippetsOf } from '../support/documents.js';
+import { documentFaults } from '../support/compiler.js';
+import { all, read } from '../support/documents.js';
 
 const NAMES = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'] as const;
 
@@ -32,13 +32,7 @@ describe('EventStream', () => {
   });
 
   it('docs/events.md: its code compiles', () => {
-    expect(
-      compilerFaults(
-        snippetsOf('docs/events.md')
-          .map(({ code }) => code)
-          .join('\n'),
-      ),
-    ).to.equal('');
+    expect(documentFaults('docs/events.md')).to.equal('');
   });
 
   it('docs/events.md has a row for each channel and for each member of its events', () => {

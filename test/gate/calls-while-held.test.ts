@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { GatedServer } from '../support/gated-server.js';
-import { get } from '../support/raw-http.js';
+import { type GatedHandler, GatedServer } from '../support/gated-server.js';
+import { get, type Wire } from '../support/raw-http.js';
 
 const codeOf = (call: () => unknown): string | undefined => {
   try {
@@ -263,16 +263,12 @@ describe('A held response looks like one that has accepted the data', () => {
     }
   });
 
-  it('G1: a response with a label is held when its turn comes', async () => {
+  /** The second response on a connection uses the handler. The first one has been answered, and only its bytes were received. */
+  async function heldAsSecond(handler: GatedHandler): Promise<Wire> {
     let answerFirst: () => void = () => {};
-    gated = await new GatedServer().start((res, { labels }, req) => {
-      if (req.url === '/first') {
-        answerFirst = () => res.end('first');
-        return;
-      }
-      res.write('clean, but not yet on the wire;');
-      labels.add('secret');
-      res.end('second');
+    gated = await new GatedServer().start((res, security, req) => {
+      if (req.url === '/first') answerFirst = () => res.end('first');
+      else handler(res, security, req);
     });
     const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
     await gated.store.called();
@@ -280,6 +276,15 @@ describe('A held response looks like one that has accepted the data', () => {
     await wire.until(/first$/);
     await gated.roundTrip();
     expect(wire.received).to.match(/first$/);
+    return wire;
+  }
+
+  it('G1: a response with a label is held when its turn comes', async () => {
+    const wire = await heldAsSecond((res, { labels }) => {
+      res.write('clean, but not yet on the wire;');
+      labels.add('secret');
+      res.end('second');
+    });
     gated.store.fail();
     const text = await wire.closed();
     expect(text).to.match(/firstHTTP\/1\.1 403 Forbidden\r\n[\s\S]*session\.persist_failed"\}$/);
@@ -287,21 +292,10 @@ describe('A held response looks like one that has accepted the data', () => {
   });
 
   it('G1: a response written before its label is held when its turn comes', async () => {
-    let answerFirst: () => void = () => {};
-    gated = await new GatedServer().start((res, { labels }, req) => {
-      if (req.url === '/first') {
-        answerFirst = () => res.end('first');
-        return;
-      }
+    const wire = await heldAsSecond((res, { labels }) => {
       res.end('clean, but not yet on the wire');
       labels.add('secret');
     });
-    const wire = gated.request(get('/first') + get('/second', { Connection: 'close' }));
-    await gated.store.called();
-    answerFirst();
-    await wire.until(/first$/);
-    await gated.roundTrip();
-    expect(wire.received).to.match(/first$/);
     gated.store.succeed();
     expect(await wire.closed()).to.match(/firstHTTP\/1\.1 200 OK\r\n[\s\S]*not yet on the wire$/);
   });

@@ -8,7 +8,7 @@ import { controllableStore } from '../../lib/testing.js';
 import { eventually } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { HeldStore } from '../support/held-store.js';
-import { addLabel, LABEL, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
+import { addLabel, LABEL, labelAfterFirstByte, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
 
 const NAMES = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'] as const;
 const VIOLATION = { code: 'session_tainted', reason: 'touched secret data' };
@@ -120,14 +120,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       heard.length = 0;
       store = controllableStore();
       store.fail('append');
-      const server = await listen(
-        appOf(middlewareWith({ store }), (req, res) => {
-          res.write('first', () => {
-            req.security.labels.add(LABEL);
-            res.end('second');
-          });
-        }),
-      );
+      const server = await listen(appOf(middlewareWith({ store }), labelAfterFirstByte));
       await request(`http://127.0.0.1:${server.port}`)
         .get('/')
         .catch(() => {});

@@ -78,6 +78,17 @@ describe('The connection below a held response', () => {
     });
   };
 
+  /** Lets the append of a label fail after the client has received a clean piece. */
+  const cutAfterClean = async (opened: Client): Promise<void> => {
+    await opened.until(/clean/);
+    steps.taint();
+    steps.response.end('tainted');
+    await gated.store.called();
+    gated.store.fail();
+    await opened.closed;
+    expect(opened.received).to.match(/clean$/);
+  };
+
   /** Lets `listener` serve its connections with the gated server; returns the client of one of them. */
   async function client(listener: net.Server, path: string | number, connect: () => Duplex): Promise<Client> {
     listener.listen(path);
@@ -116,13 +127,7 @@ describe('The connection below a held response', () => {
     it(`G2: a cut on ${kind}, which has no reset, ends the connection`, async () => {
       await started();
       const opened = await connect();
-      await opened.until(/clean/);
-      steps.taint();
-      steps.response.end('tainted');
-      await gated.store.called();
-      gated.store.fail();
-      await opened.closed;
-      expect(opened.received).to.match(/clean$/);
+      await cutAfterClean(opened);
       expect(gated.alarms).to.have.length(1);
     });
 
@@ -175,13 +180,7 @@ describe('The connection below a held response', () => {
     const opened = await client(listener, 0, () =>
       tls.connect({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false }),
     );
-    await opened.until(/clean/);
-    steps.taint();
-    steps.response.end('tainted');
-    await gated.store.called();
-    gated.store.fail();
-    await opened.closed;
-    expect(opened.received).to.match(/clean$/);
+    await cutAfterClean(opened);
     expect(opened.ending).to.equal('ECONNRESET');
   });
 

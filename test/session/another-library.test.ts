@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
@@ -17,18 +16,8 @@ import {
   subjectSession,
 } from '../../lib/index.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { AUDIENCE, ISSUER, oauth2JwtBearer, requireBearerAuth, SECRET } from '../support/token-libraries.js';
 
-type Make = (options: Readonly<Record<string, unknown>>) => RequestHandler;
-// both packages declare a type for req.auth, and one program cannot have two
-const load = createRequire(import.meta.url);
-const { auth: oauth2JwtBearer } = load('express-oauth2-jwt-bearer') as { auth: Make };
-const { requireBearerAuth } = load('@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js') as {
-  requireBearerAuth: Make;
-};
-
-const SECRET = 'a secret of the tests, long enough for HS256';
-const ISSUER = 'https://issuer.example';
-const AUDIENCE = 'https://api.example';
 /** The suite may run for longer than a token of some minutes lives. */
 const inADay = Math.floor(Date.now() / 1000) + 86_400;
 

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
@@ -20,18 +19,8 @@ import {
   taint,
 } from '../../lib/index.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
+import { AUDIENCE, ISSUER, oauth2JwtBearer, requireBearerAuth, SECRET } from '../support/token-libraries.js';
 
-type Make = (options: Readonly<Record<string, unknown>>) => RequestHandler;
-// both packages declare a type for req.auth, and one program cannot have two
-const load = createRequire(import.meta.url);
-const { auth: oauth2JwtBearer } = load('express-oauth2-jwt-bearer') as { auth: Make };
-const { requireBearerAuth } = load('@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js') as {
-  requireBearerAuth: Make;
-};
-
-const SECRET = 'a secret of the tests, long enough for HS256';
-const ISSUER = 'https://issuer.example';
-const AUDIENCE = 'https://api.example';
 const jwtOptions = { secret: SECRET, algorithms: ['HS256' as const] };
 const bearerOptions = { audience: AUDIENCE, mcd: { issuers: [{ issuer: ISSUER, alg: 'HS256', secret: SECRET }] } };
 const verifier = {

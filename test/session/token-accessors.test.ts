@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import express, { type Request, type RequestHandler } from 'express';
 import { expressjwt } from 'express-jwt';
@@ -16,23 +15,17 @@ import { thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { type Given, sessionFor } from '../support/resolve-session.js';
 import { sessionApp } from '../support/session-app.js';
+import {
+  AUDIENCE,
+  InvalidTokenError,
+  ISSUER,
+  oauth2JwtBearer,
+  requireBearerAuth,
+  SECRET,
+} from '../support/token-libraries.js';
 
-type Make = (options: Readonly<Record<string, unknown>>) => RequestHandler;
-// both packages declare a type for req.auth, and one program cannot have two
-const load = createRequire(import.meta.url);
-const { auth: oauth2JwtBearer } = load('express-oauth2-jwt-bearer') as { auth: Make };
-const { requireBearerAuth } = load('@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js') as {
-  requireBearerAuth: Make;
-};
-const { InvalidTokenError } = load('@modelcontextprotocol/sdk/server/auth/errors.js') as {
-  InvalidTokenError: new (message: string) => Error;
-};
-
-const SECRET = 'a secret of the tests, long enough for HS256';
 const FORGED = 'another secret of the tests, as long as that';
-const ISSUER = 'https://issuer.example';
 const OTHER = 'https://other-issuer.example';
-const AUDIENCE = 'https://api.example';
 
 function token(claims: JWTPayload, secret = SECRET): Promise<string> {
   /** The suite may run for longer than a token of some minutes lives. */

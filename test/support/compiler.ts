@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { snippetsOf } from './documents.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -26,4 +27,13 @@ export function compilerFaults(module: string): string {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What the compiler finds wrong with the TypeScript of a document, as one module. */
+export function documentFaults(document: string): string {
+  return compilerFaults(
+    snippetsOf(document)
+      .map(({ code }) => code)
+      .join('\n'),
+  );
 }

@@ -1,6 +1,7 @@
+import { expect } from 'chai';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { type Alarm, aplSessionMiddleware, type SessionStore, type Violation } from '../../lib/index.js';
-import { ANY_INSTANCE } from './denial-instance.js';
+import { ANY_INSTANCE, withAnyInstance } from './denial-instance.js';
 import type { ExpressModule } from './express-versions.js';
 import { ScriptedStore } from './failing-stores.js';
 import { HeldStore } from './held-store.js';
@@ -11,6 +12,24 @@ export const LABEL = 'secret-label';
 export const VIOLATION: Violation = { code: 'session_tainted', reason: 'session touched secret data' };
 /** The body of a denial for `VIOLATION`, after `withAnyInstance()`. */
 export const DENIAL_BODY = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"session touched secret data","instance":"${ANY_INSTANCE}","code":"session_tainted"}`;
+
+/** Asserts that the bytes on the connection are a denial for `VIOLATION`, and nothing else. */
+export function assertDenialOnly(text: string): void {
+  const lines = withAnyInstance(text)
+    .replace(/^Date: .*$/m, 'Date: -')
+    .split('\r\n');
+  expect(lines).to.deep.equal([
+    'HTTP/1.1 403 Forbidden',
+    'X-Powered-By: Express',
+    'Cache-Control: no-store',
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${DENIAL_BODY.length}`,
+    'Date: -',
+    'Connection: close',
+    '',
+    DENIAL_BODY,
+  ]);
+}
 
 export const INVALID_VIOLATIONS: ReadonlyArray<readonly [what: string, violation: unknown]> = [
   ['no violation', undefined],

@@ -18,6 +18,14 @@ export const addLabel: RequestHandler = (req, _res, next) => {
   next();
 };
 
+/** Adds a label when a byte has left. */
+export const labelAfterFirstByte: RequestHandler = (req, res) => {
+  res.write('first', () => {
+    req.security.labels.add(LABEL);
+    res.end('second');
+  });
+};
+
 /** A method of a store that always fails. */
 export function rejecting(message = 'store failed'): () => Promise<never> {
   return () => Promise.reject(new Error(message));

@@ -3,22 +3,22 @@ import { expect } from 'chai';
 import { sha256Hex } from '../../lib/session/digest.js';
 import { slotOf } from '../../lib/stores/valkey/cluster/slot-of.js';
 import type { ValkeySessionStoreOptions } from '../../lib/valkey.js';
-import { CertificateAuthority, type Identity } from './certificates.js';
+import { type ClusterNode, introduce, slotsOfPrimary, startClusterNode } from './cluster-nodes.js';
 import { eventually } from './eventually.js';
+import {
+  CLUSTER_RIGHTS,
+  type GroupSecurity,
+  LABELS_USER,
+  SENTINEL_CREDENTIALS,
+  SENTINEL_RIGHTS,
+  VALKEY_RIGHTS,
+  WAIT_RIGHT,
+} from './group-security.js';
+import { countLabelCommands, deniedBy } from './node-counts.js';
 import type { ValkeyGroup, ValkeyNode } from './valkey-group.js';
-import type { TlsFiles } from './valkey-servers.js';
 
-/** The rights that docs/operations.md and docs/high-availability.md tell operators to grant. */
-export const VALKEY_RIGHTS =
-  '~taint:v1:* +smembers +sadd +expire +multi +exec +echo +client|capa +info +config|get'.split(' ');
-/** The right that `durability.replicas` needs. */
-export const WAIT_RIGHT = '+wait';
-export const CLUSTER_RIGHTS = ['+cluster|slots', '+asking'];
-export const SENTINEL_RIGHTS = ['+sentinel|get-master-addr-by-name'];
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
-const CLUSTER = [...SERVER, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
-const CREDENTIALS = { username: 'labels', password: 'of-valkey' };
-export const SENTINEL_CREDENTIALS = { sentinelUsername: 'finder', sentinelPassword: 'of-sentinel' };
+const CLUSTER = [...SERVER, '--cluster-node-timeout', '1000'];
 const PRIMARY_NAME = 'labels';
 /** The times between questions of a Sentinel, in milliseconds. Short ones let the processes find each other sooner. */
 const SHORT_PERIODS = ['info-period', '200', 'publish-period', '200'];
@@ -48,21 +48,6 @@ export interface Topology {
   denied(): Promise<string[]>;
 }
 
-/** TLS with client certificates and ACL users, for a group of processes. */
-export class GroupSecurity {
-  readonly authority = new CertificateAuthority('Authority of the tests');
-  readonly client: Identity = this.authority.issue({ commonName: 'client' });
-
-  files(): TlsFiles {
-    const { cert, key } = this.authority.issue({ commonName: 'valkey', hosts: ['localhost', '127.0.0.1'] });
-    return { 'ca.pem': this.authority.cert, 'server.pem': cert, 'server.key': key };
-  }
-
-  get options(): ValkeySessionStoreOptions {
-    return { tls: { ca: this.authority.cert, ...this.client }, ...CREDENTIALS };
-  }
-}
-
 const addressOf = ({ peerPort }: ValkeyNode): string => `127.0.0.1:${peerPort}`;
 
 /** The role of a server; a server that was stopped does not answer. */
@@ -87,17 +72,8 @@ function common(servers: readonly ValkeyNode[], sentinels: readonly ValkeyNode[]
     async flush() {
       await Promise.all((await primaries()).map(({ admin }) => admin.flushall()));
     },
-    async countCommands(action) {
-      await Promise.all(servers.map(({ admin }) => admin.config('RESETSTAT')));
-      await action();
-      const infos = await Promise.all(servers.map(({ admin }) => admin.info('commandstats')));
-      const calls = infos.flatMap((info) => [...info.matchAll(/^cmdstat_(?:sadd|smembers|expire):calls=(\d+)/gm)]);
-      return calls.reduce((sum, [, count]) => sum + Number(count), 0);
-    },
-    async denied() {
-      const logs = await Promise.all([...servers, ...sentinels].map(({ admin }) => admin.call('ACL', 'LOG')));
-      return logs.flatMap((log) => (log as unknown[][]).map((entry) => entry.join(' ')));
-    },
+    countCommands: (action) => countLabelCommands(servers, action),
+    denied: () => deniedBy([...servers, ...sentinels]),
   };
 }
 
@@ -119,7 +95,7 @@ export async function startSentinels(group: ValkeyGroup, security?: GroupSecurit
   const replicas = await Promise.all([1, 2].map(() => group.start(...replicating(first))));
   for (const { admin } of security ? [first, ...replicas] : []) {
     const rights = [...VALKEY_RIGHTS, WAIT_RIGHT];
-    await admin.call('ACL', 'SETUSER', CREDENTIALS.username, 'on', `>${CREDENTIALS.password}`, ...rights);
+    await admin.call('ACL', 'SETUSER', LABELS_USER.username, 'on', `>${LABELS_USER.password}`, ...rights);
     // Sentinel does the same during a failover; the user must survive a restart in any case
     await admin.call('CONFIG', 'REWRITE');
   }
@@ -204,6 +180,15 @@ export interface ClusterTopology extends Topology {
   slotOf(session: string): number;
   /** A session on each primary. */
   sessions(): Promise<string[]>;
+  primaryOfSlot(slot: number): Promise<ValkeyNode>;
+  /** Moves a slot with its keys to another primary, as a resharding does. During the action the slot is moving. */
+  moveSlot(slot: number, move: SlotMove, during?: () => Promise<void>): Promise<void>;
+}
+
+interface SlotMove {
+  readonly source: ValkeyNode;
+  readonly target: ValkeyNode;
+  readonly keys: readonly string[];
 }
 
 /** A cluster of three primaries, each with a replica. */
@@ -212,8 +197,7 @@ export async function startCluster(group: ValkeyGroup, security?: GroupSecurity)
   const basis = common(nodes, []);
   const idOf = (node: ValkeyNode): string => ids.get(node) ?? expect.fail('the node is not in the cluster');
   const slotOfSession = (session: string): number => slotOf(`taint:v1:${sha256Hex(session)}`);
-  const primaryOf = async (session: string): Promise<ValkeyNode> => {
-    const slot = slotOfSession(session);
+  const primaryOfSlot = async (slot: number): Promise<ValkeyNode> => {
     for (const server of await basis.primaries()) {
       for (const [from, to, [, , id]] of await slotsOf(server)) {
         if (slot >= from && slot <= to && id === idOf(server)) return server;
@@ -221,12 +205,27 @@ export async function startCluster(group: ValkeyGroup, security?: GroupSecurity)
     }
     return expect.fail(`slot ${slot} has no primary`);
   };
+  const primaryOf = (session: string): Promise<ValkeyNode> => primaryOfSlot(slotOfSession(session));
   const topology: ClusterTopology = {
     ...basis,
     options: { nodes: nodes.slice(0, 3).map(addressOf), ...security?.options },
     idOf,
     slotOf: slotOfSession,
     primaryOf,
+    primaryOfSlot,
+    async moveSlot(slot, { source, target, keys }, during = async () => {}) {
+      const setSlot = (node: ValkeyNode, state: string, other: ValkeyNode): Promise<unknown> =>
+        node.admin.call('CLUSTER', 'SETSLOT', slot, state, idOf(other));
+      await setSlot(target, 'IMPORTING', source);
+      await setSlot(source, 'MIGRATING', target);
+      try {
+        await during();
+        for (const key of keys) await migrateKey(key, source, target);
+      } finally {
+        await setSlot(target, 'NODE', target);
+        await setSlot(source, 'NODE', target);
+      }
+    },
     async replicaOf(session) {
       const id = idOf(await primaryOf(session));
       for (const server of nodes) {
@@ -260,34 +259,27 @@ interface MadeCluster {
 }
 
 async function makeCluster(group: ValkeyGroup, hasUser: boolean): Promise<MadeCluster> {
-  const user = [
-    '--user',
-    CREDENTIALS.username,
-    'on',
-    `>${CREDENTIALS.password}`,
-    ...VALKEY_RIGHTS,
-    WAIT_RIGHT,
-    ...CLUSTER_RIGHTS,
-  ];
-  const starting = [0, 1, 2, 3, 4, 5].map(async (index) => {
-    const busPort = await group.innerPort();
-    const own = ['--cluster-port', String(busPort), '--cluster-config-file', `nodes-${index}`];
-    const node = await group.start(...CLUSTER, ...own, ...(hasUser ? user : []));
-    // two primaries of one epoch may both claim a slot
-    await node.admin.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-    return { node, busPort, id: String(await node.admin.call('CLUSTER', 'MYID')) };
-  });
-  const started = await Promise.all(starting);
-  const [first] = started;
-  for (const [index, { node, busPort }] of started.entries()) {
-    const slots = [Math.ceil((index * 16_384) / 3), Math.ceil(((index + 1) * 16_384) / 3) - 1];
-    if (index < 3) await node.admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slots);
-    if (index > 0) await first?.node.admin.call('CLUSTER', 'MEET', '127.0.0.1', node.peerPort, busPort);
+  const rights = [...VALKEY_RIGHTS, WAIT_RIGHT, ...CLUSTER_RIGHTS];
+  const user = ['--user', LABELS_USER.username, 'on', `>${LABELS_USER.password}`, ...rights];
+  const args = hasUser ? [...CLUSTER, ...user] : CLUSTER;
+  const started: ClusterNode[] = await Promise.all(
+    [0, 1, 2, 3, 4, 5].map((index) => startClusterNode(group, index, args)),
+  );
+  const nodes = started.map(({ node }) => node);
+  const ids = await Promise.all(nodes.map(async ({ admin }) => String(await admin.call('CLUSTER', 'MYID'))));
+  for (const [index, { admin }] of nodes.slice(0, 3).entries()) {
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slotsOfPrimary(index));
   }
-  for (const [index, { node }] of started.slice(3).entries()) {
-    await eventually(() => node.admin.call('CLUSTER', 'REPLICATE', started[index]?.id ?? ''), SETTLE);
+  await introduce(started);
+  for (const [index, { admin }] of nodes.slice(3).entries()) {
+    await eventually(() => admin.call('CLUSTER', 'REPLICATE', ids[index] ?? ''), SETTLE);
   }
-  return { nodes: started.map(({ node }) => node), ids: new Map(started.map(({ node, id }) => [node, id])) };
+  return { nodes, ids: new Map(nodes.map((node, index) => [node, ids[index] ?? ''])) };
+}
+
+/** Moves a key to another node of the cluster, as a part of the move of its slot. */
+export async function migrateKey(key: string, source: ValkeyNode, target: ValkeyNode): Promise<void> {
+  await source.admin.call('MIGRATE', '127.0.0.1', target.peerPort, key, '0', '5000');
 }
 
 type SlotNode = readonly [host: string, port: number, id: string];

@@ -4,16 +4,20 @@ import iovalkey from 'iovalkey';
 import { sha256Hex } from '../../lib/session/digest.js';
 import { slotOf } from '../../lib/stores/valkey/cluster/slot-of.js';
 import type { ValkeySessionStoreOptions } from '../../lib/valkey.js';
+import { introduce, slotsOfPrimary, startClusterNode } from './cluster-nodes.js';
 import { CountingProxy } from './counting-proxy.js';
 import { eventually } from './eventually.js';
-import { describeWithValkeyGroup, type ValkeyGroup, type ValkeyNode } from './valkey-group.js';
 import {
   CLUSTER_RIGHTS,
   GroupSecurity,
+  LABELS_USER,
+  SENTINEL_CLIENT_RIGHTS,
   SENTINEL_CREDENTIALS,
   SENTINEL_RIGHTS,
   VALKEY_RIGHTS,
-} from './valkey-topologies.js';
+} from './group-security.js';
+import { countLabelCommands, deniedBy } from './node-counts.js';
+import { describeWithValkeyGroup, type ValkeyGroup, type ValkeyNode } from './valkey-group.js';
 
 export interface Login {
   readonly username: string;
@@ -68,19 +72,14 @@ export interface WaysToConnect {
   close(): Promise<void>;
 }
 
-const LABELS_USER = { username: 'labels', password: 'of-valkey' };
 const SERVER = ['--save', '', '--enable-debug-command', 'yes'];
 /** No outage of a test lasts long enough for the others to notice it. */
-const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'no'];
+const CLUSTER = ['--cluster-require-full-coverage', 'no'];
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--repl-diskless-sync-delay', '0'];
 /** The Sentinels never replace the server. */
 const DOWN_AFTER_MS = '600000';
-const SLOTS = 16_384;
 /** Two servers, six Sentinels and three nodes. */
 const SIZE = 11;
-
-/** The rights that a Sentinel client of ioredis or iovalkey needs besides {@link SENTINEL_RIGHTS}. */
-export const SENTINEL_CLIENT_RIGHTS = ['+sentinel|sentinels', '+subscribe', '&+switch-master', '+client|setinfo'];
 
 export interface WaysOptions {
   /**
@@ -175,17 +174,8 @@ async function startWays(
         await admin.call('ACL', 'LOG', 'RESET');
       }
     },
-    async countCommands(action) {
-      await Promise.all(servers.map(({ admin }) => admin.config('RESETSTAT')));
-      await action();
-      const infos = await Promise.all(servers.map(({ admin }) => admin.info('commandstats')));
-      const calls = infos.flatMap((info) => [...info.matchAll(/^cmdstat_(?:sadd|smembers|expire):calls=(\d+)/gm)]);
-      return calls.reduce((sum, [, count]) => sum + Number(count), 0);
-    },
-    async denied() {
-      const logs = await Promise.all([...servers, ...sentinels].map(({ admin }) => admin.call('ACL', 'LOG')));
-      return logs.flatMap((log) => (log as unknown[][]).map((entry) => entry.join(' ')));
-    },
+    countCommands: (action) => countLabelCommands(servers, action),
+    denied: () => deniedBy([...servers, ...sentinels]),
     async close() {
       await Promise.all(proxies.map((proxy) => proxy.close()));
     },
@@ -223,24 +213,17 @@ async function startCluster(
   args: readonly string[],
 ): Promise<Site[]> {
   const starting = [0, 1, 2].map(async (index) => {
-    const busPort = await group.innerPort();
-    const own = ['--cluster-port', String(busPort), '--cluster-config-file', `nodes-${index}`];
-    const node = await group.start(...args, ...CLUSTER, ...own);
+    const { node, busPort } = await startClusterNode(group, index, [...args, ...CLUSTER]);
     const site = await siteOf(node);
     const { admin } = node;
     await admin.config('SET', 'cluster-announce-port', portOf(site.plain));
     await admin.config('SET', 'cluster-announce-tls-port', portOf(site.secure));
     await addUser(node, LABELS_USER, [...VALKEY_RIGHTS, ...CLUSTER_RIGHTS]);
-    // two primaries of one epoch may both claim a slot
-    await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slotsOfNode(index));
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', ...slotsOfPrimary(index));
     return { site, busPort };
   });
   const started = await Promise.all(starting);
-  const [first] = started;
-  for (const { site, busPort } of started.slice(1)) {
-    await first?.site.node.admin.call('CLUSTER', 'MEET', '127.0.0.1', site.node.peerPort, busPort);
-  }
+  await introduce(started.map(({ site: { node }, busPort }) => ({ node, busPort })));
   await eventually(
     async () => {
       for (const { site } of started) await assertComplete(site.node, started.length);
@@ -259,11 +242,14 @@ async function addReplicas(
 ): Promise<void> {
   const primary = `127.0.0.1 ${portOf(server.plain)}`;
   await group.start(...args, '--tls-replication', 'no', '--replicaof', primary, '--replica-priority', '0');
-  const busPort = await group.innerPort();
-  const own = ['--cluster-port', String(busPort), '--cluster-config-file', 'nodes-of-replica'];
-  const replica = await group.start(...args, ...CLUSTER, ...own, '--cluster-replica-no-failover', 'yes');
-  const { admin } = (member as Site).node;
-  await admin.call('CLUSTER', 'MEET', '127.0.0.1', replica.peerPort, busPort);
+  const options = [...args, ...CLUSTER, '--cluster-replica-no-failover', 'yes'];
+  const { node: replica, busPort } = await startClusterNode(group, 3, options);
+  const { node: first } = member as Site;
+  const { admin } = first;
+  await introduce([
+    { node: first, busPort: 0 },
+    { node: replica, busPort },
+  ]);
   const id = String(await admin.call('CLUSTER', 'MYID'));
   const patience = { withinMs: 30_000, everyMs: 50 };
   await eventually(() => replica.admin.call('CLUSTER', 'REPLICATE', id), patience);
@@ -278,13 +264,9 @@ async function assertComplete({ admin }: ValkeyNode, nodes: number): Promise<voi
   if (ranges.length !== nodes || !info.includes('cluster_state:ok')) throw new Error('The cluster is not complete.');
 }
 
-function slotsOfNode(index: number): [from: number, to: number] {
-  return [Math.ceil((index * SLOTS) / 3), Math.ceil(((index + 1) * SLOTS) / 3) - 1];
-}
-
 function isOfFirstNode(key: string): boolean {
   const slot = slotOf(key);
-  const [from, to] = slotsOfNode(0);
+  const [from, to] = slotsOfPrimary(0);
   return slot >= from && slot <= to;
 }
 

@@ -1,20 +1,14 @@
 import { expect } from 'chai';
 import { prometheusMetrics } from '../../lib/metrics.js';
 import { METRICS } from '../../lib/telemetry/metrics.js';
-import { compilerFaults } from '../support/compiler.js';
-import { all, read, snippetsOf } from '../support/documents.js';
+import { documentFaults } from '../support/compiler.js';
+import { all, read } from '../support/documents.js';
 
 const DOCUMENT = 'docs/metrics.md';
 
 describe(DOCUMENT, () => {
   it('its code compiles', () => {
-    expect(
-      compilerFaults(
-        snippetsOf(DOCUMENT)
-          .map(({ code }) => code)
-          .join('\n'),
-      ),
-    ).to.equal('');
+    expect(documentFaults(DOCUMENT)).to.equal('');
   });
 
   it('has a row for each metric, with its type and its attributes', () => {

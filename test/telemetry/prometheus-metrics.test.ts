@@ -9,7 +9,15 @@ import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
 import { HeldStore } from '../support/held-store.js';
-import { addLabel, LABEL, middlewareFixture, ok, SESSION, thrower } from '../support/middleware-fixture.js';
+import {
+  addLabel,
+  LABEL,
+  labelAfterFirstByte,
+  middlewareFixture,
+  ok,
+  SESSION,
+  thrower,
+} from '../support/middleware-fixture.js';
 import { countsOf, samplesOf } from './metrics-fixture.js';
 
 const CHANNELS = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'];
@@ -107,14 +115,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 
     it('counts a response that was cut, and its hold', async () => {
       store.fail('append');
-      const server = await listen(
-        appOf(middlewareWith({ store }), (req, res) => {
-          res.write('first', () => {
-            req.security.labels.add(LABEL);
-            res.end('second');
-          });
-        }),
-      );
+      const server = await listen(appOf(middlewareWith({ store }), labelAfterFirstByte));
       await request(`http://127.0.0.1:${server.port}`)
         .get('/')
         .catch(() => {});

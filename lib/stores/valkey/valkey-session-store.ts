@@ -1,20 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { Alarm, AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
+import { ignoringErrors } from '../../alarms/ignoring-errors.js';
+import type { AlarmListener, SessionStoreCircuitChanged } from '../../contract/alarms.js';
 import type { LabelOrigin, SessionExplanation } from '../../contract/provenance.js';
 import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../../contract/session-store.js';
 import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
-import { assertLabelCount } from '../../labels/label-limit.js';
-import { recordsOf } from '../../provenance/label-record.js';
 import { nodeOf, noProvenance } from '../../provenance/provenance-option.js';
-import { sha256Hex } from '../../session/digest.js';
-import { now } from '../../util/clock.js';
-import { explainSession } from './calls/explain-command.js';
-import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
-import { ping } from './calls/ping.js';
+import { AlarmListeners } from './alarm-listeners.js';
 import { RefreshAlarms } from './calls/refresh-alarms.js';
 import { SelfChecks } from './calls/self-checks.js';
-import { ttlCommand } from './calls/ttl-command.js';
-import { TtlRefresh } from './calls/ttl-refresh.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
 import {
   parseValkeyConfig,
@@ -22,14 +15,11 @@ import {
   type ValkeyConfig,
   type ValkeySessionStoreOptions,
 } from './config/valkey-config.js';
-import type { ValkeyLink } from './connection/valkey-link.js';
 import { SyncedServer } from './durability/synced-server.js';
+import { LabelCalls } from './label-calls.js';
 import { linksTo, type ValkeyLinks } from './link-to.js';
-import { resultOf } from './protocol/reply-error.js';
-import { requestOf } from './protocol/valkey-request.js';
-import type { ValkeyAsker } from './protocol/valkey-wire.js';
 import { assertCompanionPrefix } from './provenance/companion-key.js';
-import { addRecords, isSplit, type RecordCommands, renewedToo } from './provenance/record-commands.js';
+import { Readiness } from './readiness.js';
 import { StoreWatch } from './store-watch.js';
 
 const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], string>> = {
@@ -37,9 +27,6 @@ const CIRCUIT_CHANGES: Readonly<Record<SessionStoreCircuitChanged['state'], stri
   half_open: 'One call is sent to Valkey as a probe.',
   closed: 'The probe was answered. Calls are sent to Valkey again.',
 };
-
-/** The probe behind each request is enough to prove a connection. */
-const NOTHING = requestOf();
 
 /**
  * Keeps labels in Valkey, in the layout of CPEX: the key is `<keyPrefix>:<sha256 hex of the session id>`, the value a
@@ -68,74 +55,59 @@ export class ValkeySessionStore implements SessionStore {
   readonly maxLabelsPerSession: number;
   readonly ttlSeconds: number | undefined;
   readonly provenance: boolean;
-  /** The name of this process in records; `undefined` without `provenance`. */
-  readonly #node: string | undefined;
   readonly #config: ValkeyConfig;
   readonly #links: ValkeyLinks;
   readonly #caller: ValkeyCaller;
-  /** Set with `durability.local`. */
-  readonly #synced: SyncedServer | undefined;
+  readonly #labels: LabelCalls;
+  readonly #readiness: Readiness;
   readonly #watch: StoreWatch;
   readonly #checks: SelfChecks;
-  readonly #alarmListeners = new Set<AlarmListener>();
+  readonly #alarms = new AlarmListeners();
+  readonly #refreshes = new RefreshAlarms((alarm) => this.#alarms.raise(alarm));
   readonly #reconnectListeners = new Set<() => void>();
-  readonly #refreshes = new RefreshAlarms((alarm) => this.#raise(alarm));
 
   constructor(options: ValkeySessionStoreOptions) {
-    this.#config = parseValkeyConfig(options);
-    this.maxLabelsPerSession = this.#config.maxLabelsPerSession;
-    this.ttlSeconds = this.#config.ttlSeconds;
-    this.#node = nodeOf(this.#config.provenance);
-    this.provenance = this.#node !== undefined;
-    if (this.provenance) assertCompanionPrefix(this.#config.keyPrefix);
-    const { durability } = this.#config;
-    this.#synced = durability?.local === 'synced' ? new SyncedServer() : undefined;
-    this.#watch = new StoreWatch(this.#config);
-    this.#links = linksTo(this.#config, {
+    const config = parseValkeyConfig(options);
+    this.#config = config;
+    this.maxLabelsPerSession = config.maxLabelsPerSession;
+    this.ttlSeconds = config.ttlSeconds;
+    const node = nodeOf(config.provenance);
+    this.provenance = node !== undefined;
+    if (this.provenance) assertCompanionPrefix(config.keyPrefix);
+    this.#watch = new StoreWatch(config);
+    const links = linksTo(config, {
       onConnected: (wire, server, calls) => {
-        this.#watch.changed(this.#links);
+        this.#watch.changed(links);
         for (const listener of this.#reconnectListeners) listener();
         this.#checks.onConnected(wire, server, calls);
       },
-      onTrouble: (failure) => this.#watch.troubled(this.#links, failure),
+      onTrouble: (failure) => this.#watch.troubled(links, failure),
     });
-    this.#checks = new SelfChecks(this.#links.loads, durability, (alarm) => this.#raise(alarm));
+    this.#links = links;
+    this.#checks = new SelfChecks(links.loads, config.durability, (alarm) => this.#alarms.raise(alarm));
     // a change of the circuit is not about the request whose call caused it
     const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
-      this.#raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
+      this.#alarms.raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
-    this.#caller = new ValkeyCaller(this.#config, onCircuit, (failure) => this.#watch.failed(failure));
-    this.deadlineMs = this.#caller.deadlineMs;
+    const caller = new ValkeyCaller(config, onCircuit, (failure) => this.#watch.failed(failure));
+    this.#caller = caller;
+    this.deadlineMs = caller.deadlineMs;
+    const synced = config.durability?.local === 'synced' ? new SyncedServer() : undefined;
+    const onAnswered = (startedMs: number): void => this.#watch.answered(startedMs);
+    this.#labels = new LabelCalls({ config, links, caller, synced, node, refreshes: this.#refreshes, onAnswered });
+    this.#readiness = new Readiness({ config, links, caller, synced });
   }
 
   loadLabels(sessionId: string): Promise<string[]> {
-    const key = this.#keyOf(sessionId);
-    return this.#caller.call({ name: 'load', link: this.#links.loads, key, command: (wire) => this.#load(wire, key) });
+    return this.#labels.load(sessionId);
   }
 
-  async appendLabels(
+  appendLabels(
     sessionId: string,
     labels: readonly string[],
     origins?: ReadonlyMap<string, LabelOrigin>,
   ): Promise<void> {
-    if (labels.length === 0) return;
-    const key = this.#keyOf(sessionId);
-    // the caller may change its list while the call waits for a connection
-    const copy = [...labels];
-    assertLabelCount(new Set(copy).size, this.maxLabelsPerSession);
-    const records = this.#recordsFor(key, copy, origins);
-    const command = (wire: ValkeyAsker): Promise<void> => this.#append(wire, key, copy, records);
-    await this.#caller.call({ name: 'append', link: this.#links.appends, key, command });
-  }
-
-  #recordsFor(
-    key: string,
-    labels: readonly string[],
-    origins: ReadonlyMap<string, LabelOrigin> | undefined,
-  ): RecordCommands | undefined {
-    if (this.#node === undefined || !origins) return undefined;
-    const records = recordsOf(labels, origins, this.#node);
-    return records.size === 0 ? undefined : addRecords(key, records, this.#config.ttlSeconds);
+    return this.#labels.append(sessionId, labels, origins);
   }
 
   /**
@@ -151,11 +123,7 @@ export class ValkeySessionStore implements SessionStore {
    * for (const { label, firstAddedAt, route, by } of labels) console.log(label, firstAddedAt, route, by);
    */
   explain(sessionId: string): Promise<SessionExplanation> {
-    if (this.#node === undefined) return Promise.reject(noProvenance('ValkeySessionStore'));
-    const key = this.#keyOf(sessionId);
-    const command = (wire: ValkeyAsker): Promise<SessionExplanation> =>
-      explainSession(wire, key, this.maxLabelsPerSession);
-    return this.#caller.call({ name: 'explain', link: this.#links.loads, key, command });
+    return this.provenance ? this.#labels.explain(sessionId) : Promise.reject(noProvenance('ValkeySessionStore'));
   }
 
   /**
@@ -163,14 +131,8 @@ export class ValkeySessionStore implements SessionStore {
    * connects to every primary. With `durability` it also proves that appends can be confirmed. Rejects like a load or an
    * append, within `deadlineMs`, in a cluster within twice that time. May be called again.
    */
-  async ready(): Promise<void> {
-    const { loads, appends } = this.#links;
-    const key = this.#keyOf('');
-    const command = async (wire: ValkeyAsker): Promise<void> => {
-      labelsIn(await wire.ask(loadCommand(key)), this.maxLabelsPerSession);
-    };
-    await Promise.all([this.#caller.call({ name: 'load', link: loads, key, command }), this.#connect(appends, key)]);
-    await Promise.all([loads, appends].flatMap((link) => keysIn(link).map((each) => this.#connect(link, each))));
+  ready(): Promise<void> {
+    return this.#readiness.ready();
   }
 
   async close(): Promise<void> {
@@ -190,11 +152,8 @@ export class ValkeySessionStore implements SessionStore {
    * confirmed. Resolves with the time of the slowest answer, in milliseconds; rejects like a load or an append, within
    * `deadlineMs`. It is not retried, raises no alarm, and neither opens the circuit nor closes it.
    */
-  async ping(): Promise<number> {
-    const { loads, appends } = this.#links;
-    const confirm = (wire: ValkeyAsker): Promise<void> => this.#confirm(wire);
-    const confirmed = this.#config.durability ? [ping(appends, this.#config, confirm)] : [];
-    return Math.max(...(await Promise.all([ping(loads, this.#config), ...confirmed])));
+  ping(): Promise<number> {
+    return this.#readiness.ping();
   }
 
   /**
@@ -212,100 +171,14 @@ export class ValkeySessionStore implements SessionStore {
   }
 
   onAlarm(listener: AlarmListener): void {
-    this.#alarmListeners.add(listener);
+    this.#alarms.add(listener);
     const unsound = ttlAlarm(this.#config);
-    if (unsound) notify(unsound, [listener]);
-  }
-
-  async #load(wire: ValkeyAsker, key: string): Promise<string[]> {
-    const startedMs = now();
-    const { ttlSeconds } = this.#config;
-    const stillPrimary = wire.stillPrimary();
-    // it may reject before the labels arrive, when it is not awaited yet
-    stillPrimary?.catch(() => {});
-    const reading = wire.ask(loadCommand(key));
-    const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
-    const labels = labelsIn(await reading, this.maxLabelsPerSession);
-    if (stillPrimary) await stillPrimary;
-    this.#watch.answered(startedMs);
-    refresh?.onRead(labels);
-    return labels;
-  }
-
-  #refresh(wire: ValkeyAsker, key: string, ttlSeconds: number): TtlRefresh {
-    const ttl = ttlCommand(key, ttlSeconds);
-    const request = this.provenance ? renewedToo(ttl, key, ttlSeconds) : ttl;
-    const reply = wire.askUnproven(request).then(([count]) => resultOf(count));
-    const refresh = new TtlRefresh(reply, this.#refreshes);
-    this.#caller.watch(refresh, wire);
-    return refresh;
-  }
-
-  async #append(wire: ValkeyAsker, key: string, labels: readonly string[], records?: RecordCommands): Promise<void> {
-    try {
-      await this.#appendOnce(wire, key, labels, records);
-    } catch (error) {
-      if (!records || !isSplit(error)) throw error;
-      // do not follow the redirect: it may be that of the records, and the labels of the session are still here
-      await this.#appendOnce(wire, key, labels);
-    }
-  }
-
-  async #appendOnce(
-    wire: ValkeyAsker,
-    key: string,
-    labels: readonly string[],
-    records?: RecordCommands,
-  ): Promise<void> {
-    const startedMs = now();
-    const appending = wire.ask(appendCommand(key, labels, this.#config.ttlSeconds, records));
-    const synced = this.#synced?.assertSynced(wire);
-    // it may reject before the append is answered, when it is not awaited yet
-    synced?.catch(() => {});
-    assertAppended(await appending, records);
-    await synced;
-    this.#watch.answered(startedMs);
-  }
-
-  /** Connects to the server of a key, and proves that appends can be confirmed there. */
-  #connect(link: ValkeyLink, key: string): Promise<void> {
-    const isPlain = link !== this.#links.appends;
-    const command = (wire: ValkeyAsker) => (isPlain ? wire.ask(NOTHING).then(() => {}) : this.#confirm(wire));
-    return this.#caller.call({ name: 'connection', link, key, command });
-  }
-
-  /** Proves that the server can confirm an append now. */
-  async #confirm(wire: ValkeyAsker): Promise<void> {
-    await wire.ask(NOTHING);
-    await this.#synced?.assertSynced(wire);
-  }
-
-  #raise(alarm: Alarm): void {
-    notify(Object.freeze(alarm), this.#alarmListeners);
-  }
-
-  #keyOf(sessionId: string): string {
-    return `${this.#config.keyPrefix}:${sha256Hex(sessionId)}`;
-  }
-}
-
-/** A key of each primary; only a cluster has several. */
-function keysIn(link: ValkeyLink): readonly string[] {
-  return link.keyOfEachPrimary?.() ?? [];
-}
-
-function notify(alarm: Alarm, listeners: Iterable<AlarmListener>): void {
-  for (const listener of listeners) {
-    try {
-      listener(alarm);
-    } catch {
-      // a listener that throws must not change the result of a request
-    }
+    if (unsound) ignoringErrors(() => listener(unsound));
   }
 }
 
 /**
- * For `store: { kind: 'valkey', ... }`. The options are those of {@link ValkeySessionStore}.
+ * For `store: { kind: 'valkey', ... }`. It has the options of {@link ValkeySessionStore}.
  *
  * @example
  * app.use(aplSessionMiddleware({

@@ -48,3 +48,12 @@ export interface CrashEvent {
   readonly claims: Readonly<Record<FeatureTitle, Claim>>;
   open(lab: Lab, features: FeatureSet): Promise<Scene>;
 }
+
+/** No label is missing, with any set of features. */
+export const KEPT = {
+  'no memory': 'kept',
+  'memory of the process': 'kept',
+  '`durability`': 'kept',
+  '`enrolled`': 'kept',
+  'all of these': 'kept',
+} as const;

@@ -2,7 +2,7 @@ import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually } from '../../support/eventually.js';
 import type { ValkeyNode } from '../../support/valkey-group.js';
 import type { SentinelTopology, Topology } from '../../support/valkey-topologies.js';
-import type { CrashEvent, Damage, Scene, Stage } from './crash-event.js';
+import { type CrashEvent, type Damage, KEPT, type Scene, type Stage } from './crash-event.js';
 import { durabilityOf, type FeatureSet } from './feature-sets.js';
 import { type Promotion, promotionOf } from './promotion-watch.js';
 import { keyOf, missingIn } from './stored-labels.js';
@@ -184,13 +184,6 @@ const LOST = {
   'all of these': 'kept',
 } as const;
 const MOMENT = { ...LOST, 'no memory': 'may be lost', 'memory of the process': 'nothing lost' } as const;
-const KEPT = {
-  'no memory': 'kept',
-  'memory of the process': 'kept',
-  '`durability`': 'kept',
-  '`enrolled`': 'kept',
-  'all of these': 'kept',
-} as const;
 
 export const FAILOVER_EVENTS: readonly CrashEvent[] = [
   onSentinels({ title: '`SENTINEL FAILOVER`', cause: 'command', claims: LOST }),

@@ -1,5 +1,5 @@
 import type { ValkeyNode } from '../../support/valkey-group.js';
-import type { CrashEvent, Damage, Scene, Stage } from './crash-event.js';
+import { type CrashEvent, type Damage, KEPT, type Scene, type Stage } from './crash-event.js';
 import { durabilityOf } from './feature-sets.js';
 import { PowerServer } from './power-server.js';
 import { keyOf, missingIn } from './stored-labels.js';
@@ -98,13 +98,6 @@ const NOT_SYNCED = {
   ...NO_HELP,
   '`durability`': 'not acknowledged',
   'all of these': 'not acknowledged',
-} as const;
-const KEPT = {
-  'no memory': 'kept',
-  'memory of the process': 'kept',
-  '`durability`': 'kept',
-  '`enrolled`': 'kept',
-  'all of these': 'kept',
 } as const;
 const KEPT_NOT_SYNCED = { ...KEPT, '`durability`': 'not acknowledged', 'all of these': 'not acknowledged' } as const;
 

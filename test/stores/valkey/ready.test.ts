@@ -3,23 +3,14 @@ import type { Alarm } from '../../../lib/index.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
 import { isOfCalls } from '../../support/alarms.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
+import { openedStores, PATIENT } from '../../support/opened-stores.js';
 import { describeWithSecureValkey } from '../../support/secure-valkey.js';
 import { describeWithDedicatedValkey } from '../../support/valkey.js';
 
-/** These tests are not about deadlines, and the machine may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
-
 describeWithDedicatedValkey('ValkeySessionStore.ready()', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, ...PATIENT }));
   const connections = async (): Promise<number> =>
     Number(/^total_connections_received:(\d+)/m.exec(await server().admin.info('stats'))?.[1]);
-
-  afterEach(() => Promise.all(open.splice(0).map((store) => store.close())));
 
   it('connects with one load, and the next call makes no other connection', async () => {
     const store = storeWith({ ttlSeconds: 60 });

@@ -1,26 +1,20 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import type { Alarm, StoreStatus } from '../../../lib/index.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
+import type { ValkeySessionStore, ValkeySessionStoreOptions } from '../../../lib/valkey.js';
 import { isOfCalls } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
+import { openedStores } from '../../support/opened-stores.js';
 import { describeWithDedicatedValkey } from '../../support/valkey.js';
 import { freePort } from '../../support/valkey-servers.js';
 
 const FAST = { connectTimeoutMs: 300, commandTimeoutMs: 300 };
 
 describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({
-      ...(options.client === undefined && { endpoint: server().url }),
-      ...FAST,
-      ...options,
-    });
-    open.push(store);
-    return store;
-  };
+  const open = openedStores(() => FAST);
+  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore =>
+    open({ ...(options.client === undefined && { endpoint: server().url }), ...options });
   const alarmsOf = (store: ValkeySessionStore): Alarm[] => {
     const alarms: Alarm[] = [];
     store.onAlarm((alarm) => void (isOfCalls(alarm) && alarms.push(alarm)));
@@ -28,10 +22,6 @@ describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (serv
   };
   const address = (): string => `${server().host}:${server().port}`;
   const isSoon = (iso: string): boolean => Math.abs(Date.parse(iso) - Date.now()) < 5_000;
-
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
 
   describe('status()', () => {
     it('before the first call: not connected, and no failure', () => {

@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import type { Alarm } from '../../../lib/contract/alarms.js';
 import type { AplSessionError, AplSessionErrorCode } from '../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../lib/session/digest.js';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
-import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
+import type { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
 import { runModule } from '../../support/node-child.js';
+import { openedStores } from '../../support/opened-stores.js';
 import { expectFailure as expectShownFailure } from '../../support/store-failure.js';
 import { describeWithDedicatedValkey } from '../../support/valkey.js';
 import { freePort } from '../../support/valkey-servers.js';
@@ -28,17 +28,8 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
 }
 
 describeWithDedicatedValkey('G2: ValkeySessionStore fails closed', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url }));
   beforeEach(() => server().flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   for (const { ttl, options } of [
     { ttl: 'without a TTL', options: {} },
     { ttl: 'with a TTL', options: { ttlSeconds: 60 } },

@@ -1,29 +1,17 @@
 import { expect } from 'chai';
-import type { ValkeySessionStoreOptions } from '../../../lib/stores/valkey/config/valkey-config.js';
 import { ValkeySessionStore } from '../../../lib/stores/valkey/valkey-session-store.js';
 import { alarmsOf } from '../../support/alarms.js';
 import { CountingProxy } from '../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../support/eventually.js';
 import { runModule } from '../../support/node-child.js';
+import { openedStores, PATIENT } from '../../support/opened-stores.js';
 import { PARITY_VECTORS } from '../../support/parity-vectors.js';
 import { describeWithValkey } from '../../support/valkey.js';
 import { describeSessionStoreContract } from '../session-store-contract.js';
 
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
-
 describeWithValkey('ValkeySessionStore', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, ...PATIENT }));
   beforeEach(() => server().flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   for (const { what, options } of [
     { what: 'without a TTL', options: {} },
     { what: 'with a TTL', options: { ttlSeconds: 60 } },

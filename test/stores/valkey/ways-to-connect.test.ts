@@ -3,13 +3,12 @@ import { sha256Hex } from '../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../lib/valkey.js';
 import { eventually } from '../../support/eventually.js';
 import { runModule } from '../../support/node-child.js';
+import { PATIENT } from '../../support/opened-stores.js';
 import { expectFailure } from '../../support/store-failure.js';
 import type { ValkeyNode } from '../../support/valkey-group.js';
 import { describeWithAllWays, type Login, optionsOf, WAYS, type Way } from '../../support/ways-to-connect.js';
 import { describeSessionStoreContract } from '../session-store-contract.js';
 
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 const LABEL = 'salary-data';
 const LOGIN = { username: 'user-of-test', password: 'hunter2' };
 

@@ -1,26 +1,15 @@
 import { expect } from 'chai';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { rejectionOf } from '../../../support/eventually.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { PARITY_VECTORS } from '../../../support/parity-vectors.js';
 import { describeWithValkey } from '../../../support/valkey.js';
 
 const { id: SESSION, key: KEY } = PARITY_VECTORS[0] ?? expect.fail('no vector');
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 const labels = (count: number): string[] => Array.from({ length: count }, (_, n) => `label-${n}`);
 
 describeWithValkey('ValkeySessionStore, limits of a session', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, ...PATIENT, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, ...PATIENT }));
   beforeEach(() => server().flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   for (const { ttl, options } of [
     { ttl: 'without a TTL', options: {} },
     { ttl: 'with a TTL', options: { ttlSeconds: 60 } },

@@ -2,30 +2,25 @@ import { expect } from 'chai';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
 import type { StoreFinding } from '../../../../lib/contract/store-status.js';
 import type { ValkeySessionStoreOptions } from '../../../../lib/stores/valkey/config/valkey-config.js';
-import { ValkeySessionStore } from '../../../../lib/stores/valkey/valkey-session-store.js';
+import type { ValkeySessionStore } from '../../../../lib/stores/valkey/valkey-session-store.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { runModule } from '../../../support/node-child.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 import { freePort } from '../../../support/valkey-servers.js';
 
 const SOUND = { 'maxmemory-policy': 'noeviction', appendonly: 'yes', appendfsync: 'everysec' };
 
 describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
-  const open: ValkeySessionStore[] = [];
   let proxy: CountingProxy;
+  const open = openedStores(() => ({ endpoint: server().url, ...PATIENT }));
   const storeWith = (
-    options: Partial<ValkeySessionStoreOptions> = {},
+    options: ValkeySessionStoreOptions = {},
   ): { readonly store: ValkeySessionStore; readonly alarms: Alarm[] } => {
-    const store = new ValkeySessionStore({
-      endpoint: server().url,
-      connectTimeoutMs: 2_000,
-      commandTimeoutMs: 2_000,
-      ...options,
-    });
+    const store = open(options);
     const alarms: Alarm[] = [];
     store.onAlarm((alarm) => alarms.push(alarm));
-    open.push(store);
     return { store, alarms };
   };
   const configure = (settings: Readonly<Record<string, string>>): Promise<unknown> =>
@@ -44,7 +39,6 @@ describeWithDedicatedValkey('self-check of a ValkeySessionStore', (server) => {
     proxy = await CountingProxy.start(server());
   });
   afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
     await proxy.close();
   });
 

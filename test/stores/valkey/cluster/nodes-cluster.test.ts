@@ -4,43 +4,25 @@ import { sha256Hex } from '../../../../lib/session/digest.js';
 import { slotOf } from '../../../../lib/stores/valkey/cluster/slot-of.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { describeWithGroup } from '../../../support/group-security.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { SessionTraffic } from '../../../support/session-traffic.js';
-import { describeWithValkeyGroup, type ValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
-import { type ClusterTopology, GroupSecurity, startCluster } from '../../../support/valkey-topologies.js';
+import type { ValkeyNode } from '../../../support/valkey-group.js';
+import { type ClusterTopology, startCluster } from '../../../support/valkey-topologies.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 const CONFIRMED = { replicas: 1, fencedReads: true };
 
 for (const isSecure of [false, true]) {
-  let security: GroupSecurity | undefined;
-  const files = isSecure
-    ? () => {
-        security = new GroupSecurity();
-        return security.files();
-      }
-    : undefined;
-  const title = `ValkeySessionStore on the nodes of a cluster${isSecure ? ', over TLS, with the fewest rights' : ''}`;
-
-  const define = (group: () => ValkeyGroup): void => {
+  describeWithGroup('ValkeySessionStore on the nodes of a cluster', { size: 6, isSecure }, (group, security) => {
     let cluster: ClusterTopology;
-    const open: ValkeySessionStore[] = [];
-    const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-      const store = new ValkeySessionStore({ ...cluster.options, ...PATIENT, ...options });
-      open.push(store);
-      return store;
-    };
+    const storeWith = openedStores(() => ({ ...cluster.options, ...PATIENT }));
 
     before('makes a cluster of three primaries with a replica each', async function () {
       this.timeout(60_000);
-      cluster = await startCluster(group(), security);
+      cluster = await startCluster(group(), security());
     });
     beforeEach(() => cluster.flush());
-    afterEach(async () => {
-      await Promise.all(open.splice(0).map((store) => store.close()));
-    });
-
     describeSessionStoreContract('contract', {
       open: () => new ValkeySessionStore({ ...cluster.options, ...PATIENT }),
       limit: true,
@@ -207,28 +189,12 @@ for (const isSecure of [false, true]) {
         });
       }
 
-      it('a slot in use moves to another primary: no call fails', async function () {
-        this.timeout(60_000);
-        await cluster.settled();
-        const [session = '', other = ''] = await cluster.sessions();
-        const [source, target] = [await cluster.primaryOf(session), await cluster.primaryOf(other)];
-        const store = storeWith({ ...options, ...PATIENT });
-        const traffic = new SessionTraffic(store, [session, other]);
-        await eventually(() => traffic.rounds > 20);
-        await moveSlot(session, source, target);
-        await eventually(async () => expect(await cluster.primaryOf(session)).to.equal(target));
-        const rounds = traffic.rounds;
-        await eventually(() => traffic.rounds > rounds + 20);
-        await traffic.stop();
-        console.info(`      Cluster, a slot moves: ${traffic.summary()}`);
-        assertServedOrDenied(traffic);
-        expect(traffic.incompleteLoads).to.equal(0);
-        expect(traffic.failures).to.deep.equal({});
-        expect(await cluster.denied()).to.deep.equal([]);
-      });
-
-      if (options.durability) {
-        it('the slot of the fence moves to another primary: no call fails', async function () {
+      const moves: ReadonlyArray<{ what: string; keyOn(source: ValkeyNode, session: string): Promise<string> }> = [
+        { what: 'a slot in use', keyOn: async (_source, session) => `taint:v1:${sha256Hex(session)}` },
+        { what: 'the slot of the fence', keyOn: fenceOn },
+      ];
+      for (const { what, keyOn } of moves.slice(0, options.durability ? 2 : 1)) {
+        it(`${what} moves to another primary: no call fails`, async function () {
           this.timeout(60_000);
           await cluster.settled();
           const [session = '', other = ''] = await cluster.sessions();
@@ -236,35 +202,26 @@ for (const isSecure of [false, true]) {
           const store = storeWith({ ...options, ...PATIENT });
           const traffic = new SessionTraffic(store, [session, other]);
           await eventually(() => traffic.rounds > 20);
-          const [fence = ''] = await source.admin.keys('taint:v1:fence:*');
-          expect(fence).to.not.equal('');
-          await moveKey(fence, slotOf(fence), source, target);
+          const key = await keyOn(source, session);
+          await cluster.moveSlot(slotOf(key), { source, target, keys: [key] });
+          await eventually(async () => expect(await cluster.primaryOfSlot(slotOf(key))).to.equal(target));
           const rounds = traffic.rounds;
           await eventually(() => traffic.rounds > rounds + 20);
           await traffic.stop();
+          console.info(`      Cluster, ${what} moves: ${traffic.summary()}`);
           assertServedOrDenied(traffic);
-          expect(traffic.failures).to.deep.equal({});
           expect(traffic.incompleteLoads).to.equal(0);
+          expect(traffic.failures).to.deep.equal({});
+          expect(await cluster.denied()).to.deep.equal([]);
         });
       }
-
-      function moveSlot(session: string, source: ValkeyNode, target: ValkeyNode): Promise<void> {
-        return moveKey(`taint:v1:${sha256Hex(session)}`, cluster.slotOf(session), source, target);
-      }
-
-      async function moveKey(key: string, slotNumber: number, source: ValkeyNode, target: ValkeyNode): Promise<void> {
-        const slot = String(slotNumber);
-        const [from, to] = [cluster.idOf(source), cluster.idOf(target)];
-        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from);
-        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to);
-        await source.admin.call('MIGRATE', '127.0.0.1', target.peerPort, key, '0', '5000');
-        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
-        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
-      }
     }
-  };
+  });
+}
 
-  describeWithValkeyGroup(title, 6, define, files);
+async function fenceOn({ admin }: ValkeyNode): Promise<string> {
+  const [fence] = await admin.keys('taint:v1:fence:*');
+  return fence ?? expect.fail('the server has no fence');
 }
 
 function assertServedOrDenied(traffic: SessionTraffic): void {

@@ -7,11 +7,10 @@ import { sha256Hex } from '../../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf, thrownBy } from '../../../support/eventually.js';
+import { PATIENT } from '../../../support/opened-stores.js';
 import { describeWithSecureValkey } from '../../../support/secure-valkey.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
-
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 
 /** What these tests use of the three. */
 interface Client {

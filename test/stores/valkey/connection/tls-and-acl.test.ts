@@ -4,11 +4,9 @@ import { sha256Hex } from '../../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { isOfCalls } from '../../../support/alarms.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { describeWithSecureValkey, PASSWORD, USERNAME } from '../../../support/secure-valkey.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
-
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 
 /** What docs/errors.md tells operators to grant. */
 const MODES: ReadonlyArray<{ mode: string; options: ValkeySessionStoreOptions; commands: readonly string[] }> = [
@@ -22,12 +20,9 @@ const OPTIONAL = ['client|capa', 'echo', 'info', 'config|get'];
 const rightsTo = (commands: readonly string[]): string[] => commands.map((command) => `+${command}`);
 
 describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate, as an ACL user', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ ...server().options, ...PATIENT, ...options });
-    open.push(store);
-    return store;
-  };
+  const open = openedStores(() => PATIENT);
+  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore =>
+    open({ ...server().options, ...options });
   const alarmsOf = (store: ValkeySessionStore): Alarm[] => {
     const alarms: Alarm[] = [];
     store.onAlarm((alarm) => isOfCalls(alarm) && alarms.push(alarm));
@@ -39,10 +34,6 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
     return commands.map((command) => `command ${command}`).filter((command) => denied.has(command));
   };
   beforeEach(() => server().plain.flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   for (const { mode, options, commands } of MODES) {
     describe(mode, () => {
       describe('with the fewest rights', () => {
@@ -139,11 +130,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       url.password = encodeURIComponent(PASSWORD);
       return url.href;
     };
-    const storeIn = (db: number): ValkeySessionStore => {
-      const store = new ValkeySessionStore({ ...PATIENT, endpoint: endpointOf(db), tls: server().options.tls });
-      open.push(store);
-      return store;
-    };
+    const storeIn = (db: number): ValkeySessionStore => open({ endpoint: endpointOf(db), tls: server().options.tls });
 
     it('needs the right to select, also with credentials in the URL', async () => {
       await server().grant('~taint:v1:*', ...rightsTo(['smembers', 'sadd', 'select', ...OPTIONAL]));

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { AplSessionError } from '../../../../lib/contract/errors.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { VALKEY_RIGHTS, WAIT_RIGHT } from '../../../support/group-security.js';
+import { openedStores } from '../../../support/opened-stores.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
-import { VALKEY_RIGHTS, WAIT_RIGHT } from '../../../support/valkey-topologies.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
 const SERVER = ['--save', '', '--repl-diskless-sync-delay', '0'];
@@ -14,20 +14,14 @@ describeWithValkeyGroup('durability: { replicas }', 3, (group) => {
   let primary: ValkeyNode;
   let replicas: ValkeyNode[];
   let proxy: CountingProxy;
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({
-      endpoint: new URL(proxy.url).host,
-      username: 'labels',
-      password: 'of-valkey',
-      connectTimeoutMs: 2_000,
-      commandTimeoutMs: 1_000,
-      durability: { replicas: 2 },
-      ...options,
-    });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({
+    endpoint: new URL(proxy.url).host,
+    username: 'labels',
+    password: 'of-valkey',
+    connectTimeoutMs: 2_000,
+    commandTimeoutMs: 1_000,
+    durability: { replicas: 2 },
+  }));
   const failureOf = async (promise: Promise<unknown>): Promise<AplSessionError> =>
     (await rejectionOf(promise)) as AplSessionError;
   const areConnected = async (count: number): Promise<void> => {
@@ -50,9 +44,6 @@ describeWithValkeyGroup('durability: { replicas }', 3, (group) => {
     await areConnected(2);
     const url = primary.url;
     proxy = await CountingProxy.start({ url, host: '127.0.0.1', port: primary.port });
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
   });
   after(() => proxy?.close());
 

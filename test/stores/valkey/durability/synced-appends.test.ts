@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { AplSessionError } from '../../../../lib/contract/errors.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { openedStores } from '../../../support/opened-stores.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 
 const SYNCED: ReadonlyArray<readonly [name: string, value: string]> = [
@@ -13,18 +13,12 @@ const SYNCED: ReadonlyArray<readonly [name: string, value: string]> = [
 
 describeWithDedicatedValkey("durability: { local: 'synced' }", (server) => {
   let proxy: CountingProxy;
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({
-      endpoint: proxy.url,
-      connectTimeoutMs: 2_000,
-      commandTimeoutMs: 2_000,
-      durability: { local: 'synced' },
-      ...options,
-    });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({
+    endpoint: proxy.url,
+    connectTimeoutMs: 2_000,
+    commandTimeoutMs: 2_000,
+    durability: { local: 'synced' },
+  }));
   const set = async (settings: Iterable<readonly [string, string]>): Promise<void> => {
     for (const [name, value] of settings) await server().admin.config('SET', name, value);
   };
@@ -39,9 +33,6 @@ describeWithDedicatedValkey("durability: { local: 'synced' }", (server) => {
   beforeEach(async () => {
     await set(SYNCED);
     await eventually(isWritten, { withinMs: 20_000 });
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
   });
   after(() => proxy.close());
 

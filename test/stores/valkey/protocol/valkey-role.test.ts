@@ -1,28 +1,21 @@
 import { expect } from 'chai';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import type { ValkeySessionStoreOptions } from '../../../../lib/stores/valkey/config/valkey-config.js';
-import { ValkeySessionStore } from '../../../../lib/stores/valkey/valkey-session-store.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { openedStores } from '../../../support/opened-stores.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 
 const KEY = `taint:v1:${sha256Hex('s')}`;
 
 describeWithDedicatedValkey('G4: labels are read from a primary only', (server) => {
-  const open: ValkeySessionStore[] = [];
   let proxy: CountingProxy | undefined;
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, retry: false, commandTimeoutMs: 2_000, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, retry: false, commandTimeoutMs: 2_000 }));
   const demote = (): Promise<unknown> => server().admin.call('REPLICAOF', '127.0.0.1', '1');
   const promote = (): Promise<unknown> => server().admin.call('REPLICAOF', 'NO', 'ONE');
 
   beforeEach(() => server().flush());
   afterEach(async () => {
     await promote();
-    await Promise.all(open.splice(0).map((store) => store.close()));
     await proxy?.close();
     proxy = undefined;
   });

@@ -7,6 +7,7 @@ import { sha256Hex } from '../../../../lib/session/digest.js';
 import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { array, type Bend, bulk, FakeValkey } from '../../../support/fake-valkey.js';
+import { openedStores } from '../../../support/opened-stores.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 
 const SESSIONS = 50;
@@ -235,12 +236,7 @@ describe('a wire: replies that are out of step, under load', () => {
 });
 
 describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, retry: false, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, retry: false }));
   const stats = async (): Promise<Record<string, number>> => {
     const text = await server().admin.info('commandstats');
     return Object.fromEntries(
@@ -249,7 +245,6 @@ describeWithDedicatedValkey('a wire to a real Valkey', (server) => {
   };
   beforeEach(() => server().flush());
   afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
     await server().admin.call('ACL', 'DELUSER', 'few');
   });
 

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
+import type { ValkeySessionStore, ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
-import { type ClusterTopology, startCluster } from '../../../support/valkey-topologies.js';
+import { type ClusterTopology, migrateKey, startCluster } from '../../../support/valkey-topologies.js';
 
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000, provenance: true };
 const AT_MS = Date.UTC(2026, 0, 31);
 const origins = (...labels: string[]) => new Map(labels.map((label) => [label, { atMs: AT_MS, by: 'taint' }]));
 const keyOf = (session: string): string => `taint:v1:${sha256Hex(session)}`;
@@ -13,22 +12,13 @@ const whyOf = (session: string): string => `why:v1:{${keyOf(session)}}`;
 
 describeWithValkeyGroup('ValkeySessionStore with provenance on a cluster', 6, (group) => {
   let cluster: ClusterTopology;
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ ...cluster.options, ...PATIENT, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ ...cluster.options, ...PATIENT, provenance: true }));
 
   before('makes a cluster of three primaries with a replica each', async function () {
     this.timeout(60_000);
     cluster = await startCluster(group());
   });
   beforeEach(() => cluster.flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   for (const [what, options] of [
     ['', {}],
     [', with a TTL', { ttlSeconds: 60 }],
@@ -54,21 +44,13 @@ describeWithValkeyGroup('ValkeySessionStore with provenance on a cluster', 6, (g
 
     /** Moves the slot of the session to another primary, key by key. Whatever the keys are in `during`, no label may be lost. */
     const moving = async (during: () => Promise<void>): Promise<void> => {
-      const slot = String(cluster.slotOf(session));
-      const [from, to] = [cluster.idOf(source), cluster.idOf(target)];
-      await target.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from);
-      await source.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to);
+      const keys = [keyOf(session), whyOf(session)];
       try {
-        await during();
-        for (const key of [keyOf(session), whyOf(session)]) await migrate(key);
+        await cluster.moveSlot(cluster.slotOf(session), { source, target, keys }, during);
       } finally {
-        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
-        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to);
         await cluster.settled();
       }
     };
-    const migrate = (key: string): Promise<unknown> =>
-      source.admin.call('MIGRATE', '127.0.0.1', target.peerPort, key, '0', '5000');
     const setUp = async (options: ValkeySessionStoreOptions): Promise<void> => {
       [session = ''] = await cluster.sessions();
       source = await cluster.primaryOf(session);
@@ -109,7 +91,7 @@ describeWithValkeyGroup('ValkeySessionStore with provenance on a cluster', 6, (g
         await setUp(options);
         await store.appendLabels(session, ['before'], origins('before'));
         await moving(async () => {
-          await migrate(whyOf(session));
+          await migrateKey(whyOf(session), source, target);
           await store.appendLabels(session, ['during'], origins('during'));
           expect(await store.loadLabels(session)).to.have.members(['before', 'during']);
           expect((await store.explain(session)).labels).to.have.length(2);
@@ -124,7 +106,7 @@ describeWithValkeyGroup('ValkeySessionStore with provenance on a cluster', 6, (g
         await setUp(options);
         await store.appendLabels(session, ['before'], origins('before'));
         await moving(async () => {
-          await migrate(keyOf(session));
+          await migrateKey(keyOf(session), source, target);
           await store.appendLabels(session, ['during'], origins('during'));
           expect(await store.loadLabels(session)).to.have.members(['before', 'during']);
           // the hash is still on the source, the set is on the target

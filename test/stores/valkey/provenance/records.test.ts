@@ -2,33 +2,23 @@ import { expect } from 'chai';
 import { quarantine } from '../../../../lib/index.js';
 import { decodeRecord } from '../../../../lib/provenance/label-record.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
+import type { ValkeySessionStore, ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
 import { alarmsOf } from '../../../support/alarms.js';
 import { CountingProxy } from '../../../support/counting-proxy.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { describeWithValkey } from '../../../support/valkey.js';
 
 const SESSION = 's';
 const KEY = `taint:v1:${sha256Hex(SESSION)}`;
 const WHY = `why:v1:{${KEY}}`;
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
 const AT_MS = Date.UTC(2026, 0, 31);
 const origins = (...labels: string[]) => new Map(labels.map((label) => [label, { atMs: AT_MS, by: 'taint' }]));
 
 describeWithValkey('ValkeySessionStore with provenance', (server) => {
-  const open: ValkeySessionStore[] = [];
-  const storeWith = (options: Partial<ValkeySessionStoreOptions> = {}): ValkeySessionStore => {
-    const store = new ValkeySessionStore({ endpoint: server().url, ...PATIENT, provenance: true, ...options });
-    open.push(store);
-    return store;
-  };
+  const storeWith = openedStores(() => ({ endpoint: server().url, ...PATIENT, provenance: true }));
   const ttlOf = (key: string): Promise<number> => server().admin.ttl(key);
   beforeEach(() => server().flush());
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.close()));
-  });
-
   it('keeps records in a second key; the key of CPEX holds labels only', async () => {
     await storeWith({ provenance: { node: 'web-1' } }).appendLabels(SESSION, ['a', 'b'], origins('a'));
     expect(await server().admin.keys('*')).to.have.members([KEY, WHY]);

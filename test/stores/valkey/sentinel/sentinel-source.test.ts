@@ -2,44 +2,28 @@ import { expect } from 'chai';
 import type { Alarm } from '../../../../lib/contract/alarms.js';
 import { AplSessionError } from '../../../../lib/contract/errors.js';
 import { sha256Hex } from '../../../../lib/session/digest.js';
-import { ValkeySessionStore, type ValkeySessionStoreOptions } from '../../../../lib/valkey.js';
+import { ValkeySessionStore } from '../../../../lib/valkey.js';
 import { eventually, rejectionOf } from '../../../support/eventually.js';
 import { array, bulk, FakeValkey } from '../../../support/fake-valkey.js';
+import { describeWithGroup } from '../../../support/group-security.js';
+import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { SessionTraffic } from '../../../support/session-traffic.js';
-import { describeWithValkeyGroup, type ValkeyNode } from '../../../support/valkey-group.js';
-import { GroupSecurity, type SentinelTopology, startSentinels } from '../../../support/valkey-topologies.js';
+import type { ValkeyNode } from '../../../support/valkey-group.js';
+import { type SentinelTopology, startSentinels } from '../../../support/valkey-topologies.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
-/** These tests are not about deadlines, and the machine that runs them may be busy. */
-const PATIENT = { connectTimeoutMs: 2_000, commandTimeoutMs: 2_000 };
-
 for (const isSecure of [false, true]) {
-  let security: GroupSecurity | undefined;
-  const files = isSecure
-    ? () => {
-        security = new GroupSecurity();
-        return security.files();
-      }
-    : undefined;
-  const title = `ValkeySessionStore on Sentinels${isSecure ? ', over TLS, with the fewest rights' : ''}`;
-
-  const define = (group: Parameters<Parameters<typeof describeWithValkeyGroup>[2]>[0]): void => {
+  describeWithGroup('ValkeySessionStore on Sentinels', { size: 6, isSecure }, (group, security) => {
     let topology: SentinelTopology;
-    const open: ValkeySessionStore[] = [];
     const fakes: FakeValkey[] = [];
-    const storeWith = (options: ValkeySessionStoreOptions = {}): ValkeySessionStore => {
-      const store = new ValkeySessionStore({ ...topology.options, ...PATIENT, ...options });
-      open.push(store);
-      return store;
-    };
+    const storeWith = openedStores(() => ({ ...topology.options, ...PATIENT }));
 
     before('has three Sentinels watch a primary and two replicas', async function () {
       this.timeout(60_000);
-      topology = await startSentinels(group(), security);
+      topology = await startSentinels(group(), security());
     });
     beforeEach(() => topology.flush());
     afterEach(async () => {
-      await Promise.all(open.splice(0).map((store) => store.close()));
       await Promise.all(fakes.splice(0).map((fake) => fake.close()));
     });
 
@@ -336,9 +320,7 @@ for (const isSecure of [false, true]) {
           .that.matches(/^store\.(unavailable|tls_failed)$/);
       });
     }
-  };
-
-  describeWithValkeyGroup(title, 6, define, files);
+  });
 }
 
 function keyOf(session: string): string {
