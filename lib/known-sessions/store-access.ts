@@ -3,6 +3,7 @@ import type { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
+import { isLabel } from '../labels/label.js';
 import { assertLabelCount } from '../labels/label-limit.js';
 import { now } from '../util/clock.js';
 import { Deadlines, type TimedCall } from '../util/deadlines.js';
@@ -170,6 +171,13 @@ function labelsOf(reply: unknown): readonly string[] {
   // a spread would reserve memory for more elements
   const labels = Array.from(reply as Iterable<unknown>);
   if (!labels.every((label) => typeof label === 'string')) throw malformed();
+  // a label that was decoded wrongly looks like another label, so the session would be without the real one
+  if (!labels.every(isLabel)) {
+    throw new AplSessionError(
+      'store.malformed_reply',
+      'The session store has answered a load with a text that is not a label: it is empty, too long, not well-formed, or has a control character or U+FFFD.',
+    );
+  }
   return labels;
 }
 

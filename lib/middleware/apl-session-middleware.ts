@@ -6,6 +6,7 @@ import { assertGateableRuntime } from '../node/runtime-check.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { kindOfValue } from '../options/kind-of-value.js';
 import { keptAlive } from '../util/kept-alive.js';
+import { ignoreRejection } from '../util/maybe-promise.js';
 import { NextTurn } from '../util/next-turn.js';
 import { Arrival } from './arrival.js';
 import type { Mount } from './exchange.js';
@@ -168,6 +169,7 @@ function assertPredicate(isStart: unknown): void {
 /** A promise counts as true in JavaScript, so an async function would enrol every request. */
 function isTrue(answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer;
+  ignoreRejection(answer);
   throw invalidConfig('enroll', `the function must return true or false; it returned ${kindOfValue(answer)}`);
 }
 

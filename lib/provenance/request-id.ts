@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { ignoreRejection } from '../util/maybe-promise.js';
 
 /** Returns the id of a request for the records of its labels; `undefined` if it has none. */
 export type RequestId = (req: Request) => string | undefined;
@@ -10,6 +11,7 @@ const ID = /^[!-~]{1,128}$/;
 export function requestIdOf(req: Request, requestId: RequestId): string | undefined {
   try {
     const id: unknown = requestId(req);
+    ignoreRejection(id);
     return typeof id === 'string' && ID.test(id) ? id : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { kindOfValue } from '../options/kind-of-value.js';
+import { ignoreRejection } from '../util/maybe-promise.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
 import { markUncalled } from './uncalled-accessor.js';
@@ -56,6 +57,7 @@ function idIn<User>(user: User, idOf: (user: User) => unknown): unknown {
 function idText(id: unknown): string {
   if (typeof id === 'string' && id !== '') return id;
   if (Number.isSafeInteger(id)) return String(id);
+  ignoreRejection(id);
   throw malformed(
     `the id of a user from passport must be a non-empty string or a safe integer; the function in fromPassport() has returned ${kindOfValue(id)}`,
   );

@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { kindOfValue } from '../options/kind-of-value.js';
+import { ignoreRejection, isPromiseLike } from '../util/maybe-promise.js';
 
 /** The session of a request. */
 export interface ResolvedSession {
@@ -74,12 +75,25 @@ function fixFor(answer: unknown): string {
 /** Takes the reason from the answer, else from the resolver, else a default. */
 export function toMissingSession(resolver: SessionResolver, req: Request, answer: unknown): MissingSession {
   const own: unknown = (answer as { reason?: unknown } | null | undefined)?.reason;
-  const reason: unknown = typeof own === 'string' ? own : resolver.explain?.(req);
+  const reason: unknown = typeof own === 'string' ? own : assertReason(resolver.explain?.(req));
   return {
     id: undefined,
     source: undefined,
     reason: typeof reason === 'string' && reason !== '' ? reason : 'the resolver found no session',
   };
+}
+
+/**
+ * Refuses a promise: its rejection could say that a middleware is not mounted, and the request would be served before.
+ * @throws AplSessionError `session.invalid`
+ */
+export function assertReason<T>(reason: T): T {
+  if (!isPromiseLike(reason)) return reason;
+  ignoreRejection(reason);
+  throw new AplSessionError(
+    'session.invalid',
+    'explain() must return a string or undefined, not a promise; make it synchronous.',
+  );
 }
 
 /** All lone surrogates hash like U+FFFD, so two different ids would get one session. */

@@ -4,7 +4,7 @@ import { parseOptions } from '../options/parse-options.js';
 import { debugLine, isDebugging } from '../util/debug-log.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
-import type { ResolvedSession } from './resolved-session.js';
+import { assertReason, type ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 import { assertCalledAccessors } from './uncalled-accessor.js';
 
@@ -159,6 +159,6 @@ function withText<R>(
 
 /** The first reason that an accessor gives. Calls all accessors, because a later one may throw. */
 function explanationOf(accessors: readonly Explained[], req: Request): string {
-  const reasons = accessors.map((accessor) => accessor.explain?.(req));
+  const reasons = accessors.map((accessor) => assertReason(accessor.explain?.(req)));
   return reasons.find((reason) => reason !== undefined) ?? 'no subject';
 }

@@ -36,7 +36,7 @@ export interface ControllableStore extends SessionStore {
   readonly calls: readonly StoreCall[];
 
   /**
-   * Calls of the operation reject, and do not reach the inner store. A `ping()` behaves like a load.
+   * Calls of the operation reject, and do not reach the inner store. `ready()` and `ping()` behave like a load.
    * @param error what they reject with
    * @default an AplSessionError with the code `store.unavailable`
    */
@@ -100,6 +100,7 @@ class ControlledStore implements ControllableStore {
   readonly check?: NonNullable<SessionStore['check']>;
   readonly status?: NonNullable<SessionStore['status']>;
   readonly onAlarm?: NonNullable<SessionStore['onAlarm']>;
+  readonly onReconnect?: NonNullable<SessionStore['onReconnect']>;
   readonly ping?: NonNullable<SessionStore['ping']>;
   readonly #inner: SessionStore;
   readonly #operations = { load: new SwitchableCalls<StoreCall>(), append: new SwitchableCalls<StoreCall>() };
@@ -117,6 +118,13 @@ class ControlledStore implements ControllableStore {
     // a ping answers whether a load would work; it is no call of the app, so it is not recorded
     if (inner.ping) this.ping = () => this.#operations.load.pass(PING).then(() => inner.ping?.() ?? 0);
     if (inner.onAlarm) this.onAlarm = inner.onAlarm.bind(inner);
+    if (inner.onReconnect) this.onReconnect = inner.onReconnect.bind(inner);
+  }
+
+  /** Behaves like a load, as a `ping()`, also if the inner store needs no connection. */
+  async ready(): Promise<void> {
+    await this.#operations.load.pass(PING);
+    await this.#inner.ready?.();
   }
 
   async loadLabels(sessionId: string): Promise<Iterable<string>> {

@@ -4,10 +4,13 @@ import { AplSessionError } from '../contract/errors.js';
 import type { SessionStore } from '../contract/session-store.js';
 import { ENROLLED, readEnrolment } from '../labels/enrolment.js';
 import { assertLabel } from '../labels/label.js';
+import { invalidConfig } from '../options/invalid-config.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { parseOptions } from '../options/parse-options.js';
 import { type ResolvedSession, toResolvedSession } from '../session/resolved-session.js';
 import type { SessionKeying } from '../session/session-keying.js';
 import { subjectSession } from '../session/subject-session.js';
+import { isSessionStore } from '../stores/session-store-registry.js';
 
 /**
  * The values that the accessors of `subjectSession` return for a request of the test. The tiers are tried in the same order:
@@ -71,9 +74,10 @@ export function sessionIdFor(session: TestSession): string {
  * import { seedSession } from 'express-apl-session/testing';
  * await seedSession(store, { subject: 'alice', sessionId: 's1' }, ['secret']);
  *
- * @throws AplSessionError the errors of {@link sessionIdFor}; `label.invalid` for a label that the middleware would refuse
+ * @throws AplSessionError `config.invalid` if `store` is not a store; the errors of {@link sessionIdFor}; `label.invalid` for a label that the middleware would refuse
  */
 export async function seedSession(store: SessionStore, session: TestSession, labels: readonly string[]): Promise<void> {
+  assertStore('seedSession', store);
   if (!Array.isArray(labels)) {
     throw new AplSessionError('label.invalid', "seedSession: the labels must be an array, for example ['secret'].");
   }
@@ -88,9 +92,10 @@ export async function seedSession(store: SessionStore, session: TestSession, lab
  * import { enrollSession } from 'express-apl-session/testing';
  * await enrollSession(store, { subject: 'alice', sessionId: 's1' });
  *
- * @throws AplSessionError the errors of {@link sessionIdFor}
+ * @throws AplSessionError `config.invalid` if `store` is not a store; the errors of {@link sessionIdFor}
  */
 export async function enrollSession(store: SessionStore, session: TestSession): Promise<void> {
+  assertStore('enrollSession', store);
   await store.appendLabels(sessionIdFor(session), [ENROLLED]);
 }
 
@@ -101,10 +106,19 @@ export async function enrollSession(store: SessionStore, session: TestSession): 
  * import { sessionLabels } from 'express-apl-session/testing';
  * const labels = await sessionLabels(store, { subject: 'alice', sessionId: 's1' });
  *
- * @throws AplSessionError the errors of {@link sessionIdFor}
+ * @throws AplSessionError `config.invalid` if `store` is not a store; the errors of {@link sessionIdFor}
  */
 export async function sessionLabels(store: SessionStore, session: TestSession): Promise<string[]> {
+  assertStore('sessionLabels', store);
   return readEnrolment([...(await store.loadLabels(sessionIdFor(session)))]).labels.toSorted();
+}
+
+function assertStore(what: string, store: unknown): void {
+  if (isSessionStore(store)) return;
+  throw invalidConfig(
+    what,
+    `the first argument must be the store object that the app uses, not a block or the middleware; got ${kindOfValue(store)}. The store of a middleware is aplSession.store`,
+  );
 }
 
 function hasSubject(session: TestSession): session is SubjectOfTest {

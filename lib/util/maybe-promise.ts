@@ -6,6 +6,11 @@ export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T
   return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function';
 }
 
+/** Ignores the rejection of a promise that is refused as a value: nobody awaits it, and unhandled it would end the process. */
+export function ignoreRejection(value: unknown): void {
+  if (isPromiseLike(value)) Promise.resolve(value).catch(() => {});
+}
+
 /** Calls `next` with the value: synchronously if it is not a promise, because a wait costs time and most values are ready. */
 export function whenSettled<T, R>(
   value: MaybePromise<T>,

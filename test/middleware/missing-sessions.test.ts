@@ -177,6 +177,17 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(served).to.equal(0);
     });
 
+    it('an explain() that returns a promise sends the request to the error handling', async () => {
+      // its rejection could say that a middleware is not mounted; mocha fails for a rejection that nothing handles
+      const explain = () => Promise.reject(new Error('not mounted')) as unknown as string;
+      const resolver = Object.assign(() => undefined, { explain });
+      const accessor = subjectSession({ subject: resolver });
+      for (const session of [resolver, accessor]) {
+        await ask(appOf(taint('secret'), mount({ session })), '/a/1').expect(500, 'session.invalid');
+      }
+      expect(served).to.equal(0);
+    });
+
     describe("with sessionless: 'deny'", () => {
       it('G6: 403 session.required before any handler, and one alarm', async () => {
         const app = appOf(taint('secret'), mount({ sessionless: 'deny' }));

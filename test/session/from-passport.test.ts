@@ -77,6 +77,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
+    it('a user whose id is a promise is refused, and its rejection is ignored', async () => {
+      // mocha fails for a rejection that nothing handles
+      const idIn = () => Promise.reject(new Error('no such user')) as unknown as string;
+      await ask(stateless(idIn), { id: 'alice' }).expect(500, /has returned a promise/);
+    });
+
     it('an error of idOf goes to the error handling of Express', async () => {
       const app = stateless(() => {
         throw new Error('no such user');

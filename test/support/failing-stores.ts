@@ -75,6 +75,8 @@ const FAILURES: readonly Failure[] = [
 
 const MALFORMED = { error: /must answer a load with an iterable of strings/, code: 'store.malformed_reply' } as const;
 
+const NO_LABEL = { error: /answered a load with a text that is not a label/, code: 'store.malformed_reply' } as const;
+
 const MALFORMED_REPLIES: readonly Failure[] = [
   { name: 'loading undefined', behaviour: async () => undefined, ...MALFORMED },
   { name: 'loading null', behaviour: async () => null, ...MALFORMED },
@@ -82,6 +84,9 @@ const MALFORMED_REPLIES: readonly Failure[] = [
   { name: 'loading a number', behaviour: async () => 5, ...MALFORMED },
   { name: 'loading [1]', behaviour: async () => ['secret', 1], ...MALFORMED },
   { name: 'loading an object without an iterator', behaviour: async () => ({ 0: 'secret', length: 1 }), ...MALFORMED },
+  { name: 'loading an empty text', behaviour: async () => ['secret', ''], ...NO_LABEL },
+  { name: 'loading a text that was not UTF-8', behaviour: async () => ['se\ufffdcret'], ...NO_LABEL },
+  { name: 'loading a text with a line feed', behaviour: async () => ['secret\nPII'], ...NO_LABEL },
   {
     name: 'loading an iterator that throws',
     behaviour: async () =>

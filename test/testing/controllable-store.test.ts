@@ -44,16 +44,19 @@ describe('controllableStore()', () => {
     expect(controllableStore(inner)).to.include({ ttlSeconds: 5, maxLabelsPerSession: 3 });
     expect(controllableStore(inner).check).to.equal(undefined);
     expect(controllableStore(inner).onAlarm).to.equal(undefined);
+    expect(controllableStore(inner).onReconnect).to.equal(undefined);
     const full: SessionStore = {
       loadLabels: async () => [],
       appendLabels: async () => {},
       deadlineMs: 70,
       check: async () => [],
       onAlarm: () => {},
+      onReconnect: () => {},
     };
     expect(controllableStore(full)).to.have.property('deadlineMs', 70);
     expect(controllableStore(full).check).to.be.a('function');
     expect(controllableStore(full).onAlarm).to.be.a('function');
+    expect(controllableStore(full).onReconnect).to.be.a('function');
     expect(controllableStore(full, { deadlineMs: 20 })).to.have.property('deadlineMs', 20);
     return inner.close();
   });
@@ -118,6 +121,24 @@ describe('controllableStore()', () => {
     // a timer of Node may be 1 ms early
     expect(performance.now() - start).to.be.greaterThan(28);
     expect(await store.loadLabels('s')).to.deep.equal(['a']);
+  });
+
+  it('ready() behaves like a load, also if the inner store needs no connection', async () => {
+    let connected = 0;
+    const connecting = Object.assign(new MemorySessionStore(), {
+      ready: async () => {
+        connected += 1;
+      },
+    });
+    for (const store of [controllableStore(), controllableStore(connecting)]) {
+      const aplSession = aplSessionMiddleware({ session: () => 's', store, logger: { warn() {}, error() {} } });
+      store.fail('load');
+      expect(await rejectionOf(aplSession.ready())).to.have.property('code', 'store.unavailable');
+      expect(connected).to.equal(0);
+      store.restore();
+      await aplSession.ready();
+    }
+    expect(connected).to.equal(1);
   });
 
   it('close() ends what hangs, and closes the inner store', async () => {

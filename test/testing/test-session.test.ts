@@ -6,9 +6,10 @@ import {
   MemorySessionStore,
   type SessionKeying,
   type SessionResolver,
+  type SessionStore,
   subjectSession,
 } from '../../lib/index.js';
-import { seedSession, sessionIdFor, sessionLabels, type TestSession } from '../../lib/testing.js';
+import { enrollSession, seedSession, sessionIdFor, sessionLabels, type TestSession } from '../../lib/testing.js';
 import { rejectionOf, thrownBy } from '../support/eventually.js';
 
 const header = (name: string) => (req: Request) => req.get(name);
@@ -121,6 +122,16 @@ describe('seedSession(), sessionLabels(), sessionIdFor()', () => {
         thrownBy(() => sessionIdFor(session as TestSession)),
         JSON.stringify(session),
       ).to.have.property('code', code);
+    }
+  });
+
+  it('refuses what is not a store, and names the store of the app', async () => {
+    for (const store of [{ kind: 'memory' }, aplSessionMiddleware({ session: () => 's' }), undefined]) {
+      for (const call of [seedSession, sessionLabels, enrollSession]) {
+        const error = await rejectionOf(call(store as unknown as SessionStore, { subject: 'alice' }, []));
+        expect(error).to.have.property('code', 'config.invalid');
+        expect(error).to.have.property('message').that.includes(call.name).and.includes('aplSession.store');
+      }
     }
   });
 

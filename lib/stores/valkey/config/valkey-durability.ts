@@ -38,13 +38,16 @@ export const durabilitySchema: ObjectSchema<ValkeyDurability> = Joi.object<Valke
   replicas: Joi.number().integer().min(1).max(MAX_REPLICAS),
   fencedReads: Joi.boolean().default(false),
 })
-  .min(1)
-  .custom(fencedReadsNeedReplicas)
-  .messages({ 'object.min': "{{#label}} is empty; give 'local', 'replicas' or both" });
+  .custom(assertAsks)
+  .messages({ 'any.custom': '{{#label}}: {{#error.message}}' });
 
-function fencedReadsNeedReplicas(value: ValkeyDurability, { error }: Joi.CustomHelpers): unknown {
-  if (!value.fencedReads || value.replicas !== undefined) return value;
-  return error('any.custom', {
-    error: new Error("'fencedReads' needs 'replicas': the number of replicas that confirm"),
-  });
+/** Not `min(1)`: the default of `fencedReads` counts as a key, and so does a key whose value is `undefined`. */
+function assertAsks(value: ValkeyDurability, { error }: Joi.CustomHelpers): unknown {
+  const { local, replicas, fencedReads } = value;
+  const fault = (text: string) => error('any.custom', { error: new Error(text) });
+  if (fencedReads && replicas === undefined)
+    return fault("'fencedReads' needs 'replicas': the number of replicas that confirm");
+  if (local === undefined && replicas === undefined)
+    return fault("it asks for nothing; give 'local', 'replicas' or both, or remove it");
+  return value;
 }

@@ -1,4 +1,5 @@
 import { AplSessionError } from '../../../contract/errors.js';
+import { kindOfValue } from '../../../options/kind-of-value.js';
 import { withDeadline } from '../../../util/deadlines.js';
 import { hostAndPort } from '../config/server-list.js';
 import type { ValkeyEndpoint, ValkeyPassword } from '../config/valkey-endpoint.js';
@@ -34,9 +35,18 @@ export async function currentLogin({ username, password, db }: Partial<ValkeyEnd
 /** Never repeats the error of the password function, because its message may contain the password. */
 async function currentPassword(password: ValkeyPassword | undefined): Promise<string | undefined> {
   if (typeof password !== 'function') return password;
-  const failed = (): AplSessionError =>
-    new AplSessionError('store.login_failed', 'the password function did not return a password in time');
-  const answer: unknown = await withDeadline(async () => password(), PASSWORD_TIMEOUT_MS, failed).catch(() => {});
-  if (typeof answer === 'string' && answer !== '') return answer;
-  throw failed();
+  const failed = (what: string): AplSessionError =>
+    new AplSessionError('store.login_failed', `the password function ${what}`);
+  const late = failed(`did not return a password within ${PASSWORD_TIMEOUT_MS} ms`);
+  const thrown = failed('has thrown an error, or its promise was rejected');
+  const answer: unknown = await withDeadline(
+    async () => password(),
+    PASSWORD_TIMEOUT_MS,
+    () => late,
+  ).catch((error) => {
+    throw error === late ? late : thrown;
+  });
+  if (answer === '') throw failed('returned an empty string');
+  if (typeof answer !== 'string') throw failed(`must return a string; it returned ${kindOfValue(answer)}`);
+  return answer;
 }

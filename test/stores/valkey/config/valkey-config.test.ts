@@ -210,6 +210,22 @@ describe('ValkeySessionStore options', () => {
       options: { endpoint, circuitBreaker: { halfOpenAfterMs: Infinity } },
       names: 'circuitBreaker.halfOpenAfterMs',
     },
+    { what: 'an empty durability', options: { endpoint, durability: {} }, names: "'local', 'replicas' or both" },
+    {
+      what: 'a durability whose values are undefined',
+      options: { endpoint, durability: { local: undefined, replicas: undefined } },
+      names: "'local', 'replicas' or both",
+    },
+    {
+      what: 'a durability with fencedReads: false alone',
+      options: { endpoint, durability: { fencedReads: false } },
+      names: "'local', 'replicas' or both",
+    },
+    {
+      what: 'fencedReads without replicas',
+      options: { endpoint, durability: { local: 'synced', fencedReads: true } },
+      names: "'fencedReads' needs 'replicas'",
+    },
     { what: 'two faults', options: { endpoint, ttlSeconds: 0, tls: 'yes' }, names: 'tls' },
     { what: 'plain text to another machine', options: { endpoint: 'redis://u:hunter2@db:6379' }, names: 'rediss://' },
   ]) {

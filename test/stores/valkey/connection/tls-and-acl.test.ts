@@ -207,23 +207,29 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
       expect(await store.loadLabels('s')).to.deep.equal([]);
     });
 
-    for (const { what, password } of [
+    for (const { what, password, says } of [
       {
         what: 'throws',
         password: () => {
           throw new Error(PASSWORD);
         },
+        says: 'has thrown an error',
       },
-      { what: 'rejects', password: () => Promise.reject(new Error(PASSWORD)) },
-      { what: 'returns nothing', password: () => undefined as unknown as string },
-      { what: 'returns an empty text', password: async () => '' },
-      { what: 'returns something else than a text', password: async () => ({ PASSWORD }) as unknown as string },
+      { what: 'rejects', password: () => Promise.reject(new Error(PASSWORD)), says: 'its promise was rejected' },
+      { what: 'returns nothing', password: () => undefined as unknown as string, says: 'it returned undefined' },
+      { what: 'returns an empty text', password: async () => '', says: 'returned an empty string' },
+      {
+        what: 'returns something else than a text',
+        password: async () => ({ PASSWORD }) as unknown as string,
+        says: 'must return a string; it returned an object',
+      },
     ]) {
-      it(`a function that ${what}: store.login_failed, and its text is not shown`, async () => {
+      it(`a function that ${what}: store.login_failed says it, and not its text`, async () => {
         const error = await rejectionOf(storeWith({ connectTimeoutMs: 200, password }).loadLabels('s'));
         expect(error).to.have.property('code', 'store.login_failed');
         expect((error as Error).message)
           .to.include('password function')
+          .and.include(says)
           .and.not.include(PASSWORD);
       });
     }
