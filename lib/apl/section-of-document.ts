@@ -1,7 +1,7 @@
 import { invalidConfig } from '../options/invalid-config.js';
 import { kindOfValue } from '../options/kind-of-value.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
-import type { Attributes } from './attributes.js';
+import { type Attributes, assertAttributes } from './attributes.js';
 import { compileSection } from './compile.js';
 import type { RuleDecision } from './decision.js';
 import { type AsyncPolicyDocument, compileDocument, type DocumentSection, type PolicyDocument } from './document.js';
@@ -23,6 +23,7 @@ export function sectionOfDocument(given: unknown, attributes: Attributes): AnySe
       `the first argument must be a section, a document or its text; got ${kindOfValue(given)}`,
     );
   }
+  assertAttributes(attributes);
   if (isSection(given)) return given;
   if (isPolicies(given)) return routeOf(given, attributes['route.key']);
   const node = readDocument(given, undefined);
