@@ -23,6 +23,9 @@ type Call = (args: Args) => unknown;
 type Callback = () => void;
 type Head = Readonly<Record<string, unknown>>;
 
+/** These describe the text that must not leave. Node refuses trailers of a body with a length. */
+const STALE = ['Transfer-Encoding', 'Trailer', 'ETag', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest'];
+
 /** Larger bodies are not collected, so they leave unseen. */
 const MOST_BYTES = 1_000_000;
 
@@ -149,18 +152,7 @@ class CollectedBody {
     for (const [name, value] of Object.entries(headersOf(this.#head) ?? {})) {
       if (value !== undefined) res.setHeader(name, value as string);
     }
-    // these describe the text that must not leave; Node refuses trailers of a body with a length
-    for (const name of [
-      'Transfer-Encoding',
-      'Trailer',
-      'ETag',
-      'Content-MD5',
-      'Digest',
-      'Content-Digest',
-      'Repr-Digest',
-    ]) {
-      if (res.hasHeader(name)) res.removeHeader(name);
-    }
+    for (const name of STALE) if (res.hasHeader(name)) res.removeHeader(name);
     res.setHeader('Content-Length', length);
     this.#calls = [];
   }

@@ -11,7 +11,7 @@ import type { GivenHead } from './collected-body.js';
 import { interceptJson, jsonText } from './json-body.js';
 import { readNames } from './read-names.js';
 import type { RequestSection } from './request-section.js';
-import { leadsThroughArray, resultOfBody } from './visible-result.js';
+import { isHidden, resultOfBody } from './visible-result.js';
 
 /** What the rules read about the response. */
 export interface ResponseFacts {
@@ -121,9 +121,12 @@ export class ResponseRules {
     const body = parsed(text);
     const visible = resultOfBody(body, run.isMcp);
     const names = [...run.section.section.parts.result.reads, ...run.section.section.parts.postInvocation.reads];
-    if (visible === undefined || (visible !== 'none' && leadsThroughArray(visible.value, 'result', names))) {
+    if (visible === undefined || (visible !== 'none' && isHidden(visible.value, 'result', names))) {
       if (isAppDenial(response.status, this.#request.violation)) return text;
-      const problem = visible === undefined ? 'the body is not an object' : 'a field that they read is in an array';
+      const problem =
+        visible === undefined
+          ? 'the body is not an object'
+          : 'a field that they read is in an array, or has a key with a dot';
       this.#outcome = { refusal: unseen(run, problem) };
       return text;
     }

@@ -12,7 +12,7 @@ import { argsOf, assertUnambiguous, replaceArgs } from './request-args.js';
 import { addHttp, addResponse, addSubject, type Facts, textsOf } from './request-facts.js';
 import type { RequestSection } from './request-section.js';
 import { type PostRun, RESULT_UNSEEN, type ResponseFacts, ResponseRules } from './response-rules.js';
-import { leadsThroughArray } from './visible-result.js';
+import { isHidden } from './visible-result.js';
 
 /** The rules that were chosen for a request. */
 export interface Chosen {
@@ -141,8 +141,11 @@ export class SectionRun implements PostRun {
     const { req, settings } = this.#guarded;
     if (this.#call && !settings.args) assertUnambiguous(this.#plain.reads);
     return whenSettled(argsOf(req, this.#call, settings), (value) => {
-      if (leadsThroughArray(value, 'args', this.section.reads)) {
-        throw new AplSessionError('policy.error', 'A rule reads a field of args that is in an array of the request.');
+      if (isHidden(value, 'args', this.section.reads)) {
+        throw new AplSessionError(
+          'policy.error',
+          'A rule reads a field of args that is in an array of the request, or whose key has a dot.',
+        );
       }
       // the handler may change its object
       this.#args = { value: hasPost && post.hasBelow('args.') ? structuredClone(value) : value };

@@ -57,17 +57,25 @@ function jsonOfText(block: unknown): unknown {
 }
 
 /**
- * Whether the path to a field leads through an array, in which no rule finds it.
+ * Whether the path to a field leads through an array, or a part of it is one key with a dot. No chain finds the field there.
  * @param names attributes below `prefix`, for example `result.user.ssn`
  */
-export function leadsThroughArray(value: unknown, prefix: 'args' | 'result', names: readonly string[]): boolean {
+export function isHidden(value: unknown, prefix: 'args' | 'result', names: readonly string[]): boolean {
   return names.some((name) => {
+    if (!name.startsWith(`${prefix}.`)) return false;
     let current = value;
-    for (const part of name.split('.').slice(1, -1)) {
-      if (typeof current !== 'object' || current === null || !Object.hasOwn(current, part)) return false;
+    const parts = name.split('.').slice(1);
+    for (const [at, part] of parts.slice(0, -1).entries()) {
+      if (typeof current !== 'object' || current === null) return false;
+      if (hasDottedKey(current, parts.slice(at))) return true;
+      if (!Object.hasOwn(current, part)) return false;
       current = (current as Record<string, unknown>)[part];
-      if (Array.isArray(current) && name.startsWith(`${prefix}.`)) return true;
+      if (Array.isArray(current)) return true;
     }
     return false;
   });
+}
+
+function hasDottedKey(value: object, parts: readonly string[]): boolean {
+  return parts.some((_, at) => at > 0 && Object.hasOwn(value, parts.slice(0, at + 1).join('.')));
 }

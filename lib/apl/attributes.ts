@@ -14,6 +14,33 @@ export type AttributeValue = boolean | number | string | readonly string[] | Rea
  */
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
+/** Prefixes of dotted keys. An object under one of them is a mistake: no rule would find what is in it. */
+const PREFIXES = ['security', 'subject', 'role', 'perm', 'team', 'claim', 'http', 'args', 'result'];
+
+/**
+ * Checks that attributes are an object with dotted keys. Otherwise all would be absent, and most rules would not apply.
+ * @throws AplSessionError `policy.error`
+ */
+export function assertAttributes(attributes: unknown): asserts attributes is Attributes {
+  const isObject = typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes);
+  if (!isObject || attributes instanceof Map || attributes instanceof Set) {
+    const got = kindOfValue(attributes);
+    throw new AplSessionError(
+      'policy.error',
+      `The attributes must be an object such as { 'role.hr': true }; got ${got}.`,
+    );
+  }
+  for (const prefix of PREFIXES) {
+    if (!Object.hasOwn(attributes, prefix)) continue;
+    const value: unknown = (attributes as Record<string, unknown>)[prefix];
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Set) continue;
+    throw new AplSessionError(
+      'policy.error',
+      `The attributes must have dotted keys, such as '${prefix}.name'; '${prefix}' is an object. Use attributesOfValue() to make attributes of JSON.`,
+    );
+  }
+}
+
 /** @throws AplSessionError `policy.error` for a value that is no {@link AttributeValue} */
 export function read(attributes: Attributes, name: string): AttributeValue | undefined {
   if (!Object.hasOwn(attributes, name)) return undefined;

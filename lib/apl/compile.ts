@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../util/maybe-promise.js';
 import { applyChain, type ChainOutcome } from './apply-chain.js';
 import { checkAttributes } from './attribute-names.js';
-import type { Attributes } from './attributes.js';
+import { type Attributes, assertAttributes } from './attributes.js';
 import { kindOfNode, type MapNode } from './document-node.js';
 import type { DecisionPoint, Plugin } from './engines.js';
 import { holds } from './evaluate-predicate.js';
@@ -54,7 +54,10 @@ export function compilePredicate(source: string, options?: TextOptions): (attrib
   const { file, ...others } = parseTextOptions('compilePredicate', options);
   const predicate = parsePredicate(sourceText(textArgument('compilePredicate', source), file));
   checkAttributes(predicate, languageContext(others));
-  return (attributes) => holds(predicate.expression, attributes);
+  return (attributes) => {
+    assertAttributes(attributes);
+    return holds(predicate.expression, attributes);
+  };
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { Attributes } from './attributes.js';
 import type { RuleDecision } from './decision.js';
+import type { AsyncPolicyDocument, PolicyDocument } from './document.js';
 import type { Section, SectionInput } from './section.js';
+import { type AnySection, sectionOfDocument } from './section-of-document.js';
 import type { TraceEvent } from './trace.js';
 
 /** How a section has decided. */
@@ -17,20 +19,29 @@ export interface Explanation {
  * Evaluates a section, and tells which rules ran and which conditions held. The text holds parts of the document and the
  * names of attributes, never their values.
  *
+ * @param document a section; a document, of which the attribute `route.key` (`tool:send_mail`) chooses the section, by default
+ * `global`; or the text or the object of one of these, which is compiled without options
+ *
  * @example
  * console.log(explain(compileSection({ pre_invocation: ['!role.hr: deny'] }), { 'role.it': true }).text);
+ * console.log(explain(readFileSync('policies.yaml', 'utf8'), { 'route.key': 'tool:send_mail' }).text);
+ *
+ * @throws PolicyDocumentError `policy.invalid_document` for a document with a mistake
+ * @throws AplSessionError `config.invalid` for another value; `policy.error` for attributes of a wrong type
  */
-export function explain(section: Section, attributes: Attributes, input?: SectionInput): Explanation;
+export function explain(document: Section | PolicyDocument, attributes: Attributes, input?: SectionInput): Explanation;
 export function explain(
-  section: Section<unknown, MaybePromise<RuleDecision>>,
+  document: AnySection | AsyncPolicyDocument,
   attributes: Attributes,
   input?: SectionInput,
 ): MaybePromise<Explanation>;
+export function explain(document: string | object, attributes: Attributes, input?: SectionInput): Explanation;
 export function explain(
-  section: Section<unknown, MaybePromise<RuleDecision>>,
+  document: string | object,
   attributes: Attributes,
   input: SectionInput = {},
 ): MaybePromise<Explanation> {
+  const section = sectionOfDocument(document, attributes);
   const rules: TraceEvent[] = [];
   const trace = (event: TraceEvent) => {
     rules.push(event);

@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../util/maybe-promise.js';
-import type { Attributes } from './attributes.js';
+import { type Attributes, assertAttributes } from './attributes.js';
 import type { Decision, RuleDecision } from './decision.js';
 import type { LanguageContext } from './language-context.js';
 import { attributesOfValue, type Payload, type PayloadSide, valueOfAttributes } from './payload.js';
@@ -64,8 +64,10 @@ export function sectionOf(rules: SectionRules, context: LanguageContext, hidesVa
     result: partOf('result'),
     postInvocation: partOf('postInvocation'),
   };
-  const decide = (attributes: Attributes, input: SectionInput & { part?: PartName } = {}) =>
-    settle(runSection(rules, { attributes, input, context, hidesValues }));
+  const decide = (attributes: Attributes, input: SectionInput & { part?: PartName } = {}) => {
+    assertAttributes(attributes);
+    return settle(runSection(rules, { attributes, input, context, hidesValues }));
+  };
   return Object.freeze({
     parts: Object.freeze(parts),
     isEmpty: PARTS.every((part) => parts[part].isEmpty),

@@ -233,6 +233,13 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(body.code).to.equal('policy.result_unseen');
     });
 
+    it('denies a field whose key has a dot, which no chain finds', async () => {
+      for (const person of [{ 'user.ssn': SSN }, { a: { 'user.ssn': SSN } }]) {
+        const { body } = await ask({ result: { 'user.ssn': 'redact', 'a.user.ssn': 'redact' } }, json(person));
+        expect(body.code).to.equal('policy.result_unseen');
+      }
+    });
+
     it('denies the answer of the error handling, which the rules cannot see', async () => {
       const { body } = await ask(REDACT, () => {
         throw new Error(SSN);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { compileSection, explain, type TraceEvent } from '../../lib/apl.js';
+import { compileDocument, compileSection, explain, type TraceEvent } from '../../lib/apl.js';
+import { faultOf } from './policy-faults.js';
 
 const TEXT = `args: { ssn: "str | mask(4)", gone: omit }
 pre_invocation:
@@ -13,6 +14,30 @@ describe('explain()', () => {
   const section = compileSection(TEXT, { file: 'pay.yaml' });
   const attributes = { 'role.hr': true, 'claim.org': 'acme-secret-name' };
   const args = { ssn: '123-45-6789', gone: 1, amount: 4711 };
+
+  it('compiles text and objects, of a section and of a document', () => {
+    const rules = { pre_invocation: ['role.a: deny'] };
+    const document = { global: rules, routes: [{ tool: 'mail', pre_invocation: ['deny'] }] };
+    for (const given of [rules, JSON.stringify(rules), document, JSON.stringify(document), compileDocument(document)]) {
+      expect(explain(given, {}).decision.decision).to.equal('allow');
+      expect(explain(given, { 'role.a': true }).decision).to.include({ code: 'global.apl.pre_invocation[0]' });
+    }
+    const codeOf = (key: string) => {
+      const { decision } = explain(document, { 'route.key': key });
+      return decision.decision === 'deny' ? decision.code : undefined;
+    };
+    expect(codeOf('tool:mail')).to.equal('routes.tool:mail.apl.pre_invocation[0]');
+    expect([codeOf('tool:other'), codeOf('global.apl')]).to.deep.equal([undefined, undefined]);
+  });
+
+  it('refuses a document with a mistake, and what is no document', () => {
+    expect(faultOf(() => explain('global: { pre_invocaton: [deny] }', {})).message).to.include('pre_invocation');
+    for (const wrong of [undefined, null, 5]) {
+      expect(() => explain(wrong as never, {}))
+        .to.throw('explain: the first argument must be a section, a document or its text')
+        .with.property('code', 'config.invalid');
+    }
+  });
 
   it('tells which rules ran, which conditions held, and what was decided', () => {
     const { decision, rules } = explain(section, attributes, { args });

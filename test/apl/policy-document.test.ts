@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Attributes, compileDocument, type PolicyDocument } from '../../lib/apl.js';
+import { type Attributes, compileDocument, compilePredicate, type PolicyDocument } from '../../lib/apl.js';
 
 /** The rules of each layer deny for an attribute of their own. */
 const DOCUMENT = `
@@ -197,6 +197,23 @@ describe('arguments and results', () => {
         .with.property('code', 'policy.error');
     });
   }
+
+  it('that no rule could read are an error, not absent attributes', () => {
+    const { evaluate } = compile({ pre_invocation: ['security.labels contains "x": deny'] });
+    const predicate = compilePredicate('security.labels contains "x"');
+    for (const wrong of [
+      undefined,
+      null,
+      'x',
+      [],
+      new Map([['security.labels', ['x']]]),
+      { security: { labels: ['x'] } },
+    ]) {
+      for (const call of [() => evaluate(wrong as never), () => predicate(wrong as never)]) {
+        expect(call).to.throw('The attributes must').with.property('code', 'policy.error');
+      }
+    }
+  });
 
   it('with an attribute of a wrong type are an error, not an absent attribute', () => {
     const { evaluate } = compile({ pre_invocation: ['role.x: deny'] });
