@@ -30,6 +30,11 @@ export interface StoreStatus {
   readonly circuit?: StoreCircuit;
   /** The last call or connection that has failed. It stays when the store has recovered; compare `at`. */
   readonly lastFailure?: StoreStatusFailure;
+  /**
+   * The result of the last append that the backend has answered; absent before the first one. Loads can work while appends fail,
+   * for example when the backend has no memory left.
+   */
+  readonly lastAppend?: 'ok' | 'failed';
   /** The answered calls of the last minute. */
   readonly latency?: StoreLatency;
   /** The results of the last self-check of each primary; empty before the first one. */

@@ -6,7 +6,7 @@ import { type ProbeResult, StoreProbe } from './store-probe.js';
 
 /** The answer as JSON. */
 interface Health {
-  readonly status: 'ok' | 'failing';
+  readonly status: 'ok' | 'degraded' | 'failing';
   readonly [member: string]: unknown;
 }
 
@@ -15,8 +15,9 @@ interface Health {
  * does not count for the circuit breaker, and its result is used again for `cacheMs`, so it can be asked often. Mount it before
  * the middleware and before the authentication.
  *
- * The body is JSON: `status` (`ok` or `failing`), `store` (`reachable` or `unreachable`), `circuit` and `selfCheck`. It holds no
- * credential, session id or label.
+ * The body is JSON: `status` (`ok`, `degraded` or `failing`), `store` (`reachable` or `unreachable`), `lastAppend`, `circuit` and
+ * `selfCheck`. It holds no credential, session id or label. `degraded` is answered with 200: the store has refused the last append,
+ * but requests that add no label are served.
  *
  * @throws AplSessionError `config.invalid`
  *
@@ -42,11 +43,12 @@ function liveness({ store, details }: HealthSettings): Health {
 
 function readiness({ store, details }: HealthSettings, result: ProbeResult): Health {
   const status = statusOf(store);
-  const { circuit, findings = [] } = status ?? {};
+  const { circuit, lastAppend, findings = [] } = status ?? {};
   const isReady = result.reachable && circuit !== 'open';
   return {
-    status: isReady ? 'ok' : 'failing',
+    status: isReady ? (lastAppend === 'failed' ? 'degraded' : 'ok') : 'failing',
     store: result.reachable ? 'reachable' : 'unreachable',
+    ...(lastAppend !== undefined && { lastAppend }),
     ...(circuit !== undefined && { circuit }),
     ...(findings.length > 0 && { selfCheck: worstOf(findings) }),
     ...(details && { details: { probe: result, ...status } }),
@@ -69,7 +71,7 @@ function worstOf(findings: readonly StoreFinding[]): StoreFinding['status'] {
 }
 
 function answer(res: Response, health: Health): void {
-  res.statusCode = health.status === 'ok' ? 200 : 503;
+  res.statusCode = health.status === 'failing' ? 503 : 200;
   res.setHeader('Content-Type', 'application/json; charset=utf-8');
   res.setHeader('Cache-Control', 'no-store');
   res.end(JSON.stringify(health));

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import express from 'express';
-import { type Alarm, type AplSessionMiddleware, aplSessionMiddleware, healthHandler } from '../../lib/index.js';
+import { type Alarm, type AplSessionMiddleware, aplSessionMiddleware, healthHandler, taint } from '../../lib/index.js';
 import { valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { isOfCalls } from '../support/alarms.js';
+import { rejectionOf } from '../support/eventually.js';
 import { describeWithDedicatedValkey, type TestValkey } from '../support/valkey.js';
 
 /** What the operator was promised. */
@@ -16,9 +18,11 @@ describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (serv
   let middleware: AplSessionMiddleware;
   let http: Server;
   let alarms: Alarm[];
+  let session: string;
 
   beforeEach(async () => {
     alarms = [];
+    session = randomUUID();
     middleware = aplSessionMiddleware({
       session: (req) => req.get('x-session'),
       store: {
@@ -36,6 +40,7 @@ describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (serv
     app.get('/livez', healthHandler({ store, probe: 'live' }));
     app.use(middleware);
     app.get('/', (_req, res) => res.send('ok'));
+    app.get('/salary', taint('secret'), (_req, res) => res.send('ok'));
     http = app.listen(0, '127.0.0.1');
     await once(http, 'listening');
     expect(await statusOf('/readyz')).to.equal(200);
@@ -46,14 +51,12 @@ describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (serv
     await middleware.close();
   });
 
-  const statusOf = async (path: string): Promise<number> => {
+  const answerOf = async (path: string): Promise<{ status: number; text: string }> => {
     const { port } = http.address() as AddressInfo;
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-      headers: path === '/' ? { 'x-session': 's' } : {},
-    });
-    await answer.text();
-    return answer.status;
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'x-session': session } });
+    return { status: answer.status, text: await answer.text() };
   };
+  const statusOf = async (path: string): Promise<number> => (await answerOf(path)).status;
   /** How long it takes until /readyz has this status; /livez has 200 all the time. */
   const untilReadyz = async (status: number): Promise<number> => {
     const startedMs = performance.now();
@@ -96,6 +99,33 @@ describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (serv
       // nobody was refused, and the circuit is closed: the probes have not counted
       expect(alarms).to.deep.equal([]);
       expect(await statusOf('/')).to.equal(200);
+    });
+  }
+
+  const readyz = async () => {
+    const { status, text } = await answerOf('/readyz');
+    return { code: status, ...(JSON.parse(text) as { status: string; lastAppend?: string }) };
+  };
+  const refusals: ReadonlyArray<readonly [what: string, begin: readonly string[], end: readonly string[]]> = [
+    ['has no memory left', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+    ['takes the right to append away', ['ACL', 'SETUSER', 'default', '-sadd'], ['ACL', 'SETUSER', 'default', '+sadd']],
+  ];
+  for (const [what, begin, end] of refusals) {
+    it(`Valkey ${what}: /readyz is degraded, and requests that add no label are served`, async () => {
+      expect(await statusOf('/salary')).to.equal(200);
+      expect(await readyz()).to.include({ code: 200, status: 'ok', lastAppend: 'ok' });
+      const call = ([name = '', ...args]: readonly string[]) => server().admin.call(name, ...args);
+      await call(begin);
+      try {
+        // another label than the one that is stored
+        await rejectionOf(middleware.quarantine(session, 'another'));
+        expect(await readyz()).to.include({ code: 200, status: 'degraded', lastAppend: 'failed' });
+      } finally {
+        await call(end);
+      }
+      expect(await statusOf('/')).to.equal(200);
+      await middleware.quarantine(session, 'another');
+      expect(await readyz()).to.include({ code: 200, status: 'ok', lastAppend: 'ok' });
     });
   }
 

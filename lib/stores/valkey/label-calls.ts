@@ -25,8 +25,10 @@ interface LabelCallsOptions {
   readonly node: string | undefined;
   readonly refreshes: RefreshListener;
   /** Called when a load or an append has succeeded, with the time at which its commands were sent. */
-  readonly onAnswered: (startedMs: number) => void;
+  readonly onAnswered: (call: LabelCall, startedMs: number) => void;
 }
+
+export type LabelCall = 'load' | 'append';
 
 /** The calls about the labels of a session: load, append and explain. */
 export class LabelCalls {
@@ -76,7 +78,7 @@ export class LabelCalls {
     const refresh = ttlSeconds === undefined ? undefined : this.#refresh(wire, key, ttlSeconds);
     const labels = labelsIn(await reading, maxLabelsPerSession);
     if (stillPrimary) await stillPrimary;
-    this.#options.onAnswered(startedMs);
+    this.#options.onAnswered('load', startedMs);
     refresh?.onRead(labels);
     return labels;
   }
@@ -126,7 +128,7 @@ export class LabelCalls {
     syncing?.catch(() => {});
     assertAppended(await appending, records);
     await syncing;
-    onAnswered(startedMs);
+    onAnswered('append', startedMs);
   }
 }
 

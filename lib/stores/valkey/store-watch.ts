@@ -5,8 +5,12 @@ import { LatencyWindow } from '../../util/latency-window.js';
 import { hostAndPort } from './config/server-list.js';
 import type { ValkeyConfig } from './config/valkey-config.js';
 import type { LinkedServer } from './connection/valkey-link.js';
+import type { LabelCall } from './label-calls.js';
 import type { ValkeyLinks } from './link-to.js';
 import type { ConnectionFailure } from './protocol/store-error.js';
+
+/** With these codes the server has said nothing about the append; `connected` and `ping()` tell when it is back. */
+const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['store.unavailable', 'store.timeout', 'store.closed']);
 
 const LOST: ConnectionFailure = { code: 'store.unavailable', reason: 'the connection was closed' };
 
@@ -18,21 +22,25 @@ export class StoreWatch {
   #connected = false;
   #since = isoTime();
   #lastFailure: StoreStatusFailure | undefined;
+  #lastAppend: StoreStatus['lastAppend'];
 
   constructor(config: ValkeyConfig) {
     this.#topology = topologyOf(config);
     this.#addresses = Object.freeze(addressesIn(config));
   }
 
-  /** A call was answered. */
-  answered(startedMs: number): void {
+  /** A load or an append has succeeded. */
+  answered(call: LabelCall, startedMs: number): void {
+    if (call === 'append') this.#lastAppend = 'ok';
     const atMs = now();
     this.#latency.record(atMs - startedMs, atMs);
   }
 
   /** A call has failed. A session with too many labels does not concern the others. */
-  failed({ code, message }: AplSessionError): void {
-    if (code !== 'store.too_many_labels') this.#note(code, message);
+  failed({ code, message }: AplSessionError, call: string): void {
+    if (code === 'store.too_many_labels') return;
+    if (call === 'append' && !WITHOUT_ANSWER.has(code)) this.#lastAppend = 'failed';
+    this.#note(code, message);
   }
 
   /** A connection was lost, or an attempt to connect has failed. */
@@ -63,6 +71,7 @@ export class StoreWatch {
       primaries: Object.freeze(primaries),
       addresses: this.#addresses,
       ...(this.#lastFailure && { lastFailure: this.#lastFailure }),
+      ...(this.#lastAppend && { lastAppend: this.#lastAppend }),
       latency: Object.freeze(this.#latency.summary()),
       ...others,
     });

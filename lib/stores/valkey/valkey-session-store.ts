@@ -89,12 +89,19 @@ export class ValkeySessionStore implements SessionStore {
     const onCircuit = AsyncResource.bind((state: SessionStoreCircuitChanged['state']) => {
       this.#alarms.raise({ alarm: 'session_store_circuit_changed', state, error: CIRCUIT_CHANGES[state] });
     });
-    const caller = new ValkeyCaller(config, onCircuit, (failure) => this.#watch.failed(failure));
+    const caller = new ValkeyCaller(config, onCircuit, (failure, call) => this.#watch.failed(failure, call));
     this.#caller = caller;
     this.deadlineMs = caller.deadlineMs;
     const synced = config.durability?.local === 'synced' ? new SyncedServer() : undefined;
-    const onAnswered = (startedMs: number): void => this.#watch.answered(startedMs);
-    this.#labels = new LabelCalls({ config, links, caller, synced, node, refreshes: this.#refreshes, onAnswered });
+    this.#labels = new LabelCalls({
+      config,
+      links,
+      caller,
+      synced,
+      node,
+      refreshes: this.#refreshes,
+      onAnswered: (call, startedMs) => this.#watch.answered(call, startedMs),
+    });
     this.#readiness = new Readiness({ config, links, caller, synced });
   }
 

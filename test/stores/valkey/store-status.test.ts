@@ -82,6 +82,24 @@ describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (serv
       expect(store.status().lastFailure?.reason).to.match(/OOM/);
     });
 
+    it('has the result of the last append that the server has answered', async () => {
+      const store = storeWith();
+      await store.loadLabels('s');
+      expect(store.status()).to.not.have.property('lastAppend');
+      await store.appendLabels('s', ['a']);
+      expect(store.status()).to.include({ lastAppend: 'ok' });
+      await server().admin.config('SET', 'maxmemory', '1');
+      await rejectionOf(store.appendLabels('s', ['b']));
+      await server().admin.config('SET', 'maxmemory', '0');
+      await store.loadLabels('s');
+      expect(store.status()).to.include({ lastAppend: 'failed' });
+      await store.appendLabels('s', ['b']);
+      await server().kill();
+      await rejectionOf(store.appendLabels('s', ['c']));
+      await server().restart();
+      expect(store.status()).to.include({ lastAppend: 'ok' });
+    });
+
     it('follows the circuit: open, half-open when its time is over, closed', async () => {
       const port = await freePort();
       const store = storeWith({

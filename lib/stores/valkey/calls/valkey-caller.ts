@@ -32,13 +32,13 @@ export class ValkeyCaller {
   readonly #deadlines: Deadlines;
   readonly #breaker: ValkeyCircuitBreaker | undefined;
 
-  readonly #onFailure: (failure: AplSessionError) => void;
+  readonly #onFailure: (failure: AplSessionError, call: string) => void;
 
-  /** @param onFailure called when a call has failed, after its retry */
+  /** @param onFailure called with the name of a call that has failed, after its retry */
   constructor(
     config: ValkeyConfig,
     onCircuit: (state: SessionStoreCircuitChanged['state']) => void,
-    onFailure: (failure: AplSessionError) => void,
+    onFailure: (failure: AplSessionError, call: string) => void,
   ) {
     this.deadlineMs = config.connectTimeoutMs + config.commandTimeoutMs;
     this.#config = config;
@@ -84,7 +84,7 @@ export class ValkeyCaller {
         return await this.#afterFailure(call, error, startedMs);
       } catch (failure) {
         breaker?.report(failure);
-        this.#onFailure(failure as AplSessionError);
+        this.#onFailure(failure as AplSessionError, call.name);
         throw failure;
       }
     });
