@@ -6,7 +6,7 @@ import { holds } from './evaluate-predicate.js';
 import type { Steps } from './settle.js';
 import type { Bounds, Stage, TypeName } from './stages.js';
 
-/** What a chain made of a value. */
+/** The result of a chain for a value. */
 export type ChainOutcome =
   | { readonly outcome: 'pass'; readonly taints: readonly Taint[] }
   | { readonly outcome: 'replace'; readonly value: unknown; readonly taints: readonly Taint[] }
@@ -17,7 +17,7 @@ export type ChainOutcome =
       /** The index of the stage that denies. */
       readonly stage: number;
       readonly taints: readonly Taint[];
-      /** What a plugin has thrown, for the log. */
+      /** The error that a plugin has thrown, for the log. */
       readonly cause?: unknown;
     };
 

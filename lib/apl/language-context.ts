@@ -6,7 +6,7 @@ export interface LanguageContext {
   readonly strict: boolean;
   /** Patterns of attributes that rules may read; `undefined` accepts any. */
   readonly attributes: readonly string[] | undefined;
-  /** What `!=` and `not in` mean on an absent attribute. */
+  /** The meaning of `!=` and `not in` for an absent attribute. */
   readonly absent: 'deny' | undefined;
   readonly plugins: ReadonlyMap<string, Plugin>;
   readonly decisionPoints: ReadonlyMap<string, DecisionPoint>;

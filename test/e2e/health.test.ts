@@ -9,7 +9,7 @@ import { valkeySessionStoreFactory } from '../../lib/valkey.js';
 import { isOfCalls } from '../support/alarms.js';
 import { describeWithDedicatedValkey, type TestValkey } from '../support/valkey.js';
 
-/** What the operator was promised. */
+/** The time that the documents promise to operators. */
 const TRUTH_MS = 2_000;
 
 describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (server) => {
