@@ -198,7 +198,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         }
       });
 
-      it('a document without rules for entities accepts bodies that were not parsed', async () => {
+      it('a document without rules for entities accepts bodies without a parser', async () => {
         const rules = app()
           .use(aplPolicies({ global: { pre_invocation: ['allow'] } }))
           .post('/', handler);
