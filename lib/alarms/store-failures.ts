@@ -24,7 +24,7 @@ type OnRecovered = (alarm: SessionStoreRecovered) => void;
 class OperationFailure {
   readonly #operation: Operation;
   readonly #lasting = new LastingFailure((recovery) => this.#recovered(recovery));
-  /** Who has raised an alarm, and hears of the recovery. */
+  /** The reporters that have raised an alarm, and are told about the recovery. */
   readonly #listeners = new Map<unknown, OnRecovered>();
   #isOfConnection = true;
 

@@ -20,7 +20,7 @@ export type RequestDecisionPoint = (
   input: RuleInput,
 ) => MaybePromise<DecisionAnswer>;
 
-/** Reads names from a request: an array or a Set. `undefined` and `null` mean none. */
+/** Reads names from a request: an array or a Set. `undefined` and `null` mean an empty list. */
 export type NamesAccessor = (req: Request) => MaybePromise<readonly string[] | ReadonlySet<string> | null | undefined>;
 
 /**
@@ -38,7 +38,7 @@ export interface AttributeOptions {
   readonly teams?: NamesAccessor;
   /** `claim.<name>`: the claims of a verified token, for example `(req) => req.auth`. Values that are not strings become JSON. */
   readonly claims?: (req: Request) => MaybePromise<Readonly<Record<string, unknown>> | null | undefined>;
-  /** Other attributes of the subject, such as `{ 'subject.type': 'agent' }`, and those of `attributeNames`. */
+  /** Other attributes of the subject, such as `{ 'subject.type': 'agent' }`, and the attributes in `attributeNames`. */
   readonly attributes?: (req: Request) => MaybePromise<Attributes | null | undefined>;
   /**
    * Attributes of the app's own that rules may read. `data.*` stands for all keys below `data.`.

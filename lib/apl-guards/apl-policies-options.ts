@@ -5,7 +5,7 @@ import type { GuardSettings } from '../guards/guard-options.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import { type AplOptions, parseAplOptions } from './apl-options.js';
 
-/** Reads a name from a request. `undefined`, `null` and `''` mean none. */
+/** Reads a name from a request. `undefined`, `null` and `''` mean no name. */
 export type NameAccessor = (req: Request) => MaybePromise<string | null | undefined>;
 
 /** Options of `aplPolicies()`. */

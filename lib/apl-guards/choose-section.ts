@@ -9,8 +9,8 @@ import { isBodyRead } from './request-args.js';
 import type { Chosen } from './section-run.js';
 
 /**
- * Chooses the rules for a request: those of the tool or the model that the options name, else those of the call of MCP in its
- * body, else those of `global`.
+ * Chooses the rules for a request: the rules of the tool or the model that the options name, else the rules of the call of MCP
+ * in its body, else the rules of `global`.
  * @throws AplSessionError `policy.error`, or what an option throws
  */
 export function chooseSection(

@@ -7,7 +7,7 @@ import { isPlainObject } from '../options/plain-object.js';
 export interface McpCall {
   readonly type: EntityType;
   readonly name: string;
-  /** `undefined` if the call has none. */
+  /** `undefined` if it is absent in the call. */
   readonly args: unknown;
   /** Whether the result will be fetched by another request: a task of MCP 2025-11-25. */
   readonly isTask: boolean;

@@ -7,7 +7,7 @@ import type { AplSettings } from './apl-options.js';
 import { type McpCall, MESSAGE_KEYS } from './mcp-call.js';
 
 /**
- * The arguments of a request; `undefined` if it has none.
+ * The arguments of a request; `undefined` if it has no arguments.
  * @throws AplSessionError `policy.error` for arguments that rules could not read, because they would not apply then
  */
 export function argsOf(req: Request, call: McpCall | undefined, { args }: AplSettings): MaybePromise<unknown> {

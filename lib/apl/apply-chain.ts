@@ -7,7 +7,7 @@ import type { Predicate } from './expression.js';
 import type { Steps } from './settle.js';
 import type { Bounds, Stage, TypeName } from './stages.js';
 
-/** What a chain made of a value. */
+/** The result of a chain for a value. */
 export type ChainOutcome =
   | { readonly outcome: 'pass'; readonly taints: readonly Taint[] }
   | { readonly outcome: 'replace'; readonly value: unknown; readonly taints: readonly Taint[] }
@@ -18,7 +18,7 @@ export type ChainOutcome =
       /** The index of the stage that denies. */
       readonly stage: number;
       readonly taints: readonly Taint[];
-      /** What a plugin has thrown, for the log. */
+      /** The error that a plugin has thrown, for the log. */
       readonly cause?: unknown;
     };
 

@@ -7,7 +7,7 @@ import { numberText } from './numbers.js';
 export type AttributeValue = boolean | number | string | readonly string[] | ReadonlySet<string>;
 
 /**
- * What rules read: own properties by their dotted keys. `undefined` counts as absent. A getter is called when a rule reads it.
+ * The values that rules read: own properties by their dotted keys. `undefined` counts as absent. A getter is called when a rule reads it.
  *
  * @example
  * const attributes: Attributes = { 'subject.id': 'alice', 'role.hr': true, 'security.labels': new Set(['secret']) };

@@ -40,7 +40,7 @@ function* outside(text: string, opening: string, closing: string): Generator<num
 }
 
 /**
- * What is between the parentheses of a call such as `taint(secret)`. The closing parenthesis is the matching one, and
+ * The text between the parentheses of a call such as `taint(secret)`. The closing parenthesis is the matching one, and
  * parentheses inside quotes count as well. Nothing may follow it.
  * @throws PolicyDocumentError
  */

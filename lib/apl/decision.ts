@@ -28,11 +28,11 @@ export interface Denied extends Outcome {
   readonly reason: string;
 }
 
-/** A denial, with what the log needs. */
+/** A denial, with details for the log. */
 export interface RuleDenied extends Denied {
   /** The place of the rule or chain that has denied: `routes.tool:pay.apl.pre_invocation[2]`. It holds no value. */
   readonly rule: string;
-  /** What a plugin or a decision point has thrown. */
+  /** The error that a plugin or a decision point has thrown. */
   readonly cause?: unknown;
 }
 

@@ -7,7 +7,7 @@ import { fault, type SourceText } from './source-text.js';
 
 export const ENTITY_TYPES = ['tool', 'resource', 'prompt', 'llm'] as const;
 
-/** What a route is for. */
+/** The requests that a route applies to. */
 export type EntityType = (typeof ENTITY_TYPES)[number];
 
 /** Keys that only a gateway reads. The app must say that it does the same by other means. */

@@ -100,7 +100,7 @@ export function plainValue(node: DocumentNode): unknown {
   }
 }
 
-/** What a node is, in words. */
+/** The kind of a node, in words. */
 export function kindOfNode(node: DocumentNode): string {
   if (node.kind === 'scalar') return node.value === null ? 'nothing' : `a ${typeof node.value}`;
   return node.kind === 'text' ? 'a string' : `a ${node.kind}`;

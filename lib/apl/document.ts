@@ -31,7 +31,7 @@ export interface DocumentSection<Answer = Decision, RuleAnswer = RuleDecision> e
 
 /** A compiled document. It keeps no state. */
 export interface PolicyDocument<Answer = Decision, RuleAnswer = RuleDecision> {
-  /** The rules for plain HTTP requests: those of `global`. */
+  /** The rules for plain HTTP requests: the rules of `global`. */
   readonly global: DocumentSection<Answer, RuleAnswer>;
   /** The sections of all routes by their keys, in the order of the document. */
   readonly routes: ReadonlyMap<string, DocumentSection<Answer, RuleAnswer>>;

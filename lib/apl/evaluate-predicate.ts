@@ -2,7 +2,7 @@ import { type Attributes, type AttributeValue, hasMember, readKey } from './attr
 import type { Condition, Expression, NumberLiteral } from './expression.js';
 import { toNumber } from './numbers.js';
 
-/** What an evaluation reports while it runs. */
+/** An evaluation reports these while it runs. */
 export interface PredicateListener {
   /** Called for each condition that was evaluated. */
   readonly onCondition?: ((condition: Condition, holds: boolean) => void) | undefined;

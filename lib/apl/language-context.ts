@@ -10,7 +10,7 @@ export interface LanguageContext {
   readonly declared: readonly string[];
   /** For what a rule or a chain is parsed; `undefined` for a text on its own. */
   readonly phase?: 'pre' | 'post';
-  /** What `!=` and `not in` mean on an absent attribute. */
+  /** The meaning of `!=` and `not in` for an absent attribute. */
   readonly absent: 'deny' | undefined;
   readonly plugins: ReadonlyMap<string, Plugin>;
   readonly decisionPoints: ReadonlyMap<string, DecisionPoint>;

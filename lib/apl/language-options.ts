@@ -13,9 +13,9 @@ export interface TextOptions {
    */
   readonly strict?: boolean;
   /**
-   * Which attributes rules may read, beside those that the guards of this package set. `data.*` stands for all keys below
+   * Which attributes rules may read, besides the attributes that the guards of this package set. `data.*` stands for all keys below
    * `data.`. `'any'` accepts every name.
-   * @default 'any' without `strict`, else none
+   * @default 'any' without `strict`, else only the attributes that the guards set
    */
   readonly attributes?: 'any' | readonly string[];
   /** The name of the file, for messages. */
@@ -77,7 +77,7 @@ export function parseSectionOptions(what: string, options: SectionOptions = {}):
 /** The schema of the options that documents have in common with sections. */
 export const documentOptions: PartialSchemaMap = languageOptions;
 
-/** What the parser works with. */
+/** The options in the form that the parser needs. */
 export function languageContext(options: LanguageOptions, strict = options.strict ?? false): LanguageContext {
   const { attributes = strict ? [] : 'any', absent, plugins = {}, decisionPoints = {} } = options;
   return {

@@ -2,7 +2,7 @@ import { AplSessionError } from '../contract/errors.js';
 import { isPlainObject } from '../options/plain-object.js';
 import type { Taint } from './decision.js';
 
-/** What a plugin has decided. */
+/** The decision of a plugin. */
 export type PluginVerdict =
   | { readonly taints: readonly Taint[]; readonly value: { readonly replacement: unknown } | undefined }
   | { readonly taints: readonly Taint[]; readonly code: string; readonly reason: string; readonly cause?: unknown };
@@ -20,7 +20,7 @@ export function checkedAnswer(answer: unknown): PluginVerdict {
   throw wrong('the answer must be { allow: true } or a violation { code, reason }');
 }
 
-/** Whether the members are those of a violation. */
+/** Whether the object has the members of a violation. */
 export function isViolation(allow: unknown, code: unknown, reason: unknown): boolean {
   return allow === undefined && typeof code === 'string' && code !== '' && typeof reason === 'string' && reason !== '';
 }

@@ -6,7 +6,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** What is wrong in a document, and where. */
+/** A fault in a document, and its place. */
 export interface DocumentFault {
   readonly problem: string;
   readonly fix: string;

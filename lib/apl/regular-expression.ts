@@ -4,7 +4,7 @@ import { fault, type SourceText } from './source-text.js';
 /** Whether a text matches; `undefined` if this engine cannot tell, because a boundary is next to text that is not ASCII. */
 export type Matcher = (text: string) => boolean | undefined;
 
-/** What `\d`, `\w` and `\s` mean in Rust, outside and inside of a class. RE2 reads them as ASCII. */
+/** The meaning of `\d`, `\w` and `\s` in Rust, outside and inside of a class. RE2 reads them as ASCII. */
 const UNICODE_CLASSES: Readonly<Record<string, readonly [outside: string, inside: string]>> = {
   d: ['\\p{Nd}', '\\p{Nd}'],
   D: ['\\P{Nd}', '\\P{Nd}'],

@@ -25,7 +25,7 @@ const SECTION_KEYS: readonly string[] = ['apl', 'authorization', ...PHASES, 'arg
 /** Keys beside the rules that may also stand below `apl:`. */
 const WRAPPED_KEYS: readonly string[] = ['response', 'session_store', 'pdp', 'attribute_files', 'plugins'];
 
-/** Keys of CPEX that this package does not have, with what to use. */
+/** Keys of CPEX that this package does not have, each with its replacement. */
 const REFUSED_KEYS: Readonly<Record<string, string>> = {
   policy: 'Write authorization: { pre_invocation: […] }.',
   post_policy: 'Write authorization: { post_invocation: […] }.',

@@ -9,7 +9,7 @@ import type { SectionRules } from './section-source.js';
 import { type Steps, settle } from './settle.js';
 import type { TraceListener } from './trace.js';
 
-/** What a section is evaluated on, beside the attributes. */
+/** A section is evaluated on these, and on the attributes. */
 export interface SectionInput {
   /**
    * `pre` runs the chains of `args` and then `pre_invocation`; `post` runs the chains of `result` and then `post_invocation`.

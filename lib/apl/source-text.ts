@@ -2,7 +2,7 @@ import { PolicyDocumentError, type Position } from './policy-document-error.js';
 
 /** Where a text comes from: a file or an option, and a value of the document. */
 export interface Origin {
-  /** The name of the file, for messages; `undefined` if there is none. */
+  /** The name of the file, for messages; `undefined` if the text has no file. */
   readonly file: string | undefined;
   /** The place in the document, for example `routes[0].result.ssn`; empty for a text on its own. */
   readonly path: string;

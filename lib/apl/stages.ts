@@ -55,7 +55,7 @@ export const STAGE_WORDS: ReadonlySet<string> = new Set([
   ...['len', 'enum', 'regex', 'mask', 'redact', 'omit', 'hash', 'pii.detect', 'pii.redact', 'injection.scan'],
 ]);
 
-/** Stages of CPEX that this package does not have, with what to use. */
+/** Stages of CPEX that this package does not have, each with its replacement. */
 const REFUSED: Readonly<Record<string, string>> = {
   hash: 'Its value differs between versions of CPEX, and it can be guessed. Use redact, mask(n) or a plugin.',
   'pii.detect': 'It detects nothing in CPEX: it taints every value. Write taint(PII), or detect with a plugin.',

@@ -21,7 +21,7 @@ import {
 
 const DIALECTS: ReadonlySet<string> = new Set(['cedar', 'opa', 'authzen', 'nemo', 'cel']);
 
-/** Steps of CPEX that this package does not have, with what to use. */
+/** Steps of CPEX that this package does not have, each with its replacement. */
 const REFUSED_STEPS: Readonly<Record<string, string>> = {
   parallel: 'Use sequential, which has the same effects in order.',
   delegate: 'Exchange tokens in the handler, and state the outcome as an attribute.',

@@ -17,7 +17,7 @@ import { tokenReader } from './token-reader.js';
 /** An entry of `pre_invocation`, `post_invocation`, `on_allow` or `on_deny`. */
 export type Entry = RuleStep | DecisionStep;
 
-/** What a rule does. */
+/** The effect of a rule. */
 export type Effect =
   | { readonly kind: 'allow' }
   | { readonly kind: 'deny'; readonly reason: string | undefined; readonly code: string | undefined }
@@ -51,7 +51,7 @@ export interface DecisionStep {
   readonly onDeny: readonly Entry[];
 }
 
-/** What a step is parsed for. */
+/** The part of a document that has the step. */
 export interface StepContext extends LanguageContext {
   readonly phase: 'pre' | 'post';
   /** The place of the entry. */
@@ -60,7 +60,7 @@ export interface StepContext extends LanguageContext {
 
 const DENY: Effect = { kind: 'deny', reason: undefined, code: undefined };
 
-/** Calls of CPEX that this package does not have, with what to use. */
+/** Calls of CPEX that this package does not have, each with its replacement. */
 const REFUSED_CALLS: Readonly<Record<string, string>> = {
   delegate: 'Exchange tokens in the handler, and state the outcome as an attribute.',
   require_approval: 'Ask for approvals in the handler, and deny with req.security.deny().',

@@ -2,7 +2,7 @@ import type { Position } from './policy-document-error.js';
 import type { SourceText } from './source-text.js';
 
 /**
- * What a rule, a chain or a decision point did: `denies` ends the section. Chains pass a value, replace it, or omit the field.
+ * The effect of a rule, a chain or a decision point: `denies` ends the section. Chains pass a value, replace it, or omit the field.
  * Decision points allow or deny.
  */
 export type TraceOutcome = 'applies' | 'does not apply' | 'denies' | 'allows' | 'passes' | 'replaces' | 'omits';

@@ -16,7 +16,7 @@ export interface SessionStoreFailure {
   readonly decisionWasAllow?: boolean;
   /** Only for the `append` of a request: whether bytes of the response had left, so that the connection was cut. */
   readonly bytesSent?: boolean;
-  /** The `instance` in the denial that the client got; absent if it got none of this package. */
+  /** The `instance` in the denial that the client got; absent if the client got no denial of this package. */
   readonly instance?: string;
 }
 
@@ -31,7 +31,7 @@ export interface SessionStoreRegression {
   readonly route: string;
   /** How many labels the load did not return. */
   readonly lostLabels: number;
-  /** What happened, and what to check. */
+  /** The event, and the things to check. */
   readonly error: string;
 }
 
@@ -45,7 +45,7 @@ export interface SessionStoreTtlRefreshFailed {
 /** At start: `ttlSeconds` is shorter than a session can last, so labels may expire before their session. Level: warn. */
 export interface SessionStoreTtlUnsound {
   readonly alarm: 'session_store_ttl_unsound';
-  /** What was found and how to mend it. */
+  /** The finding, and how to mend it. */
   readonly error: string;
   readonly ttlSeconds: number;
   readonly maxSessionLifetimeSeconds: number;
@@ -63,21 +63,21 @@ export interface SessionStoreCircuitChanged {
 /** The server may evict labels when its memory is full, or has evicted keys already. Level: warn. */
 export interface SessionStoreUnsafeEviction {
   readonly alarm: 'session_store_unsafe_eviction';
-  /** What was found and how to mend it. */
+  /** The finding, and how to mend it. */
   readonly error: string;
 }
 
 /** The server may lose acknowledged labels when it crashes or restarts. Level: warn. */
 export interface SessionStoreNotDurable {
   readonly alarm: 'session_store_not_durable';
-  /** What was found and how to mend it. */
+  /** The finding, and how to mend it. */
   readonly error: string;
 }
 
 /** This package does not support the version or the role of the server. Level: warn. */
 export interface SessionStoreUnsupportedServer {
   readonly alarm: 'session_store_unsupported_server';
-  /** What was found and how to mend it. */
+  /** The finding, and how to mend it. */
   readonly error: string;
 }
 
@@ -102,7 +102,7 @@ export interface SessionStoreRecovered {
   readonly durationMs: number;
   /** How many of these alarms were raised in that time. For `session_store_failure`: how many loads or appends failed. */
   readonly failures: number;
-  /** What is over, as a sentence. */
+  /** A sentence that names the failure that is over. */
   readonly error: string;
 }
 
@@ -159,7 +159,7 @@ export interface SessionUnknown {
   readonly alarm: 'session_unknown';
   /** As in {@link SessionStoreFailure}. */
   readonly route: string;
-  /** What to check. */
+  /** The things to check. */
   readonly error: string;
   /** As in {@link SessionStoreFailure}. */
   readonly instance?: string;

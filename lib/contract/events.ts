@@ -1,6 +1,6 @@
 import type { Alarm, SessionStoreRecovered } from './alarms.js';
 
-/** What every event has. No event holds a label, the id of a session or a subject. */
+/** The members of every event. No event holds a label, the id of a session or a subject. */
 export interface EventOrigin {
   /** The version of this package. Several copies of it in one process publish on the same channels. */
   readonly version: string;

@@ -2,7 +2,7 @@ import type { AplSessionErrorCode } from './errors.js';
 
 /** One result of `SessionStore.check()`. */
 export interface StoreFinding {
-  /** What was checked, for example `eviction_policy`. */
+  /** The name of the check, for example `eviction_policy`. */
   readonly name: string;
   /** `unknown`: the backend does not tell; managed services often do not. */
   readonly status: 'ok' | 'warning' | 'unknown';

@@ -8,7 +8,7 @@ import { Incidents } from './incidents.js';
 import { StoreHealth } from './store-health.js';
 import { TrafficWindow } from './traffic-window.js';
 
-/** Those who look at the dashboard. */
+/** The browsers that show the dashboard. */
 export interface Audience {
   readonly hasViewers: boolean;
   /** @param event the name of the server-sent event */

@@ -13,7 +13,7 @@ export interface Durations {
   readonly maxMs: number;
 }
 
-/** One second. Durations are those of the minute that ends with it. */
+/** One second. Its durations are measured in the minute that ends with it. */
 export interface Second {
   /** Milliseconds since 1970. */
   readonly atMs: number;

@@ -18,7 +18,7 @@ const LIMIT_MS = 2_000;
 
 /**
  * Accepts and drops all later calls on a refused response. A handler often cannot stop its framework from answering, so no
- * call throws, callbacks are called, and piped sources are read to their end. Flags and events are those of the denial.
+ * call throws, callbacks are called, and piped sources are read to their end. Flags and events belong to the denial.
  * Methods that wrappers saved before still reach Node, because they end the response in the right way.
  */
 export class DroppedCalls {

@@ -12,7 +12,7 @@ export class HeldConnection {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
   readonly #turn: ResponseTurn;
-  /** The connection of the request. The response itself has none while it waits in a pipeline. */
+  /** The connection of the request. The response itself has no connection while it waits in a pipeline. */
   readonly #connection: Socket | null | undefined;
   #defersEnd = false;
   #deferredEnd: DeferredEnd | undefined;

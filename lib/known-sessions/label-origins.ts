@@ -8,7 +8,7 @@ export class LabelOrigins {
     this.#origins.set(label, Object.freeze(origin));
   }
 
-  /** The origins of these labels. A label that another process has added has none. */
+  /** The origins of these labels. A label that another process has added has no origin. */
   of(labels: readonly string[]): ReadonlyMap<string, LabelOrigin> {
     const found = new Map<string, LabelOrigin>();
     for (const label of labels) {

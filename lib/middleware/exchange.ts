@@ -17,7 +17,7 @@ export interface Mount {
   readonly sessions: 'any' | 'enrolled';
   readonly missingSessions: MissingSessions;
   readonly denial: DenialRenderer;
-  /** Renders the denials of store failures, also those of guards; without it, they are rendered like all others. */
+  /** Renders the denials of store failures, also of failures in guards; without it, they are rendered like all others. */
   readonly unavailable: DenialRenderer | undefined;
   readonly trace: MountTrace;
   /** For the origins of labels. */

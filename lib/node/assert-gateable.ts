@@ -77,7 +77,7 @@ function hasNodesMethods(prototype: NodeResponse): boolean {
 }
 
 /**
- * Whether a prototype between those of the app and that of Node sends output itself. The prototypes of an app may wrap the
+ * Whether a prototype between the prototypes of the app and the prototype of Node sends output itself. The prototypes of an app may wrap the
  * methods of Node, and so may the response.
  */
 function hasForeignPrototype(res: Candidate): boolean {

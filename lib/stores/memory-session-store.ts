@@ -201,7 +201,7 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
-/** For `store: { kind: 'memory', ... }`. The options are those of {@link MemorySessionStore}. */
+/** For `store: { kind: 'memory', ... }`. It has the options of {@link MemorySessionStore}. */
 export const memorySessionStoreFactory: SessionStoreFactory = Object.freeze({
   kind: 'memory',
   build: ({ kind: _kind, ...options }: Readonly<Record<string, unknown>>) => new MemorySessionStore(options),

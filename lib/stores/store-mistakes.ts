@@ -35,7 +35,7 @@ const MISTAKES: readonly Mistake[] = [
   },
 ];
 
-/** Why a value is neither a store nor a block, with what to write; `undefined` if it may be a block. */
+/** Says why a value is neither a store nor a block, and what to write. Returns `undefined` if it may be a block. */
 export function storeMistake(given: unknown): string | undefined {
   const isObject = (typeof given === 'object' && given !== null) || typeof given === 'function';
   const mistake = isObject ? MISTAKES.find(({ applies }) => applies(given as Members)) : undefined;

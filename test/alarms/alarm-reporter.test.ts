@@ -117,6 +117,11 @@ describe('AlarmReporter', () => {
     });
   }
 
+  it('each alarm has a row here, so it has a level and a message', () => {
+    const declared = all(/readonly alarm: '([^']+)'/g, read('lib/contract/alarms.ts')).map(([, alarm]) => alarm);
+    expect([...new Set(cases.map(([{ alarm }]) => alarm))]).to.have.members(declared);
+  });
+
   it('the help of each alarm and code is a heading of docs/errors.md', () => {
     const headings = all(/^### `(.+)`$/gm, read('docs/errors.md')).map(([, heading = '']) =>
       heading.replaceAll('.', ''),

@@ -245,7 +245,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         }
       });
 
-      it('a document without rules for entities accepts bodies that nobody has read', async () => {
+      it('a document without rules for entities accepts bodies without a parser', async () => {
         const rules = app()
           .use(aplPolicies({ global: { pre_invocation: ['allow'] } }))
           .post('/', handler);
@@ -484,7 +484,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('apl(policies, { tool })', () => {
-      it('runs the rules of one route, and those of the current document', async () => {
+      it('runs the rules of one route, always of the current document', async () => {
         const policies = aplPolicies({ routes: [{ tool: 'mail', pre_invocation: ['deny("r", "first")'] }] });
         const rules = app()
           .post('/mail', apl(policies, { tool: 'mail' }), handler)

@@ -94,7 +94,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('rules read the status and the headers, also those of writeHead()', async () => {
+    it('rules read the status and the headers, also from writeHead()', async () => {
       const rules = post(
         "http.response_status >= 500: deny('r', 'status')",
         "http.response_headers.etag == 'a': deny('r', 'etag')",

@@ -68,7 +68,7 @@ describe('options of APL', () => {
     expect(compile('b')).to.throw('Unknown attribute b').with.property('code', 'policy.invalid_document');
   });
 
-  it('are not needed, and then the language is that of CPEX', () => {
+  it('are not needed: without them the language is the same as in CPEX', () => {
     expect(compileSection('pre_invocaton: [deny]').evaluate({}).decision).to.equal('allow');
     expect(compileSection('pre_invocation: [\'taint("a")\']').evaluate({}).taints).to.deep.equal([
       ['"a"', ['session']],

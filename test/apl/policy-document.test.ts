@@ -69,7 +69,7 @@ describe('a policy document', () => {
     expect(taints).to.deep.equal([['hr', ['session']]]);
   });
 
-  it('replaces the chain of a field by that of the more specific layer', () => {
+  it('the chain of a more specific layer replaces the chain of a field', () => {
     const { evaluate } = policies.sectionFor('tool', 'pay');
     expect(evaluate({}, { args: { to: 'bob', note: 'n' } })).to.deep.equal({
       decision: 'allow',
@@ -138,7 +138,7 @@ describe('a policy document', () => {
     expect(decide(attributes, { phase: 'post', result: { n: 1 } })).to.include({ decision: 'allow' });
   });
 
-  it('keeps the values of results out of reasons, and those of arguments in', () => {
+  it('reasons have values of arguments, and no values of results', () => {
     const chains = { a: 'enum(x)', n: '0..9' };
     const { global } = compileDocument({ global: { args: chains, result: chains } });
     expect(global.evaluate({}, { result: { a: 'secret' } }).reason).to.equal('value not in enum ["x"]');

@@ -19,7 +19,7 @@ export const STREAM_CHUNKS = 16;
 const known = (path: string): RequestShape => ({ path, session: 'pool', pool: POOL, sessions: POOL_SESSIONS });
 const fresh = (path: string): RequestShape => ({ path, session: 'fresh' });
 
-/** The main comparison. `cookies` are those of living sessions of express-session. */
+/** The main comparison. `cookies` belong to living sessions of express-session. */
 export function mainScenarios(cookies: readonly string[]): Scenario[] {
   const ours = (kind: string, what: string): Scenario[] => [
     { name: `${kind}-clean`, title: `${what}, clean`, kind, shape: known('/clean') },

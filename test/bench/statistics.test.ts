@@ -22,7 +22,7 @@ describe('statistics of the benchmarks', () => {
     expect(ratio).to.deep.equal({ median: 0.5, spread: 0, rounds: 3, low: 0.5, high: 0.5 });
   });
 
-  it('the interval of the median lies between ranks: those of 100 rounds are the 41st and the 60th', () => {
+  it('the interval of the median of 100 rounds is from rank 41 to rank 60', () => {
     const values = Array.from({ length: 100 }, (_, n) => n + 1);
     expect(summarise(values)).to.include({ low: 41, high: 60 });
     expect(summarise([1, 2, 3])).to.include({ low: 1, high: 3 });

@@ -72,7 +72,7 @@ function withName(run: CliRun, name: string): ReadonlyArray<{ server: string; st
 }
 
 const withoutCertificates = (faults: readonly string[]): string[] =>
-  // those of a group are valid for one day
+  // the certificates of a group are valid for one day
   faults.filter((fault) => fault !== 'certificate warning');
 
 const sentinelSecurity = new GroupSecurity();

@@ -95,7 +95,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       });
     }
 
-    it('access that throws or rejects lets nobody in', async () => {
+    it('access that throws or rejects refuses every request', async () => {
       for (const access of [
         () => {
           throw new Error('directory down');

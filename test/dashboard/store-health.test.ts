@@ -13,7 +13,7 @@ function storeWith(status: () => StoreStatus, ping = (): Promise<number> => Prom
 }
 
 describe('StoreHealth', () => {
-  it('without a store, or with one that nobody has used: unknown', () => {
+  it('without a store, or with an unused store: unknown', () => {
     const unused = new StoreHealth(storeWith(() => ({ connected: false, since })));
     for (const health of [new StoreHealth(undefined), unused]) {
       expect(health.sample()).to.equal(false);

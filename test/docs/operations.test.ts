@@ -137,7 +137,7 @@ describe(DOCUMENT, () => {
     expect(documentFaults(DOCUMENT)).to.equal('');
   });
 
-  it('commands on docker-compose.yml are those of the pipeline', () => {
+  it('the pipeline runs the commands on docker-compose.yml', () => {
     const workflow = read('.github/workflows/ci.yml');
     const commands = blocks.filter(({ heading }) => heading === 'Development').map(({ script }) => script.trim());
     expect(commands).to.have.length(1);

@@ -68,7 +68,7 @@ describeWithValkeyGroup('acknowledged labels across a failover that Sentinel is 
     client?.disconnect();
   });
 
-  it('G5: none of them is lost, without another request of their sessions', async function () {
+  it('G5: no label is lost, without another request of their sessions', async function () {
     this.timeout(60_000);
     const acknowledged: string[] = [];
     let goesOn = true;

@@ -11,7 +11,7 @@ import { isOfCalls } from '../support/alarms.js';
 import { rejectionOf } from '../support/eventually.js';
 import { describeWithDedicatedValkey, type TestValkey } from '../support/valkey.js';
 
-/** What the operator was promised. */
+/** The time that the documents promise to operators. */
 const TRUTH_MS = 2_000;
 
 describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (server) => {

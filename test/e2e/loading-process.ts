@@ -1,6 +1,6 @@
 /**
- * A process that loads a session again and again, and reports what happened since it was asked last. Times are those of
- * the system's monotonic clock, in milliseconds, which all processes share.
+ * A process that loads a session again and again, and reports what happened since it was asked last. Times are
+ * milliseconds on the system's monotonic clock, which all processes share.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { ValkeySessionStore } from '../../lib/valkey.js';

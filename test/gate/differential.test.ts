@@ -131,7 +131,7 @@ describe('Differential: a gated server against a plain Node server', function ()
     });
   }
 
-  it('G8: wire, events, return values and errors are those of Node', async () => {
+  it('G8: wire, events, return values and errors equal those without the gate', async () => {
     store.failing = false;
     await check(async (one) => {
       session++;

@@ -201,7 +201,7 @@ describe('Streams through the gate', () => {
     expect(chunkedBody(await wire.closed())).to.equal('firstsecond');
   });
 
-  it('P41: back-pressure after the hold is that of Node', async () => {
+  it('P41: back-pressure after the hold is the same as in Node', async () => {
     let produced = 0;
     gated = await new GatedServer().start(async (res, security) => {
       security.labels.add('secret');

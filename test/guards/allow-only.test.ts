@@ -32,7 +32,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await status(storeWith('public'), allowOnly([], VIOLATION), handler)).to.equal(403);
     });
 
-    it('labels that the request has added count, also those of the message', async () => {
+    it('labels that the request has added count, also for the message', async () => {
       const guard = allowOnly(['public'], VIOLATION);
       expect(await status(storeWith(), taint('secret'), guard, handler)).to.equal(403);
       expect(await status(storeWith(), taint('draft', { scope: 'message' }), guard, handler)).to.equal(403);

@@ -277,7 +277,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
 
     describe('P51: the async context', () => {
-      it('is that of the request in next(), in callbacks and in events', async () => {
+      it('belongs to the request in next(), in callbacks and in events', async () => {
         const storage = new AsyncLocalStorage<string>();
         const seen: Record<string, string | undefined> = {};
         const note = (where: string) => () => {
@@ -306,7 +306,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(seen).to.deep.equal(native);
       });
 
-      it('is that of the request after next() when the load was slow', async () => {
+      it('belongs to the request after next() when the load was slow', async () => {
         const storage = new AsyncLocalStorage<string>();
         const seen = deferred<string | undefined>();
         store.holdLoads = true;

@@ -13,7 +13,7 @@ import { EXPRESS_VERSIONS, type ExpressModule } from '../support/express-version
 import { ScriptedStore, SlowStore } from '../support/failing-stores.js';
 import { sessionPerRequest } from '../support/gated-server.js';
 
-/** Its types ask for those of AWS. */
+/** Its types need the types of AWS. */
 const { configure: serverlessExpress } = createRequire(import.meta.url)('@codegenie/serverless-express') as {
   configure(options: { app: Express }): (event: object, context: object) => Promise<unknown>;
 };

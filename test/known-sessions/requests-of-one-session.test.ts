@@ -16,7 +16,7 @@ import { type Deferred, deferred } from '../support/deferred.js';
 import { eventually } from '../support/eventually.js';
 import { get, serve, Wire } from '../support/raw-http.js';
 
-/** Its types ask for those of AWS. */
+/** Its types need the types of AWS. */
 const { configure: codegenie } = createRequire(import.meta.url)('@codegenie/serverless-express') as {
   configure(options: { app: Express }): Invoke;
 };

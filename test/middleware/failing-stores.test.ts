@@ -326,7 +326,7 @@ function lastOfDenial({ method, streams }: Way): RegExp | undefined {
   return method === 'HEAD' ? /\r\n\r\n$/ : /"\}$/;
 }
 
-/** The id in the body of a denial. HEAD has no body, so there it is that of the alarm. */
+/** The id in the body of a denial. HEAD has no body, so the id of the alarm is used there. */
 function shownOrAny({ alarms }: Fixture, { instance }: Conversation, { method }: Way): string | undefined {
   if (method !== 'HEAD') return instance ?? expect.fail('the denial has no instance');
   const [alarmed] = instancesIn(JSON.stringify(alarms));

@@ -110,7 +110,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect((await store.explain(SESSION)).labels[0]).to.include({ label: 'a', route: 'jobs of ***' });
     });
 
-    it('a store that keeps no origins gets none, and no request makes one', async () => {
+    it('a store that keeps no origins gets no origin, and no request makes one', async () => {
       const store = new NotingStore();
       const app = appOf(middlewareWith({ store }), (req, _res, next) => {
         // routeName() reads it for an origin

@@ -102,7 +102,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(shared).to.deep.equal({ labels: ['early'] });
     });
 
-    it('is an own property for requests that are not those of Express', async () => {
+    it('is an own property of requests that Express has not made', async () => {
       class OwnRequest extends IncomingMessage {}
       const middleware = middlewareWith({ store: new ScriptedStore() });
       for (const options of [{}, { IncomingMessage: OwnRequest }]) {

@@ -16,7 +16,7 @@ const quiet = { warn() {}, error() {} };
 const answer: RequestHandler = (_req, res) => void res.send('ok');
 
 describe('two copies of this package in one process', () => {
-  it('the version in errors is that of package.json', () => {
+  it('errors show the version in package.json', () => {
     expect(VERSION).to.equal((JSON.parse(read('package.json')) as { version: string }).version);
   });
 

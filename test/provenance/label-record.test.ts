@@ -27,7 +27,7 @@ describe('record of a label', () => {
     ['NaN', { atMs: Number.NaN }],
     ['a time beyond all dates', { atMs: 9e15 }],
   ] as const) {
-    it(`there is none for a value with ${what}`, () => {
+    it(`a value with ${what} has no record`, () => {
       expect(toRecord(value)).to.equal(undefined);
     });
   }

@@ -21,12 +21,12 @@ describe('id of a request', () => {
     ['text beyond ASCII', 'é'],
     ['not a text', 5],
   ] as const) {
-    it(`there is none if it is ${what}`, () => {
+    it(`no id if the value is ${what}`, () => {
       expect(requestIdOf(req(), () => id as string)).to.equal(undefined);
     });
   }
 
-  it('there is none if it is a promise, whose rejection is ignored', async () => {
+  it('no id if it is a promise, whose rejection is ignored', async () => {
     const rejects = async (): Promise<string> => {
       throw new Error('no id');
     };
@@ -35,7 +35,7 @@ describe('id of a request', () => {
     await nextTurn();
   });
 
-  it('there is none if the function throws', () => {
+  it('no id if the function throws', () => {
     const requestId = (): string => {
       throw new Error('no id');
     };

@@ -64,7 +64,7 @@ describe('Isolation of subjects (G6)', () => {
       expect(sessionFor({ subject }, 'strict')).to.not.deep.equal(sessionFor({ subject, caller: '-' }, 'strict'));
     });
 
-    it('ids are 64 hex characters, and never those of cpex keying', () => {
+    it('ids are 64 hex characters, and never ids of cpex keying', () => {
       fc.assert(
         fc.property(anyGiven, (given) => {
           expect(sessionFor(given, 'strict')?.id)

@@ -248,7 +248,7 @@ describe('Accessors for the wrong package', () => {
   const claims = { iss: ISSUER, sub: 'alice' };
   for (const { name, from } of PACKAGES) {
     for (const other of PACKAGES.filter((candidate) => candidate.name !== name)) {
-      it(`those of ${name} reject the request of ${other.name}`, () => {
+      it(`accessors for ${name} reject the request of ${other.name}`, () => {
         const req = other.request(claims) as Request;
         expect(thrownBy(() => from({ issuer: ISSUER }).subject(req))).to.have.property('code', 'session.invalid');
       });

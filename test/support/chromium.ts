@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 
-/** The part of playwright-core that the tests use. Its own types need those of a browser, which are not for `lib/`. */
+/** The part of playwright-core that the tests use. Its own types need the types of a browser, which `lib/` must not see. */
 interface Playwright {
   readonly chromium: { launch(options: object): Promise<Browser> };
 }

@@ -7,7 +7,7 @@ import { snippetsOf } from './documents.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What the compiler finds wrong with a module that imports this package by name: as strict as the project, but for unused names. */
+/** The errors of the compiler for a module that imports this package by name. It is as strict as in the project, but allows unused names. */
 export function compilerFaults(module: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'express-apl-session-snippets-'));
   try {
@@ -29,7 +29,7 @@ export function compilerFaults(module: string): string {
   }
 }
 
-/** What the compiler finds wrong with the TypeScript of a document, as one module. */
+/** The errors of the compiler for the TypeScript of a document, as one module. */
 export function documentFaults(document: string): string {
   return compilerFaults(
     snippetsOf(document)

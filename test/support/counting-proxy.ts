@@ -14,7 +14,7 @@ export interface Split {
 }
 
 /**
- * What happens to the traffic while it is set. A connection that it has happened to is lost for good.
+ * The fault of the traffic while it is set. A connection with the fault does not work again.
  * - `black hole`: connections are accepted, and nothing that is sent arrives
  * - `no replies`: requests arrive, replies do not
  * - `half a reply, then silence` / `end` / `reset`: a reply stops in the middle; then nothing, FIN or RST

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MemorySessionStore, type SessionStore } from '../../lib/index.js';
 
-/** What a store does when it is called; need not be what the contract asks for. */
+/** The answers of a store to its calls. They may break the contract. */
 type Behaviour = () => unknown;
 
 /** A store with the given behaviour, which records its calls. By default calls succeed, and nothing is stored. */

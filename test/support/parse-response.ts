@@ -75,7 +75,7 @@ export function normalised(text: string): string {
   return /^Content-Encoding: gzip\r$/im.test(head) ? head + parseResponse(text).body : head + text.slice(end);
 }
 
-/** Asserts that the response is a denial, and that of all headers those of `kept` and the denial's own are there. */
+/** Asserts that the response is a denial, with its own headers, `kept`, and no others. */
 export function expectDenial(response: ParsedResponse, code: string, kept: readonly string[]): void {
   expect(response.status).to.equal(403);
   expect(response.reason).to.equal('Forbidden');

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { type SubjectSessionOptions, subjectSession } from '../../lib/index.js';
 
-/** What the accessors read, under the names of `subjectSession`; anything at all, promises included. */
+/** The values that the accessors read, under the names of `subjectSession`. Any value will do, also a promise. */
 export interface Given {
   readonly subject?: unknown;
   readonly sessionId?: unknown;
@@ -19,7 +19,7 @@ export function accessorsFor(given: Given, keying: Keying = 'cpex'): SubjectSess
   return { subject: () => undefined, ...Object.fromEntries(accessors), keying };
 }
 
-/** What `subjectSession` answers for these values, as it answers: a promise only if there is one among the values. */
+/** The result of `subjectSession` for these values: a promise only if one of the values is a promise. */
 export function answerFor(given: Given, keying?: Keying): unknown {
   return subjectSession(accessorsFor(given, keying))({} as Request);
 }

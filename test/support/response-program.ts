@@ -220,7 +220,7 @@ function chunkValue(value: Chunk): unknown {
   return 'bad' in value && value.bad === 'number' ? 5 : null;
 }
 
-/** What is corked when the socket is destroyed is lost, and Node corks each write until the tick is over. */
+/** Node corks each write until the tick is over, and loses corked bytes when the socket is destroyed. */
 export async function destroyInNextTick(res: ServerResponse): Promise<void> {
   uncork(res);
   await new Promise((resolve) => setImmediate(resolve));

@@ -8,13 +8,13 @@ export interface SecureValkey {
   /** `host:port` of the TLS listener, by the name that its certificate has. */
   readonly endpoint: string;
   readonly authority: CertificateAuthority;
-  /** What a client shows. */
+  /** The certificate of a client, with its key. */
   readonly client: Identity;
-  /** What the store needs to connect, as the user of {@link grant}. */
+  /** The options with which a store connects as the user of {@link grant}. */
   readonly options: ValkeySessionStoreOptions & { readonly tls: object };
   /** Gives the user exactly these rights, with {@link PASSWORD}, and forgets what was denied before. */
   grant(...rules: string[]): Promise<void>;
-  /** What the ACL has denied to the user since then: commands, keys and logins. */
+  /** The commands, keys and logins that the ACL has denied to the user since then. */
   denied(): Promise<string[]>;
   /** The server shows another of its certificates from now on. */
   present(certificate: keyof typeof SERVER_CERTIFICATES): Promise<void>;

@@ -23,7 +23,7 @@ export interface ValkeyNode {
   /** SIGSTOP, and SIGCONT. */
   stop(): Promise<void>;
   cont(): Promise<void>;
-  /** Starts it again after `kill`, with these arguments or else those of before. */
+  /** Starts it again after `kill`, with these arguments, by default with the same arguments as before. */
   restart(args?: readonly string[]): Promise<void>;
 }
 

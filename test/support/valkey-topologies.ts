@@ -59,7 +59,7 @@ async function roleOf({ admin }: ValkeyNode): Promise<string> {
 
 type Common = Pick<Topology, 'servers' | 'sentinels' | 'primaries' | 'flush' | 'countCommands' | 'denied'>;
 
-/** What both topologies have. */
+/** The members that both topologies have. */
 function common(servers: readonly ValkeyNode[], sentinels: readonly ValkeyNode[]): Common {
   const primaries = async (): Promise<ValkeyNode[]> => {
     const roles = await Promise.all(servers.map(roleOf));

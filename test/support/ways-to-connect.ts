@@ -54,7 +54,7 @@ export interface WaysToConnect {
   readonly servers: readonly ValkeyNode[];
   /** In front of all servers, as their addresses are told. */
   readonly proxies: readonly CountingProxy[];
-  /** Those in front of the nodes of the cluster without labels. */
+  /** The proxies in front of the nodes of the cluster without labels. */
   readonly proxiesOfOtherNodes: readonly CountingProxy[];
   /** A key of another kind than those with labels, in the slots of the member. */
   readonly fillerTag: string;
@@ -109,7 +109,7 @@ export function describeWithAllWays(
     after(() => all?.close());
     define(() => all);
   };
-  // replicas connect to the addresses that their primaries announce, which are those of the proxies
+  // primaries announce the addresses of the proxies, so the replicas connect to the proxies
   describeWithValkeyGroup(title, SIZE, inner, files, { reachesTests: options.isDurable === true });
 }
 
@@ -302,7 +302,7 @@ const LIBRARIES: ReadonlyArray<{ readonly library: string; readonly module: stri
 
 const MODULES = { ioredis: ioredis6, ioredis5, iovalkey } as unknown as Readonly<Record<string, ClientModule>>;
 
-/** What a store needs to connect. */
+/** The options with which a store connects. */
 export function optionsOf(setup: Setup): ValkeySessionStoreOptions {
   if ('options' in setup) return setup.options;
   const Client = MODULES[setup.module]?.[setup.member];

@@ -38,7 +38,7 @@ const rules = (parse(read(RULES)) as { groups: ReadonlyArray<{ rules: readonly R
 );
 const ruleOf = (name: string): Rule => rules.find(({ alert }) => alert === name) as Rule;
 const PROCESS = { job: 'app', instance: 'a:3000' };
-/** The alert as it fires; `labels` are those of its series. */
+/** The alert as it fires; `labels` are the labels of its series. */
 const firing = (name: string, labels: Readonly<Record<string, string>>): FiringAlert => ({
   exp_labels: { ...labels, ...ruleOf(name).labels },
   exp_annotations: ruleOf(name).annotations,

@@ -91,7 +91,7 @@ describe('seedSession(), sessionLabels(), sessionIdFor()', () => {
     expect(session && sessionIdFor(session)).to.equal(sessionIdFor({ subject: 'alice' }));
   });
 
-  it('the default keying is that of subjectSession', () => {
+  it('the default keying is the same as in subjectSession', () => {
     expect(sessionIdFor({ subject: 'alice', sessionId: 's1' })).to.match(/^[0-9a-f]{16}$/);
     expect(sessionIdFor({ subject: 'alice', sessionId: 's1', keying: 'strict' })).to.match(/^[0-9a-f]{64}$/);
   });

@@ -9,7 +9,7 @@ const DIGITS = 64;
 const MARK = 'capacity:';
 const BATCH = 100;
 
-/** Keys as long as those of sessions, and under the same prefix, so that the same rights suffice. No session has them. */
+/** Keys as long as the keys of sessions, and under the same prefix, so that the same rights suffice. No session has them. */
 export class ProbeKeys {
   static readonly TTL_SECONDS = 60;
   readonly #servers: Servers;

@@ -13,7 +13,7 @@ import type { ValkeyAsker } from '../../stores/valkey/protocol/valkey-wire.js';
 /** Longer than in an app: the commands report that a server is slow, and do not fail because of it. */
 export const PATIENCE = { connectTimeoutMs: 3_000, commandTimeoutMs: 5_000 };
 
-/** The connections of a command: those of the store, with its rules for TLS, logins, redirects and replies. */
+/** The connections of a command. They are connections of the store, with its rules for TLS, logins, redirects and replies. */
 export class Servers {
   readonly config: ValkeyConfig;
   readonly #link: ValkeyLink;

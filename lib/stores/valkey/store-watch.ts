@@ -14,7 +14,7 @@ const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['store.unavailable', 'store
 
 const LOST: ConnectionFailure = { code: 'store.unavailable', reason: 'the connection was closed' };
 
-/** What `status()` of the store tells: notes connections, failures and the time of calls. */
+/** Notes connections, failures and the time of calls, for `status()` of the store. */
 export class StoreWatch {
   readonly #topology: StoreTopology;
   readonly #addresses: readonly string[];

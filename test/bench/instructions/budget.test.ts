@@ -20,7 +20,7 @@ describe('the budget of instructions', () => {
     expect(judge(budget, recorded, 1.08 * 0.95)).to.equal('better');
   });
 
-  it('another version of Node, or another scenario, has none', () => {
+  it('another version of Node, or another scenario, has no budget', () => {
     expect(judge(budget, recordedFor(budget, 'clean', 'node99'), 9)).to.equal('not recorded');
     expect(judge(budget, recordedFor(budget, 'other', 'node20'), 9)).to.equal('not recorded');
   });

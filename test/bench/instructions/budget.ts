@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** What was recorded for one scenario on one major version of Node. */
 export interface Recorded {
   readonly instructions: number;
-  /** Instructions over those of bare Express in the same run, which depends less on the machine. */
+  /** Instructions above bare Express in the same run. This difference depends less on the machine. */
   readonly ratio: number;
 }
 

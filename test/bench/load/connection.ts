@@ -11,7 +11,7 @@ export class Connection {
   readonly #socket: Socket;
   /** `undefined` if no answer is due. */
   #onDone: ((ok: boolean) => void) | undefined;
-  /** How many answers are due before that of the latest request. */
+  /** How many answers are due before the answer to the latest request. */
   #before = 0;
   #status = 0;
   /** Bytes of the body that have not come; `Infinity` for chunks. */

@@ -7,7 +7,7 @@ export function keyOf(session: string): string {
   return `taint:v1:${sha256Hex(session)}`;
 }
 
-/** Those of the acknowledged labels that a load of the store does not return. */
+/** The acknowledged labels that a load of the store does not return. */
 export async function missingIn(
   observer: SessionStore,
   acknowledged: readonly Acknowledgement[],

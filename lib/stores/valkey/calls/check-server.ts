@@ -70,7 +70,7 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
-/** What the options demand of the server, in place of the check of the same name or beside the others. */
+/** Checks for the options. Such a check replaces the check with the same name, or is an additional one. */
 function demandedBy({ local, replicas }: Partial<ValkeyDurability>): readonly Check[] {
   const demanded: Check[] = [];
   if (local === 'synced') {

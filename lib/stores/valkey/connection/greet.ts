@@ -12,7 +12,7 @@ export interface ValkeyLogin {
   readonly db?: number;
 }
 
-/** What the greeting found out about the server. */
+/** The facts about the server that the greeting found. */
 export interface Greeting {
   readonly role: ValkeyRole;
 

@@ -36,7 +36,7 @@ export class ValkeyConnection implements ValkeyLink {
   #state: 'idle' | 'connecting' | 'ready' | 'pausing' | 'closed' = 'idle';
   /** Set in the state `ready`. */
   #wire: ValkeyWire | undefined;
-  /** What calls use. Set in the state `ready`. */
+  /** Calls use this. Set in the state `ready`. */
   #calls: ValkeyAsker | undefined;
   #readyAtMs = 0;
   #attempt: AbortController | undefined;

@@ -34,8 +34,8 @@ export interface Detour {
 }
 
 /**
- * Called for each new connection, with the name of its server and with what calls use in its place. Runs before the first call on the connection, so
- * requests that it sends share a packet with that call.
+ * Called for each new connection. `calls` is the connection that calls use: it may wait for confirmations. Runs before the first
+ * call on the connection, so requests that it sends share a packet with that call.
  */
 export type OnConnected = (wire: ValkeyAsker, server: string, calls: ValkeyAsker) => void;
 

@@ -4,7 +4,7 @@ import { ErrorReply, type Reply } from './resp-parser.js';
 export class ReplyError extends Error {
   override readonly name = 'ReplyError';
 
-  /** The error replies; for a discarded transaction those of its commands, because EXEC does not tell the reason. */
+  /** The error replies; for a discarded transaction the errors of its commands, because EXEC does not tell the reason. */
   readonly replies: readonly string[];
 
   constructor(reply: string, repliesToCommands: readonly string[] = []) {

@@ -11,7 +11,7 @@ export interface RecordCommands {
   readonly count: number;
 }
 
-/** Adds the records of labels that have none, and sets the TTL of the hash. */
+/** Adds a record for each label that has no record, and sets the TTL of the hash. */
 export function addRecords(
   key: string,
   records: ReadonlyMap<string, LabelRecord>,

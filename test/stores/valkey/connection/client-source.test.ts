@@ -12,7 +12,7 @@ import { describeWithSecureValkey } from '../../../support/secure-valkey.js';
 import { describeWithDedicatedValkey } from '../../../support/valkey.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
-/** What these tests use of the three. */
+/** The members of the three clients that these tests use. */
 interface Client {
   readonly status: string;
   readonly commandQueue: { readonly length: number };

@@ -8,13 +8,13 @@ import { openedStores, PATIENT } from '../../../support/opened-stores.js';
 import { describeWithSecureValkey, PASSWORD, USERNAME } from '../../../support/secure-valkey.js';
 import { describeSessionStoreContract } from '../../session-store-contract.js';
 
-/** What docs/errors.md tells operators to grant. */
+/** The rights that docs/errors.md tells operators to grant. */
 const MODES: ReadonlyArray<{ mode: string; options: ValkeySessionStoreOptions; commands: readonly string[] }> = [
   { mode: 'without a TTL', options: {}, commands: ['smembers', 'sadd'] },
   { mode: 'with a TTL', options: { ttlSeconds: 60 }, commands: ['smembers', 'sadd', 'expire', 'multi', 'exec'] },
 ];
 
-/** What can be done without: the promise to refuse reads when demoted, the probe, and the self-check. */
+/** The store works without these: the promise to refuse reads when demoted, the probe, and the self-check. */
 const OPTIONAL = ['client|capa', 'echo', 'info', 'config|get'];
 
 const rightsTo = (commands: readonly string[]): string[] => commands.map((command) => `+${command}`);
@@ -28,7 +28,7 @@ describeWithSecureValkey('ValkeySessionStore over TLS with a client certificate,
     store.onAlarm((alarm) => isOfCalls(alarm) && alarms.push(alarm));
     return alarms;
   };
-  /** What was denied of these commands; each once. */
+  /** The commands of these that were denied; each once. */
   const deniedOf = async (commands: readonly string[]): Promise<string[]> => {
     const denied = new Set(await server().denied());
     return commands.map((command) => `command ${command}`).filter((command) => denied.has(command));

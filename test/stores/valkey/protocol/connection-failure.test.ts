@@ -20,9 +20,9 @@ interface Refusal {
   readonly code: string;
   /** The end of the alarm's `error`. */
   readonly text?: string;
-  /** What the client gets wrong. */
+  /** The wrong options of the client. */
   readonly options?: (server: SecureValkey) => ValkeySessionStoreOptions;
-  /** What goes wrong at the server, from this call on. */
+  /** Makes the server fail, from this call on. */
   readonly spoil?: (server: SecureValkey) => Promise<unknown>;
 }
 

@@ -36,7 +36,7 @@ const CONNECTIONS: ReadonlyArray<readonly [name: string, connect: Connect]> = [
   ['a cluster client of iovalkey', withCluster(iovalkey.Cluster as unknown as typeof ioredis6.Cluster)],
 ];
 
-/** What is sent in the place of one reply. A late reply comes behind the next one. */
+/** These bytes replace one reply. A late reply comes behind the next one. */
 const FAULTS: ReadonlyArray<{ readonly what: string; readonly sent: (reply: string) => string; readonly late?: true }> =
   [
     { what: 'a reply is missing', sent: () => '' },

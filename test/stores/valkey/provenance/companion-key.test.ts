@@ -22,7 +22,7 @@ describe('companion key', () => {
   }
 
   for (const keyPrefix of ['a}', '{}a', 'a}b{', '{}{a}']) {
-    it(`a prefix with which there is none (${keyPrefix}) is refused`, () => {
+    it(`a prefix that allows no companion key (${keyPrefix}) is refused`, () => {
       const error = thrownBy(() => new ValkeySessionStore({ endpoint: 'localhost', keyPrefix, provenance: true }));
       expect(error).to.have.property('code', 'config.invalid');
       expect(error).to.have.property('message').that.includes("'keyPrefix' has a '}'");
