@@ -24,6 +24,7 @@ export type {
   AppendEvent,
   DenialEvent,
   EventOrigin,
+  HeldResponse,
   HoldEvent,
   LoadEvent,
   RecoveryEvent,

@@ -34,6 +34,12 @@ export interface AppendEvent extends EventOrigin {
   readonly code?: string;
 }
 
+/** A held response. It stands for nothing else: neither the request nor the content can be reached from it. */
+export interface HeldResponse {
+  /** How many bytes are held now, with the header section and the framing of chunks; 0 after the hold. Computed when it is read. */
+  readonly bytes: number;
+}
+
 /**
  * A response is held, or its hold has ended. Each `held` is followed by one of the other outcomes; a response can be held several
  * times.
@@ -45,6 +51,8 @@ export interface HoldEvent extends EventOrigin {
   readonly outcome: 'held' | 'released' | 'refused' | 'cut';
   /** How long the response was held, in milliseconds; 0 for `held`. */
   readonly durationMs: number;
+  /** The same object in all events about the holds of one response. */
+  readonly response: HeldResponse;
 }
 
 /** A request is denied by this package. One event for each request. */

@@ -11,7 +11,7 @@ import type { StoreSettings } from '../stores/store-settings.js';
 import { now } from '../util/clock.js';
 import { debugLabels, debugLine, isDebugging } from '../util/debug-log.js';
 import { RequestEvents } from './request-events.js';
-import type { RequestObserver } from './request-observer.js';
+import type { HeldOutputSize, RequestObserver } from './request-observer.js';
 
 /** The debug output and the events of one `aplSessionMiddleware()`. */
 export class MountTrace {
@@ -136,8 +136,8 @@ export class RequestTrace implements RequestObserver {
     this.#line(`denied: ${this.#shown(code)}`);
   }
 
-  held(): void {
-    this.#events?.held();
+  held(output: HeldOutputSize): void {
+    this.#events?.held(output);
     this.#heldSinceMs ??= now();
     this.#wasHeld = true;
   }
