@@ -29,6 +29,8 @@ export type {
   LoadEvent,
   RecoveryEvent,
   RequestEvent,
+  SessionEvent,
+  SessionEventListener,
 } from './contract/events.js';
 export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contract/provenance.js';
 export type { RequestSecurity, Violation } from './contract/security.js';

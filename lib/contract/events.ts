@@ -78,6 +78,34 @@ export interface RecoveryEvent extends EventOrigin {
 }
 
 /**
+ * A step of a request with the id of its session and with labels, for the option `onEvent` of the middleware. No channel, alarm or
+ * log line has them.
+ */
+export interface SessionEvent {
+  /**
+   * `request`: the session is determined. `loaded`: labels were loaded. `appended`: the store has acknowledged labels. `denied`: the
+   * request is denied by this package, once for each request.
+   */
+  readonly event: 'request' | 'loaded' | 'appended' | 'denied';
+  /** Method and route pattern, as in alarms; `GET *` before Express has matched a route. */
+  readonly route: string;
+  /** `req.security.sessionId`; absent for a request without a session. */
+  readonly sessionId?: string;
+  /**
+   * `loaded`: the labels that the store has returned. `appended`: those that it has acknowledged. Otherwise those that the request
+   * has loaded or added so far.
+   */
+  readonly labels: readonly string[];
+  /** The code of the denial. */
+  readonly code?: string;
+  /** The `instance` in the denial; absent if the connection was cut. */
+  readonly instance?: string;
+}
+
+/** Receives the events of one middleware as frozen objects. Its errors are ignored. */
+export type SessionEventListener = (event: SessionEvent) => void;
+
+/**
  * The events by the name of their channel in `node:diagnostics_channel`. Every event is a frozen object.
  *
  * @example
