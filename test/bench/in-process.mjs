@@ -2,7 +2,8 @@
  * `npm run bench:in-process`: what one request costs without sockets, a server and a remote store, so that only Express, Node's
  * messages and this package are left. Steadier than a server on a machine with neighbours, and blind to all that they leave
  * out: caches are warm, and no request waits for a store. Requests come in groups, as from a busy server's sockets.
- * `-- FOLDER ...` compares builds, default `dist`; `--only NAMES` measures the scenarios whose name holds one of these, and bare Express.
+ * `-- FOLDER ...` compares builds, default `dist`; `--only NAMES` measures the scenarios whose name holds one of these, and bare Express;
+ * `--starts N` takes the best of N starts, default 5.
  */
 import { fork } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -13,7 +14,6 @@ import { appOf } from './instructions/scenarios.mjs';
 
 const PAIRS = ['stub', 'memory', 'sdk', 'everything'].flatMap((name) => [`${name} clean`, `${name} tainting`]);
 const KINDS = ['bare', 'no session', ...PAIRS];
-const STARTS = 5;
 const TOGETHER = 16;
 const WARM_UP = 2_500;
 const BATCHES = 400;
@@ -41,11 +41,11 @@ function inChild(kind, dist) {
   });
 }
 
-async function compare(dists, kinds) {
-  console.log(`microseconds per request, the best of ${STARTS} starts`);
+async function compare(dists, kinds, starts) {
+  console.log(`microseconds per request, the best of ${starts} starts`);
   for (const [n, dist] of dists.entries()) {
     const best = new Map();
-    for (let start = 0; start < STARTS; start++) {
+    for (let start = 0; start < starts; start++) {
       for (const kind of kinds) best.set(kind, Math.min(best.get(kind) ?? Infinity, await inChild(kind, dist)));
     }
     const bare = best.get('bare');
@@ -61,7 +61,7 @@ if (process.send) {
   process.exit();
 }
 const { values, positionals } = parseArgs({
-  options: { only: { type: 'string', default: '' } },
+  options: { only: { type: 'string', default: '' }, starts: { type: 'string', default: '5' } },
   allowPositionals: true,
 });
 const isChosen = (kind) => kind === 'bare' || values.only.split(',').some((part) => kind.includes(part));
@@ -69,4 +69,5 @@ const folders = positionals.length > 0 ? positionals : [fileURLToPath(new URL('.
 await compare(
   folders.map((folder) => resolve(folder)),
   KINDS.filter(isChosen),
+  Number(values.starts),
 );
