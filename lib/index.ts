@@ -24,10 +24,13 @@ export type {
   AppendEvent,
   DenialEvent,
   EventOrigin,
+  HeldResponse,
   HoldEvent,
   LoadEvent,
   RecoveryEvent,
   RequestEvent,
+  SessionEvent,
+  SessionEventListener,
 } from './contract/events.js';
 export type { LabelExplanation, LabelOrigin, SessionExplanation } from './contract/provenance.js';
 export type { RequestSecurity, Violation } from './contract/security.js';

@@ -17,6 +17,7 @@ export function routeName(req: Request, secrets: Iterable<string>): string {
 }
 
 function masked(path: string): string {
+  if (path === '') return '';
   return path
     .split('/')
     .map((segment) => (segment === '' || WORD.test(segment) ? segment : ':'))

@@ -12,7 +12,7 @@ export type NameAccessor = (req: Request) => MaybePromise<string | null | undefi
 export interface AplPoliciesOptions extends AplOptions {
   /**
    * The tool that a request is for, for apps whose tools are routes of HTTP. A request without a tool is checked for a call of
-   * MCP, and otherwise gets the rules of `global`.
+   * MCP, and otherwise gets the rules of `global`. An app that has no such routes may say so by `() => undefined`.
    * @default only calls of MCP have a tool
    */
   readonly tool?: NameAccessor;

@@ -5,6 +5,7 @@ import { invalidConfig } from '../options/invalid-config.js';
 import { type AplPoliciesOptions, type AplPoliciesSettings, parseAplPoliciesOptions } from './apl-policies-options.js';
 import { chooseSection } from './choose-section.js';
 import { type CompiledPolicies, compilePolicies, type Entity } from './compiled-policies.js';
+import { RouteUse } from './route-use.js';
 import { rulesHandler } from './rules-handler.js';
 
 const kPolicies = Symbol('express-apl-session.policies');
@@ -30,6 +31,8 @@ export interface PoliciesCore {
 /**
  * Makes middleware that runs the rules of a document for a whole app. Mount it after `aplSessionMiddleware` and the body parser,
  * before the routes. It chooses the section of each request by `tool`, by the call of MCP in the body, or else takes `global`.
+ * It emits the process warning `APL_TOOL_RULES_UNUSED` if a request of HTTP gets only `global`, and the document has rules for
+ * tools that no request and no guard has used so far.
  *
  * @param document text in YAML (with the package `yaml`) or JSON, or the object that such text stands for
  *
@@ -50,15 +53,17 @@ export function aplPolicies(document: unknown, options?: AplPoliciesOptions): Ap
     return compiled;
   };
   let current = compile(document);
+  const use = new RouteUse(settings);
   const core: PoliciesCore = {
     settings,
     current: () => current,
     require(entity) {
       assertRoute(current, entity, settings);
       required.push(entity);
+      use.byGuard();
     },
   };
-  const handler = rulesHandler(settings, (req) => chooseSection(req, current, settings));
+  const handler = rulesHandler(settings, (req) => chooseSection(req, current, settings, use));
   return Object.assign(handler, {
     [kPolicies]: core,
     replace(next: unknown) {

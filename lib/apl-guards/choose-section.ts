@@ -6,6 +6,7 @@ import type { AplPoliciesSettings, NameAccessor } from './apl-policies-options.j
 import type { CompiledPolicies, Entity } from './compiled-policies.js';
 import { type McpCall, mcpCallOf } from './mcp-call.js';
 import { isBodyRead } from './request-args.js';
+import type { RouteUse } from './route-use.js';
 import type { Chosen } from './section-run.js';
 
 /**
@@ -17,13 +18,16 @@ export function chooseSection(
   req: Request,
   policies: CompiledPolicies,
   settings: AplPoliciesSettings,
+  use: RouteUse,
 ): MaybePromise<Chosen> {
   const call = mcpCallOf(req.body);
   return whenSettled(entityOf(req, call, settings), (entity) => {
     if (!entity) {
       if (policies.hasEntities && !isBodyRead(req)) throw unread();
+      use.chosen(req, policies, undefined);
       return { section: policies.global, call, plain: policies.global };
     }
+    use.chosen(req, policies, entity);
     return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => {
       const section = policies.sectionFor({ ...entity, scope });
       return { section, call, plain: entity === call ? policies.global : section };

@@ -22,6 +22,8 @@ export interface CompiledPolicies {
   readonly global: RequestSection;
   /** Whether the document has rules besides `global`. */
   readonly hasEntities: boolean;
+  /** Whether the document has rules for tools. */
+  readonly hasTools: boolean;
   /** The section of a route: the one with this scope, else the one without a scope, else the rules of its type. */
   sectionFor(entity: Entity): RequestSection;
   /** Whether the document has a route for exactly this entity. */
@@ -55,6 +57,7 @@ export function compilePolicies(document: unknown, settings: AplPoliciesSettings
   return Object.freeze({
     global: requestSection('global.apl', global, globalResponse, context, settings),
     hasEntities: routes.size > 0 || defaults.size > 0,
+    hasTools: defaults.has('tool') || layers.routes.some(({ entity }) => entity === 'tool'),
     has: (entity: Entity) => routes.has(idOf(entity)),
     sectionFor: (entity: Entity) =>
       routes.get(idOf(entity)) ??

@@ -34,6 +34,12 @@ export interface AppendEvent extends EventOrigin {
   readonly code?: string;
 }
 
+/** A held response. It stands for nothing else: neither the request nor the content can be reached from it. */
+export interface HeldResponse {
+  /** How many bytes are held now, with the header section and the framing of chunks; 0 after the hold. Computed when it is read. */
+  readonly bytes: number;
+}
+
 /**
  * A response is held, or its hold has ended. Each `held` is followed by one of the other outcomes; a response can be held several
  * times.
@@ -45,6 +51,8 @@ export interface HoldEvent extends EventOrigin {
   readonly outcome: 'held' | 'released' | 'refused' | 'cut';
   /** How long the response was held, in milliseconds; 0 for `held`. */
   readonly durationMs: number;
+  /** The same object in all events about the holds of one response. */
+  readonly response: HeldResponse;
 }
 
 /** A request is denied by this package. One event for each request. */
@@ -68,6 +76,34 @@ export interface AlarmEvent extends EventOrigin {
 export interface RecoveryEvent extends EventOrigin {
   readonly alarm: SessionStoreRecovered;
 }
+
+/**
+ * A step of a request with the id of its session and with labels, for the option `onEvent` of the middleware. No channel, alarm or
+ * log line has them.
+ */
+export interface SessionEvent {
+  /**
+   * `request`: the session is determined. `loaded`: labels were loaded. `appended`: the store has acknowledged labels. `denied`: the
+   * request is denied by this package, once for each request.
+   */
+  readonly event: 'request' | 'loaded' | 'appended' | 'denied';
+  /** Method and route pattern, as in alarms; `GET *` before Express has matched a route. */
+  readonly route: string;
+  /** `req.security.sessionId`; absent for a request without a session. */
+  readonly sessionId?: string;
+  /**
+   * `loaded`: the labels that the store has returned. `appended`: those that it has acknowledged. Otherwise those that the request
+   * has loaded or added so far.
+   */
+  readonly labels: readonly string[];
+  /** The code of the denial. */
+  readonly code?: string;
+  /** The `instance` in the denial; absent if the connection was cut. */
+  readonly instance?: string;
+}
+
+/** Receives the events of one middleware as frozen objects. Its errors are ignored. */
+export type SessionEventListener = (event: SessionEvent) => void;
 
 /**
  * The events by the name of their channel in `node:diagnostics_channel`. Every event is a frozen object.

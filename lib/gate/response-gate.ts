@@ -79,6 +79,11 @@ export class ResponseGate implements OutputListener {
     return this.#state !== 'open' && this.#state !== 'cut';
   }
 
+  /** How many bytes are held now. */
+  get heldBytes(): number {
+    return this.#output.byteLength;
+  }
+
   #become(next: GateState): void {
     if (!TRANSITIONS[this.#state].includes(next)) throw new Error(`A ${this.#state} gate cannot become ${next}.`);
     this.#state = next;

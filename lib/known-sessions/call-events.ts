@@ -24,8 +24,7 @@ export class CallEvents {
     if (this.#alarms.failuresLast) this.#alarms.storeSucceeded(operation);
     if (startedAtMs === 0) return;
     const durationMs = now() - startedAtMs;
-    if (operation === 'load') events.publish('load', { outcome: 'loaded', durationMs });
-    else events.publish('append', { outcome: 'appended', durationMs });
+    events.publishCall(operation, operation === 'load' ? 'loaded' : 'appended', durationMs);
   }
 
   failed(operation: Operation, startedAtMs: number, cause: unknown): void {

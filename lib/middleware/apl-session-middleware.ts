@@ -98,13 +98,14 @@ export interface AplSessionMiddleware extends RequestHandler {
  */
 export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMiddleware {
   const settings = parseMiddlewareOptions(options);
-  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, requestId, alarms } = settings;
+  const { session, sessionless, sessions, store, ownsStore, denial, unavailable, requestId, alarms, onEvent } =
+    settings;
   assertGateableRuntime();
   const access = new StoreAccess(settings, alarms);
   store.onAlarm?.(alarms.raise);
 
   const missingSessions = new MissingSessions(alarms);
-  const trace = new MountTrace(alarms.events);
+  const trace = new MountTrace(alarms.events, onEvent);
   trace.mounted(settings, sessionless);
   const property = securityProperty();
   const mount: Mount = {

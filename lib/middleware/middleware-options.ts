@@ -3,6 +3,7 @@ import Joi, { type SchemaMap } from 'joi';
 import { AlarmReporter } from '../alarms/alarm-reporter.js';
 import { loggerLike } from '../alarms/logger.js';
 import type { AlarmListener, AlarmLogger } from '../contract/alarms.js';
+import type { SessionEventListener } from '../contract/events.js';
 import type { SessionStore, SessionStoreFactory } from '../contract/session-store.js';
 import { type DenialOption, type DenialRenderer, parseDenial } from '../denial/denial.js';
 import { sendProblem } from '../denial/problem-denial.js';
@@ -106,6 +107,14 @@ export interface AplSessionOptions {
 
   /** Receives every alarm, as a frozen object. Its errors are ignored. */
   readonly onAlarm?: AlarmListener;
+
+  /**
+   * Receives steps of requests with the id of the session and with labels, as frozen objects: for an audit log that may have them. It
+   * is called synchronously, for each request. Its errors are ignored. Channels, alarms and log lines never have them.
+   * @default none: no code gets them
+   * @example onEvent: ({ event, route, sessionId, labels }) => audit.write({ event, route, sessionId, labels })
+   */
+  readonly onEvent?: SessionEventListener;
 }
 
 export interface Settings extends StoreSettings {
@@ -116,6 +125,7 @@ export interface Settings extends StoreSettings {
   readonly unavailable: DenialRenderer | undefined;
   readonly requestId: RequestId;
   readonly alarms: AlarmReporter;
+  readonly onEvent: SessionEventListener | undefined;
 }
 
 /** Options that `openSession` has as well. */
@@ -140,6 +150,7 @@ const schema = Joi.object<
   denial: Joi.any(),
   unavailable: Joi.any(),
   requestId: Joi.function(),
+  onEvent: Joi.function(),
   ...sharedOptions,
 });
 
@@ -172,6 +183,7 @@ export function parseMiddlewareOptions(options: AplSessionOptions): Settings {
     unavailable:
       unavailable === undefined ? undefined : parseDenial('aplSessionMiddleware', unavailable, 'unavailable'),
     requestId: requestId ?? defaultRequestId,
+    onEvent: parsed.onEvent,
     alarms: new AlarmReporter({
       logger,
       onAlarm,

@@ -1,14 +1,28 @@
 import type { Request } from 'express';
 import { withoutSecrets } from '../alarms/redact.js';
 import { routeName } from '../alarms/route-name.js';
-import type { HoldEvent } from '../contract/events.js';
+import type { HeldResponse, HoldEvent } from '../contract/events.js';
 import type { EventStream } from '../events/event-stream.js';
 import type { Verdict } from '../gate/gate-keeper.js';
 import type { ResolvedSession } from '../session/resolved-session.js';
 import { now } from '../util/clock.js';
-import type { RequestObserver } from './request-observer.js';
+import type { HeldOutputSize, RequestObserver } from './request-observer.js';
 
 const OUTCOMES = { release: 'released', refuse: 'refused' } as const;
+
+/** Any code of the process may receive it, so it must not lead to the response. */
+class Held implements HeldResponse {
+  readonly #output: HeldOutputSize;
+
+  constructor(output: HeldOutputSize) {
+    this.#output = output;
+    Object.freeze(this);
+  }
+
+  get bytes(): number {
+    return this.#output.heldBytes;
+  }
+}
 
 /**
  * Publishes the events of one request. Loads and appends are published by the store access, because open sessions have them
@@ -19,7 +33,11 @@ export class RequestEvents implements RequestObserver {
   readonly #req: Request;
   #sessionId = '';
   #heldSinceMs: number | undefined;
+  #held: HeldResponse | undefined;
   #isDenied = false;
+  /** The route that Express has matched, and its name. */
+  #routeObject: unknown;
+  #routeName: string | undefined;
 
   constructor(events: EventStream, req: Request) {
     this.#events = events;
@@ -30,7 +48,7 @@ export class RequestEvents implements RequestObserver {
     this.#sessionId = id;
     const { method } = this.#req;
     // a resolver of the app could put anything into the source
-    if (this.#events.has('request')) this.#events.publish('request', { method, source: this.#shown(source) });
+    if (this.#events.has('request')) this.#events.publishRequest(method, this.#shown(source));
   }
 
   noSession(): void {
@@ -45,7 +63,8 @@ export class RequestEvents implements RequestObserver {
     this.#events.publish('denial', instance === undefined ? { ...what, cut: true } : { ...what, cut: false, instance });
   }
 
-  held(): void {
+  held(output: HeldOutputSize): void {
+    this.#held ??= new Held(output);
     if (this.#heldSinceMs !== undefined) return;
     this.#heldSinceMs = now();
     this.#hold('held', 0);
@@ -71,11 +90,17 @@ export class RequestEvents implements RequestObserver {
   ruleDenies(): void {}
 
   #hold(outcome: HoldEvent['outcome'], durationMs: number): void {
-    if (this.#events.has('hold')) this.#events.publish('hold', { route: this.#route(), outcome, durationMs });
+    if (!this.#held || !this.#events.has('hold')) return;
+    this.#events.publishHold(this.#route(), outcome, durationMs, this.#held);
   }
 
   #route(): string {
-    return routeName(this.#req, [this.#sessionId]);
+    const { route } = this.#req;
+    if (this.#routeName === undefined || route !== this.#routeObject) {
+      this.#routeObject = route;
+      this.#routeName = routeName(this.#req, [this.#sessionId]);
+    }
+    return this.#routeName;
   }
 
   #shown(text: string): string {

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import { errorText } from '../alarms/redact.js';
 import { routeName } from '../alarms/route-name.js';
 import { AplSessionError } from '../contract/errors.js';
+import type { SessionEventListener } from '../contract/events.js';
 import type { EventStream } from '../events/event-stream.js';
 import type { Verdict } from '../gate/gate-keeper.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
@@ -11,19 +12,22 @@ import type { StoreSettings } from '../stores/store-settings.js';
 import { now } from '../util/clock.js';
 import { debugLabels, debugLine, isDebugging } from '../util/debug-log.js';
 import { RequestEvents } from './request-events.js';
-import type { RequestObserver } from './request-observer.js';
+import type { HeldOutputSize, RequestObserver } from './request-observer.js';
+import { SessionEvents } from './session-events.js';
 
 /** The debug output and the events of one `aplSessionMiddleware()`. */
 export class MountTrace {
   readonly #name: string;
   readonly #events: EventStream;
+  readonly #onEvent: SessionEventListener | undefined;
   /** Read once, because a request must cost nothing while the output is off. */
   readonly #isOn = isDebugging();
   #requests = 0;
 
-  constructor(events: EventStream) {
+  constructor(events: EventStream, onEvent?: SessionEventListener) {
     this.#name = events.mount;
     this.#events = events;
+    this.#onEvent = onEvent;
   }
 
   /** Describes the options. */
@@ -35,8 +39,13 @@ export class MountTrace {
     );
   }
 
-  /** Returns `undefined` if the debug output is off and events have no subscriber. */
+  /** Returns `undefined` if nobody wants to know of the request. */
   begin(req: Request, res: Response): RequestObserver | undefined {
+    const observer = this.#observer(req, res);
+    return this.#onEvent ? new SessionEvents(this.#onEvent, req, observer) : observer;
+  }
+
+  #observer(req: Request, res: Response): RequestObserver | undefined {
     const events = this.#events.hasRequests ? new RequestEvents(this.#events, req) : undefined;
     if (!this.#isOn) return events;
     this.#requests++;
@@ -136,8 +145,8 @@ export class RequestTrace implements RequestObserver {
     this.#line(`denied: ${this.#shown(code)}`);
   }
 
-  held(): void {
-    this.#events?.held();
+  held(output: HeldOutputSize): void {
+    this.#events?.held(output);
     this.#heldSinceMs ??= now();
     this.#wasHeld = true;
   }

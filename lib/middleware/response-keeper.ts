@@ -80,6 +80,11 @@ export class ResponseKeeper implements GateKeeper {
     return this.#gate?.headOut ?? false;
   }
 
+  /** How many bytes of the response are held now. */
+  get heldBytes(): number {
+    return this.#gate?.heldBytes ?? 0;
+  }
+
   /** Holds the response from now on, while a label of the session is not acknowledged. */
   close(): void {
     this.#gated().close();
@@ -185,7 +190,7 @@ export class ResponseKeeper implements GateKeeper {
   }
 
   settle(onVerdict: OnVerdict): void {
-    this.#exchange.trace?.held();
+    this.#exchange.trace?.held(this);
     // a spread would reserve memory for more elements
     this.#pending = this.#pending.concat(onVerdict);
     this.#noteAppDenial();

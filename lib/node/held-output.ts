@@ -55,6 +55,11 @@ export class HeldOutput {
     return this.#pieces?.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) ?? 0;
   }
 
+  /** The same as on the connection: Node counts the characters of texts. */
+  get byteLength(): number {
+    return this.#pieces?.reduce((sum, piece) => sum + byteLengthOf(piece), 0) ?? 0;
+  }
+
   /** Whether a denial has taken the place of the output. */
   get isReplaced(): boolean {
     return this.#isReplaced;
@@ -169,6 +174,12 @@ export class HeldOutput {
       if (piece.callback && !isFinish(piece, res._header)) nextTick(piece.callback, destroyedError());
     }
   }
+}
+
+function byteLengthOf({ data, encoding }: PendingOutput): number {
+  return typeof data === 'string'
+    ? Buffer.byteLength(data, (encoding ?? 'utf8') as BufferEncoding)
+    : (data?.length ?? 0);
 }
 
 /** Takes the pieces that a flush has not reached. The flush goes on with empty copies of them. */

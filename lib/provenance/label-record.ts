@@ -12,8 +12,21 @@ const MAX_TIME_MS = 8.64e15;
 /** Takes the known members of a record, also of one that other software has written. Returns `undefined` if it has no valid time. */
 export function toRecord(value: unknown): LabelRecord | undefined {
   const { atMs, route, by, node, requestId } = (value ?? {}) as Record<keyof LabelRecord, unknown>;
+  return recordOf(atMs, route, by, node, requestId);
+}
+
+function recordOf(
+  atMs: unknown,
+  ...texts: readonly [route: unknown, by: unknown, node: unknown, requestId: unknown]
+): LabelRecord | undefined {
   if (typeof atMs !== 'number' || !(Math.abs(atMs) <= MAX_TIME_MS)) return undefined;
-  return { atMs: Math.trunc(atMs), ...present({ route, by, node, requestId }) };
+  const [route, by, node, requestId] = texts.map(boundedText);
+  const record: { -readonly [Name in keyof LabelRecord]: LabelRecord[Name] } = { atMs: Math.trunc(atMs) };
+  if (route !== undefined) record.route = route;
+  if (by !== undefined) record.by = by;
+  if (node !== undefined) record.node = node;
+  if (requestId !== undefined) record.requestId = requestId;
+  return record;
 }
 
 /** The records of the labels that have an origin. Copies the origins: the caller may change them. */
@@ -25,7 +38,7 @@ export function recordsOf(
   const records = new Map<string, LabelRecord>();
   for (const label of labels) {
     const origin = origins.get(label);
-    const record = origin && toRecord({ ...origin, node });
+    const record = origin && recordOf(origin.atMs, origin.route, origin.by, node, origin.requestId);
     if (record) records.set(label, record);
   }
   return records;
@@ -42,9 +55,4 @@ export function decodeRecord(text: string): LabelRecord | undefined {
   } catch {
     return undefined;
   }
-}
-
-function present(texts: Readonly<Record<string, unknown>>): Record<string, string> {
-  const entries = Object.entries(texts).map(([name, value]) => [name, boundedText(value)] as const);
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

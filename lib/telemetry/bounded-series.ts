@@ -13,6 +13,10 @@ export class BoundedSeries<Series> {
   readonly #make: (attributes: AttributeValues) => Series;
   readonly #maxSeries: number;
   readonly #series = new Map<string, Series>();
+  /** The values of the series that was asked for last: most requests ask for the same ones. */
+  #last:
+    | { readonly first: string; readonly second: string; readonly third: string; readonly series: Series }
+    | undefined;
 
   constructor(metric: Metric, make: (attributes: AttributeValues) => Series, maxSeries: number) {
     this.#metric = metric;
@@ -22,6 +26,15 @@ export class BoundedSeries<Series> {
 
   /** The series with these values, in the order of the metric's attributes. */
   of(first = '', second = '', third = ''): Series {
+    const last = this.#last;
+    if (last !== undefined && last.first === first && last.second === second && last.third === third)
+      return last.series;
+    const series = this.#find(first, second, third);
+    this.#last = { first, second, third, series };
+    return series;
+  }
+
+  #find(first: string, second: string, third: string): Series {
     const known = this.#series.get(keyOf(first, second, third));
     if (known !== undefined) return known;
     const values = [first, second, third];

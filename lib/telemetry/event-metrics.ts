@@ -1,5 +1,5 @@
 import type { Alarm } from '../contract/alarms.js';
-import type { AppendEvent, HoldEvent, LoadEvent } from '../contract/events.js';
+import type { AppendEvent, HeldResponse, HoldEvent, LoadEvent } from '../contract/events.js';
 import { BoundedSeries } from './bounded-series.js';
 import type { EventHandlers } from './event-subscription.js';
 import type { Instruments, Metric } from './metric.js';
@@ -57,15 +57,22 @@ function calls(counter: Counter, duration: Histogram): (event: LoadEvent | Appen
 }
 
 function holds(instruments: Instruments, duration: Histogram): (event: HoldEvent) => void {
-  let held = 0;
-  instruments.gauge(METRICS.heldResponses, () => [{ value: held, attributes: {} }]);
-  return ({ outcome, durationMs }) => {
+  const held = new Set<HeldResponse>();
+  const reading = (read: () => number) => () => [{ value: read(), attributes: {} }];
+  instruments.gauge(
+    METRICS.heldResponses,
+    reading(() => held.size),
+  );
+  instruments.gauge(
+    METRICS.heldBytes,
+    reading(() => [...held].reduce((sum, { bytes }) => sum + bytes, 0)),
+  );
+  return ({ outcome, durationMs, response }) => {
     if (outcome === 'held') {
-      held += 1;
+      held.add(response);
       return;
     }
-    // the hold of a response may have begun before the subscription
-    held = Math.max(held - 1, 0);
+    held.delete(response);
     duration.of(outcome)(durationMs / MS_PER_SECOND);
   };
 }

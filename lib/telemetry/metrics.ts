@@ -35,6 +35,7 @@ export const METRICS = Object.freeze({
   appendDuration: metric('append.duration', 's', 'How long appends took.', 'outcome'),
   holdDuration: metric('hold.duration', 's', 'How long responses were held.', 'outcome'),
   heldResponses: metric('responses.held', '{response}', 'Responses that are held now.'),
+  heldBytes: metric('held.size', 'By', 'Bytes of responses that are held now, header sections included.'),
   connected: metric('store.connected', '{connection}', 'Whether the store has a connection to every primary: 1 or 0.'),
   circuit: metric(
     'store.circuit',

@@ -24,6 +24,13 @@ const ERROR = 2 satisfies SpanStatusCode.ERROR;
 /** The value that OpenTelemetry has for an error without a code. */
 const NO_CODE = '_OTHER';
 
+/** Tracers copy attributes. */
+const CALL_ATTRIBUTES: Readonly<Record<(LoadEvent | AppendEvent)['outcome'], Attributes>> = Object.freeze({
+  loaded: Object.freeze({ 'express_apl_session.outcome': 'loaded' }),
+  appended: Object.freeze({ 'express_apl_session.outcome': 'appended' }),
+  failed: Object.freeze({ 'express_apl_session.outcome': 'failed' }),
+});
+
 interface Step {
   readonly name: string;
   readonly durationMs: number;
@@ -60,9 +67,9 @@ export function openTelemetryTraces(options: OpenTelemetryTracesOptions): OpenTe
 
 function callStep(operation: 'load' | 'append', { outcome, durationMs, code }: LoadEvent | AppendEvent): Step {
   return {
-    name: `apl_session.${operation}`,
+    name: operation === 'load' ? 'apl_session.load' : 'apl_session.append',
     durationMs,
-    attributes: { 'express_apl_session.outcome': outcome },
+    attributes: CALL_ATTRIBUTES[outcome],
     errorType: outcome === 'failed' ? (code ?? NO_CODE) : undefined,
   };
 }

@@ -75,9 +75,12 @@ class HistogramRow {
   }
 }
 
+/** Units in braces have no suffix. */
+const UNITS: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes' };
+
 /** The rules of OpenTelemetry for Prometheus, so that dashboards fit both. */
 export function prometheusName({ name, unit }: Metric, type: MetricType): string {
-  const suffixes = `${unit === 's' ? '_seconds' : ''}${type === 'counter' ? '_total' : ''}`;
+  const suffixes = `${UNITS[unit] ?? ''}${type === 'counter' ? '_total' : ''}`;
   return `${name.replaceAll('.', '_')}${suffixes}`;
 }
 

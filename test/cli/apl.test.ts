@@ -35,17 +35,19 @@ describe('apl on the command line', function () {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   describe('check', () => {
-    it('lists the routes of a valid document, with what they read', async () => {
+    it('lists routes, with the requests that get them and what they read', async () => {
       const run = await apl('check', write('valid.yaml', DOCUMENT), ...APP);
       expect(run).to.deep.equal({
         code: 0,
         stderr: '',
         stdout: [
           'valid',
-          '  global.apl          pre_invocation  http.method',
-          '  tool:read_salaries  pre_invocation  http.method, role.hr',
-          '  tool:send_email     pre_invocation  http.method, security.labels',
-          '  tool:audit          pre_invocation  http.method, tenant',
+          '  global.apl          all others           pre_invocation  http.method',
+          '  tool:read_salaries  MCP, or option tool  pre_invocation  http.method, role.hr',
+          '  tool:send_email     MCP, or option tool  pre_invocation  http.method, security.labels',
+          '  tool:audit          MCP, or option tool  pre_invocation  http.method, tenant',
+          '',
+          "Without the option tool of aplPolicies(), a request that is no call of MCP gets only global.apl. The guard apl(policies, { tool: '...' }) on a route runs the rules of a tool as well.",
           '',
         ].join('\n'),
       });
@@ -79,6 +81,7 @@ describe('apl on the command line', function () {
         route: 'tool:send_email',
         parts: ['pre_invocation'],
         reads: ['http.method', 'security.labels'],
+        requests: 'MCP, or option tool',
       });
       const run = await apl('check', write('misspelt.json', '{"global": {"pre_invocaton": []}}'), '--json');
       expect(run.code).to.equal(2);

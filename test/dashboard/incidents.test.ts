@@ -65,7 +65,7 @@ describe('TrafficWindow', () => {
 
   it('a response is held until its hold ends', () => {
     const traffic = new TrafficWindow();
-    const hold = { ...origin, route: 'GET /' };
+    const hold = { ...origin, route: 'GET /', response: { bytes: 0 } };
     traffic.hold({ ...hold, outcome: 'held', durationMs: 0 });
     expect(traffic.totals.heldNow).to.equal(1);
     traffic.hold({ ...hold, outcome: 'refused', durationMs: 7 });

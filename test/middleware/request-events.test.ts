@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import request from 'supertest';
 import { VERSION } from '../../lib/contract/version.js';
@@ -38,10 +39,11 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     });
     /** The events without version, mount and durations, which are checked here. */
     const told = (): unknown[] =>
-      heard.map(({ name, event: { version: ofPackage, mount, durationMs, ...rest } }) => {
+      heard.map(({ name, event: { version: ofPackage, mount, durationMs, response, ...rest } }) => {
         expect(ofPackage).to.equal(VERSION);
         expect(mount).to.match(/^([0-9a-f]{4}|openSession)$/);
         if (durationMs !== undefined) expect(durationMs).to.be.a('number').and.to.be.within(0, 5_000);
+        if (name === 'hold') expect(response).to.be.frozen.and.to.have.property('bytes', 0);
         return { [name]: rest };
       });
 
@@ -70,6 +72,35 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         { append: { outcome: 'appended' } },
         { hold: { route: 'GET /notes/:id', outcome: 'released' } },
       ]);
+    });
+
+    it('a hold that begins before Express has matched a route ends with the route', async () => {
+      const held = new HeldStore();
+      const app = express();
+      app.use(middlewareWith({ store: held }), addLabel, (_req, res, next) => {
+        res.write('first');
+        next();
+      });
+      app.get('/notes/:id', (_req, res) => void res.end());
+      const answer = request(app).get('/notes/5').expect(200).then();
+      (await held.nextAppend()).succeed();
+      await answer;
+      expect(told().filter((event) => 'hold' in (event as object))).to.deep.equal([
+        { hold: { route: 'GET *', outcome: 'held' } },
+        { hold: { route: 'GET /notes/:id', outcome: 'released' } },
+      ]);
+    });
+
+    it('the response of a hold leads neither to its content nor to its request', async () => {
+      await request(appOf(middlewareWith({ store }), addLabel, ok))
+        .get('/')
+        .expect(200);
+      const [held, released] = heard.filter(({ name }) => name === 'hold').map(({ event }) => event['response']);
+      expect(held).to.be.an('object').and.to.equal(released);
+      expect(Reflect.ownKeys(held as object)).to.deep.equal([]);
+      expect(inspect(held, { showHidden: true, depth: 9 }))
+        .to.not.include(SESSION)
+        .and.not.include('output');
     });
 
     it('a guard that denies: one denial with route and code', async () => {

@@ -15,10 +15,13 @@ describe(DOCUMENT, () => {
     const prometheus = prometheusMetrics();
     prometheus.close();
     const types = new Map(
-      all(/^# TYPE (\w+?)(?:_seconds)?(?:_total)? (\w+)$/gm, prometheus.text()).map(([, name, type]) => [name, type]),
+      all(/^# TYPE (\w+?)(?:_seconds|_bytes)?(?:_total)? (\w+)$/gm, prometheus.text()).map(([, name, type]) => [
+        name,
+        type,
+      ]),
     );
     const rows = new Map(
-      all(/^\| `(express_apl_session\.[\w.]+)` \| (\w+)(, s)? \| ([^|]*)\|/gm, read(DOCUMENT)).map(
+      all(/^\| `(express_apl_session\.[\w.]+)` \| (\w+)(?:, (s|By))? \| ([^|]*)\|/gm, read(DOCUMENT)).map(
         ([, name, type, unit, attributes = '']) => [name, { type, unit, attributes }],
       ),
     );
@@ -28,7 +31,7 @@ describe(DOCUMENT, () => {
       const row = rows.get(name);
       // the gauges of the store are absent without it
       expect(row?.type, name).to.equal(types.get(name.replaceAll('.', '_')) ?? 'gauge');
-      expect(row?.unit === ', s', name).to.equal(unit === 's');
+      expect(row?.unit ?? '', name).to.equal(unit.startsWith('{') ? '' : unit);
       for (const attribute of attributes) expect(row?.attributes, name).to.include(`\`${attribute}\``);
       if (attributes.length === 0) expect(row?.attributes.trim(), name).to.equal('');
     }

@@ -98,7 +98,9 @@ const CAUSES: ReadonlyArray<
     'AplSessionResponsesHeld',
     PROCESS,
     (events) => {
-      for (let n = 0; n < 101; n += 1) events.publish('hold', { route: 'GET /', outcome: 'held', durationMs: 0 });
+      for (let n = 0; n < 101; n += 1) {
+        events.publish('hold', { route: 'GET /', outcome: 'held', durationMs: 0, response: { bytes: 0 } });
+      }
     },
   ],
   ['AplSessionPolicyError', alarmed('policy_error'), raise('policy_error')],

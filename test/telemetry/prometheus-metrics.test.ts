@@ -8,7 +8,7 @@ import { controllableStore } from '../../lib/testing.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { EXPRESS_VERSIONS } from '../support/express-versions.js';
 import { ScriptedStore } from '../support/failing-stores.js';
-import { HeldStore } from '../support/held-store.js';
+import { type HeldCall, HeldStore } from '../support/held-store.js';
 import {
   addLabel,
   LABEL,
@@ -18,9 +18,11 @@ import {
   SESSION,
   thrower,
 } from '../support/middleware-fixture.js';
+import { get, Wire } from '../support/raw-http.js';
 import { countsOf, samplesOf } from './metrics-fixture.js';
 
 const CHANNELS = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'];
+const HOLD = { route: 'GET /', response: { bytes: 0 } };
 const VIOLATION = { code: 'session_tainted', reason: 'touched secret data' };
 
 describe('prometheusMetrics(), options', () => {
@@ -52,6 +54,7 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       metrics = prometheusMetrics();
     });
     afterEach(() => metrics.close());
+    const heldBytes = (): number => samplesOf(metrics.text()).get('express_apl_session_held_size_bytes') ?? Number.NaN;
 
     it('the endpoint answers with the text format, also when the store is down', async () => {
       const app = express().get('/metrics', metrics.handler);
@@ -136,6 +139,47 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(samplesOf(metrics.text()).get(name)).to.equal(0);
     });
 
+    it('shows the bytes of held responses: those that the client gets later', async () => {
+      const store = new HeldStore();
+      const body = `é€${'x'.repeat(5_000)}`;
+      const server = await listen(
+        appOf(middlewareWith({ store }), addLabel, (_req, res) => {
+          res.write(body);
+          res.write(Buffer.from(body));
+          res.end(body);
+        }),
+      );
+      const client = new Wire(server.port);
+      client.send(get('/', { Connection: 'close' }));
+      const append = await store.nextAppend();
+      await eventually(() => expect(heldBytes()).to.be.greaterThan(15_000));
+      const held = heldBytes();
+      append.succeed();
+      expect((await client.closed()).length).to.equal(held);
+      expect(heldBytes()).to.equal(0);
+    });
+
+    for (const [what, end] of [
+      ['a denial', (append) => append.fail(new Error('down'))],
+      ['a client that leaves', (_append, client) => client.destroy()],
+    ] as ReadonlyArray<readonly [string, (append: HeldCall, client: Wire) => void]>) {
+      it(`no bytes are held after ${what}`, async () => {
+        const store = new HeldStore();
+        const server = await listen(appOf(middlewareWith({ store }), addLabel, ok));
+        const client = new Wire(server.port);
+        client.send(get('/'));
+        const append = await store.nextAppend();
+        await eventually(() => expect(heldBytes()).to.be.greaterThan(100));
+        end(append, client);
+        await eventually(() => expect(heldBytes()).to.equal(0));
+        // the hold of a client that has left ends with the append
+        append.succeed();
+        const name = 'express_apl_session_responses_held';
+        await eventually(() => expect(samplesOf(metrics.text()).get(name)).to.equal(0));
+        client.destroy();
+      });
+    }
+
     it('a recovery is counted beside the alarms', async () => {
       const middleware = middlewareWith({ store });
       store.fail('load');
@@ -210,7 +254,7 @@ describe('prometheusMetrics()', () => {
 
   it('the end of a hold that began before the subscription is not counted below 0', () => {
     const metrics = prometheusMetrics();
-    new EventStream('test').publish('hold', { route: 'GET /', outcome: 'released', durationMs: 1 });
+    new EventStream('test').publish('hold', { ...HOLD, outcome: 'released', durationMs: 1 });
     metrics.close();
     expect(samplesOf(metrics.text()).get('express_apl_session_responses_held')).to.equal(0);
   });

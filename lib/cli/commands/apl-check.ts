@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { AsyncPolicyDocument } from '../../apl/document.js';
+import type { EntityType } from '../../apl/document-layers.js';
 import { PolicyDocumentError } from '../../apl/policy-document-error.js';
 import type { PartName, SectionPart } from '../../apl/section.js';
 import { paintFor } from '../terminal/paint.js';
@@ -15,7 +16,9 @@ interface CheckFlags extends DocumentFlags {
 export function aplCheckCommand(context: CliContext): Command {
   return addDocumentFlags(new Command('check').argument('<file>', 'a document of CPEX, in YAML or JSON'))
     .summary('check a policy document')
-    .description('Compiles a document as aplPolicies() does, and shows its routes, or what is wrong and where.')
+    .description(
+      'Compiles a document as aplPolicies() does, and shows its routes with the requests that get them, or what is wrong and where.',
+    )
     .optionsGroup('Output:')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExit codes: 0 valid, 2 not valid, 3 a wrong call.')
@@ -51,7 +54,27 @@ interface RouteSummary {
   readonly parts: readonly string[];
   /** The attributes that the rules read. */
   readonly reads: readonly string[];
+  /** Which requests get these rules. */
+  readonly requests: string;
 }
+
+/** How a request gets the rules of a route, by the type of the route. */
+const REQUESTS: Readonly<Record<EntityType, string>> = {
+  tool: 'MCP, or option tool',
+  resource: 'MCP',
+  prompt: 'MCP',
+  llm: 'option llm',
+};
+const ALL_OTHERS = 'all others';
+
+/** @param key `tool:name`, or `global.apl` */
+function requestsOf(key: string): string {
+  const [type = ''] = key.split(':', 1);
+  return Object.hasOwn(REQUESTS, type) ? REQUESTS[type as EntityType] : ALL_OTHERS;
+}
+
+const TOOL_NOTE =
+  "Without the option tool of aplPolicies(), a request that is no call of MCP gets only global.apl. The guard apl(policies, { tool: '...' }) on a route runs the rules of a tool as well.";
 
 function routesIn({ global, routes }: AsyncPolicyDocument): RouteSummary[] {
   return [global, ...routes.values()].map(({ key, parts }) => {
@@ -60,18 +83,21 @@ function routesIn({ global, routes }: AsyncPolicyDocument): RouteSummary[] {
       route: key,
       parts: present.map(([name]) => PART_NAMES[name]),
       reads: [...new Set(present.flatMap(([, part]) => part.reads))].sort(),
+      requests: requestsOf(key),
     };
   });
 }
 
 function routesText(routes: readonly RouteSummary[], { terminal }: CliContext): string {
   const paint = paintFor(terminal.out, terminal.env);
-  const rows = routes.map(({ route, parts, reads }) => [
+  const rows = routes.map(({ route, parts, reads, requests }) => [
     { text: route },
+    { text: requests, paint: (text: string) => paint('quiet', text) },
     { text: parts.join(', ') || 'no rules', paint: (text: string) => paint('quiet', text) },
     { text: reads.join(', ') },
   ]);
-  return `${paint('good', 'valid')}\n${tableLines(rows).join('\n')}\n`;
+  const note = routes.some(({ requests }) => requests === REQUESTS.tool) ? `\n${paint('quiet', TOOL_NOTE)}\n` : '';
+  return `${paint('good', 'valid')}\n${tableLines(rows).join('\n')}\n${note}`;
 }
 
 /** The message, and the line of the document with a mark below the fault. */

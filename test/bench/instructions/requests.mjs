@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 /** Neither reads nor keeps anything. */
-function sink() {
+export function sink() {
   const socket = new Socket();
   socket._read = () => {};
   socket._writeGeneric = (_writev, _data, _encoding, callback) => callback();

@@ -12,6 +12,7 @@ import { assertValgrind, bytesOf, hasProgram, instructionsOf, kernelCallsOf, mis
 const BARE = 'bare';
 const SCENARIOS = [
   BARE,
+  ...['everything clean', 'everything tainting', 'sdk clean', 'sdk tainting'],
   ...['metrics clean', 'metrics tainting', 'traces clean', 'traces tainting'],
   ...['no session', 'stub clean', 'stub tainting', 'memory clean', 'memory tainting', 'context', 'held stream'],
 ];
@@ -65,7 +66,7 @@ async function countInstructions(): Promise<Map<string, number>> {
 
 const percent = (ratio: number): string => `${ratio < 1 ? '' : '+'}${((ratio - 1) * 100).toFixed(1)} %`;
 const line = (...cells: string[]): string =>
-  `${cells[0]?.padEnd(16)}${cells
+  `${cells[0]?.padEnd(21)}${cells
     .slice(1)
     .map((cell) => cell.padStart(14))
     .join('')}`;

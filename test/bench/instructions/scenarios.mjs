@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
+import { sdk, sdkAlone, subscribeEverything } from '../everything.mjs';
 
 const ANSWER = { id: 4711, name: 'Ada Lovelace', notes: ['first', 'second', 'third'], active: true };
 
@@ -57,18 +58,33 @@ const counted = (handler) => async (app, entry) => {
   app.get('/', handler);
 };
 
-/** Counts the events with the SDK of OpenTelemetry, and makes spans that nobody exports. */
+/** Counts the events with the SDK of OpenTelemetry, and makes spans. */
 const traced = (handler) => async (app, entry) => {
   const { openTelemetryMetrics, openTelemetryTraces } = await entry('opentelemetry.js');
-  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
-  const { InMemorySpanExporter, BatchSpanProcessor, NodeTracerProvider } = await import(
-    '@opentelemetry/sdk-trace-node'
-  );
-  openTelemetryMetrics({ meterProvider: new MeterProvider() });
-  const spanProcessors = [new BatchSpanProcessor(new InMemorySpanExporter())];
-  openTelemetryTraces({ tracerProvider: new NodeTracerProvider({ spanProcessors }) });
+  const { meterProvider, tracerProvider } = await sdk();
+  openTelemetryMetrics({ meterProvider });
+  openTelemetryTraces({ tracerProvider });
   await mount(app, entry, stub);
   app.get('/', handler);
+};
+
+/** Everything that is described in docs/metrics.md and docs/dashboard.md is on, and the origins of labels are kept. */
+const everything = (handler) => async (app, entry) => {
+  const { MemorySessionStore } = await entry('index.js');
+  const store = new MemorySessionStore({ provenance: true });
+  await subscribeEverything(entry, store);
+  await mount(app, entry, () => ({ store, requestId: () => 'request-4711' }));
+  app.get('/', handler);
+};
+
+/** No event has a subscriber, and the SDK of OpenTelemetry does what the events would have it do. */
+const sdkOnly = (handler) => async (app, entry) => {
+  const work = await sdkAlone();
+  await mount(app, entry, memory);
+  app.get('/', (req, res) => {
+    work(handler === taintAndAnswer);
+    handler(req, res);
+  });
 };
 
 async function inContext(app, entry) {
@@ -89,6 +105,10 @@ const SCENARIOS = {
   'metrics tainting': [newSession, counted(taintAndAnswer)],
   'traces clean': [oneSession, traced(answer)],
   'traces tainting': [newSession, traced(taintAndAnswer)],
+  'everything clean': [oneSession, everything(answer)],
+  'everything tainting': [newSession, everything(taintAndAnswer)],
+  'sdk clean': [oneSession, sdkOnly(answer)],
+  'sdk tainting': [newSession, sdkOnly(taintAndAnswer)],
   context: [oneSession, inContext],
   'held stream': [newSession, behind(stub, taintAndStream)],
   // these need VALKEY_URL

@@ -1,0 +1,71 @@
+/** All that can be subscribed to the events of this package, for the benchmarks. */
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { sink } from './instructions/requests.mjs';
+
+/**
+ * Subscribes metrics for Prometheus, metrics and spans of OpenTelemetry with its SDK, and a dashboard with one open page. A
+ * second has the same load on the page, however many requests it has.
+ */
+export async function subscribeEverything(entry, store) {
+  const { prometheusMetrics } = await entry('metrics.js');
+  const { openTelemetryMetrics, openTelemetryTraces } = await entry('opentelemetry.js');
+  const { dashboard } = await entry('dashboard.js');
+  const { meterProvider, tracerProvider } = await sdk();
+  prometheusMetrics({ store });
+  openTelemetryMetrics({ meterProvider, store });
+  openTelemetryTraces({ tracerProvider });
+  openPage(dashboard({ access: 'checked-before', store }));
+}
+
+/** The SDK of OpenTelemetry, with batches of spans that nobody exports. */
+export async function sdk() {
+  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
+  const { BatchSpanProcessor, NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');
+  const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => {} };
+  return {
+    meterProvider: new MeterProvider(),
+    tracerProvider: new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] }),
+  };
+}
+
+/** What the SDK has to do for one request: the same spans and the same numbers, without any event. */
+export async function sdkAlone() {
+  const { meterProvider, tracerProvider } = await sdk();
+  const tracer = tracerProvider.getTracer('bench');
+  const meter = meterProvider.getMeter('bench');
+  const explicitBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+  const requests = meter.createCounter('requests');
+  const agent = { source: 'agent' };
+  const done = { outcome: 'released' };
+  const step = (name, attributes) => {
+    const calls = meter.createCounter(name);
+    const duration = meter.createHistogram(`${name}.duration`, { advice: { explicitBucketBoundaries } });
+    return () => {
+      const endMs = performance.timeOrigin + performance.now();
+      tracer.startSpan(name, { startTime: endMs - 0.1, attributes: { ...attributes } }).end(endMs);
+      if (name !== 'hold') calls.add(1, done);
+      duration.record(0.0001, done);
+    };
+  };
+  const load = step('load', { 'express_apl_session.outcome': 'loaded' });
+  const append = step('append', { 'express_apl_session.outcome': 'appended' });
+  const hold = step('hold', { 'express_apl_session.outcome': 'released', 'express_apl_session.route': 'GET /' });
+  return (isTainting) => {
+    requests.add(1, agent);
+    load();
+    if (!isTainting) return;
+    append();
+    hold();
+  };
+}
+
+function openPage(panel) {
+  const socket = sink();
+  const req = new IncomingMessage(socket);
+  Object.assign(req, { method: 'GET', url: '/events', path: '/events', get: () => undefined });
+  const res = new ServerResponse(req);
+  res.assignSocket(socket);
+  panel(req, res, (error) => {
+    throw error;
+  });
+}
