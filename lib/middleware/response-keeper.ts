@@ -4,7 +4,7 @@ import type { DenialRenderer } from '../denial/denial.js';
 import { detailsOf, newInstance } from '../denial/denial-instance.js';
 import { defaultDenial, renderDenial } from '../denial/render-denial.js';
 import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
-import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
+import type { GateKeeper, Verdict, VerdictListener } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
 import type { KnownSession } from '../known-sessions/known-session.js';
 import { destroyConnection } from '../node/connection.js';
@@ -32,8 +32,7 @@ export interface HeldRequest {
  */
 type ResponseState = 'answer' | 'app-denial' | 'denial-due' | 'denial';
 
-type OnVerdict = (verdict: Verdict) => void;
-const NO_CALLBACKS: readonly OnVerdict[] = Object.freeze([]);
+const NOTHING: readonly VerdictListener[] = Object.freeze([]);
 
 /** Decides whether the response of a request is held, released or refused. */
 export class ResponseKeeper implements GateKeeper {
@@ -45,8 +44,8 @@ export class ResponseKeeper implements GateKeeper {
   #instance: string | undefined;
   /** The renderer of a guard. */
   #denial: DenialRenderer | undefined;
-  /** The callbacks of holds without a verdict. */
-  #pending = NO_CALLBACKS;
+  /** The holds without a verdict. */
+  #pending = NOTHING;
   #reviews: ResponseReviews | undefined;
 
   constructor(exchange: Exchange, request: HeldRequest) {
@@ -184,10 +183,10 @@ export class ResponseKeeper implements GateKeeper {
     return this.#request.session?.unacknowledged ?? false;
   }
 
-  settle(onVerdict: OnVerdict): void {
+  settle(held: VerdictListener): void {
     this.#exchange.trace?.held();
     // a spread would reserve memory for more elements
-    this.#pending = this.#pending.concat(onVerdict);
+    this.#pending = this.#pending.length === 0 ? [held] : this.#pending.concat(held);
     this.#noteAppDenial();
     if (!this.#awaitsReview) this.#settleLabels();
     else if (this.#isReviewDue) {
@@ -214,11 +213,11 @@ export class ResponseKeeper implements GateKeeper {
   onSettled(): void {
     this.#noteAppDenial();
     const pending = this.#pending;
-    this.#pending = NO_CALLBACKS;
-    for (const onVerdict of pending) {
-      // output that the callback before has released may have led to another label, which was not tried yet
-      if (this.#isUnsettled) this.settle(onVerdict);
-      else onVerdict(this.#tracedVerdict());
+    this.#pending = NOTHING;
+    for (const held of pending) {
+      // output that the verdict before has released may have led to another label, which was not tried yet
+      if (this.#isUnsettled) this.settle(held);
+      else held.onVerdict(this.#tracedVerdict());
     }
     this.reconsider();
   }

@@ -17,7 +17,7 @@ const dropped = 'lib/gate/dropped-calls.ts';
 const refused = 'lib/gate/refused-response.ts';
 const held = 'lib/gate/held-connection.ts';
 const keeper = 'lib/middleware/response-keeper.ts';
-const constructorEnd = 'this.#refused = new RefusedResponse(res, this.#output);';
+const constructorEnd = 'this.#connection = new HeldConnection(res, keeper, this);';
 const taken = 'for (const piece of taken) if';
 
 /** A fault that wraps a public method, as a gate at that level would. */
@@ -117,8 +117,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a placeholder that does not pass on assignments',
     file: turn,
-    from: 'set: (res, name, value) => Reflect.set(res, name, value),',
-    to: 'set: () => true,',
+    from: 'return Reflect.set(res, name, value);',
+    to: 'return true;',
   },
   {
     name: 'a suspended response that takes its turn',
@@ -359,6 +359,24 @@ export const GATE_FAULTS: readonly Fault[] = [
     file: destroy,
     from: 'if (!socket.writable) return call.proceed();',
     to: '',
+  },
+  {
+    name: 'a listener for the close of a response that replaces the others',
+    file: 'lib/node/on-response-close.ts',
+    from: "memberOf(events, 'close') !== undefined || ",
+    to: '',
+  },
+  {
+    name: 'a listener that the response does not count',
+    file: 'lib/node/on-response-close.ts',
+    from: "setMember(emitter, '_eventsCount', memberOf(emitter, '_eventsCount') + 1);",
+    to: '',
+  },
+  {
+    name: 'headers of a handler that reach a denial',
+    file: 'lib/node/response-headers.ts',
+    from: '[...value]',
+    to: 'value',
   },
   {
     name: 'a listener on the connection for each pipelined request',
