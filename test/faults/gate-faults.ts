@@ -417,8 +417,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a denial of the app that is noticed only when the hold begins',
     file: keeper,
-    from: 'isAppDenial(renderedStatus(this.#exchange.res), this.#violation)',
-    to: 'isAppDenial(((this as { first?: number }).first ??= renderedStatus(this.#exchange.res) ?? 0), this.#violation)',
+    from: 'isAppDenial(renderedStatus(this.#exchange.res), this.violation)',
+    to: 'isAppDenial(((this as { first?: number }).first ??= renderedStatus(this.#exchange.res) ?? 0), this.violation)',
   },
   {
     name: 'a denial in the middle of a flush',

@@ -119,7 +119,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a policy violation that is answered like a store failure',
-    file: 'lib/middleware/response-keeper.ts',
+    file: 'lib/middleware/response-denial.ts',
     from: '(isStoreFailure(violation) && mount.unavailable)',
     to: 'mount.unavailable',
   },
