@@ -4,6 +4,7 @@ import { parseOptions } from '../options/parse-options.js';
 import { debugLine, isDebugging } from '../util/debug-log.js';
 import { isPromiseLike, type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
+import { RecentIds } from './recent-ids.js';
 import type { ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 import { assertCalledAccessors } from './uncalled-accessor.js';
@@ -107,10 +108,11 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
   assertCalledAccessors(options ?? {});
   const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
-  const keyOf = KEYINGS[parsed.keying];
+  const { textOf, digest } = KEYINGS[parsed.keying];
+  const ids = new RecentIds(digest);
   debugOptions(parsed);
   const session = (source: SessionTier, parts: readonly (string | undefined)[]): ResolvedSession => ({
-    id: keyOf(source, parts),
+    id: ids.of(textOf(source, parts)),
     source,
   });
 
