@@ -1,9 +1,7 @@
-import { type OutgoingHttpHeader, ServerResponse } from 'node:http';
-import type { NodeResponse } from '../node/node-response.js';
+import type { ServerResponse } from 'node:http';
+import type { ResponseHeader } from '../node/response-headers.js';
 
-const { getHeader, getRawHeaderNames } = ServerResponse.prototype as NodeResponse;
-
-export type HeaderSnapshot = ReadonlyArray<{ readonly name: string; readonly value: OutgoingHttpHeader }>;
+export type HeaderSnapshot = readonly ResponseHeader[];
 
 /** Headers that describe one body or its framing. A denial has another body, so it must not have them. */
 const REPRESENTATION_HEADERS = new Set([
@@ -20,13 +18,6 @@ const REPRESENTATION_HEADERS = new Set([
   'trailer',
   'transfer-encoding',
 ]);
-
-export function snapshotHeaders(res: ServerResponse): HeaderSnapshot {
-  return getRawHeaderNames.call(res).map((name) => {
-    const value = getHeader.call(res, name) ?? '';
-    return { name, value: Array.isArray(value) ? [...value] : value };
-  });
-}
 
 /**
  * Sets the headers back to the snapshot, without those that describe a body. `Connection: close` stays: a server that shuts down

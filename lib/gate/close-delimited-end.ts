@@ -37,7 +37,7 @@ export class CloseDelimitedEnd implements Interceptor {
     const result = deferredEnd.onCall(call);
     if (deferredEnd.requested) {
       this.#requested = true;
-      this.#keeper.settle((verdict) => this.#conclude(deferredEnd, verdict));
+      this.#keeper.settle({ onVerdict: (verdict) => this.#conclude(deferredEnd, verdict) });
     }
     return result;
   }

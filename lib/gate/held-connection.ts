@@ -1,16 +1,23 @@
 import type { Socket } from 'node:net';
 import { destroyConnection, resetConnection } from '../node/connection.js';
 import { emitClose, hasHead, isCloseDelimited, type NodeResponse } from '../node/node-response.js';
-import { ResponseTurn } from '../node/response-turn.js';
+import { ResponseTurn, type TurnListener } from '../node/response-turn.js';
 import { memberOf } from '../util/member-of.js';
 import { CloseDelimitedEnd } from './close-delimited-end.js';
 import { DeferredEnd } from './deferred-end.js';
 import type { GateKeeper } from './gate-keeper.js';
 
+/** The gate of the response. */
+interface HeldHead {
+  /** Whether the header section has left. */
+  readonly headOut: boolean;
+}
+
 /** The connection of a held response: the response's turn on it, and calls that end it during the hold. */
-export class HeldConnection {
+export class HeldConnection implements TurnListener {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
+  readonly #gate: HeldHead;
   readonly #turn: ResponseTurn;
   /** The connection of the request. The response itself has no connection while it waits in a pipeline. */
   readonly #connection: Socket | null | undefined;
@@ -19,13 +26,20 @@ export class HeldConnection {
   /** `undefined` until the header section is rendered; `null` if the response is not close-delimited. */
   #closeDelimitedEnd: CloseDelimitedEnd | null | undefined;
 
-  constructor(res: NodeResponse, keeper: GateKeeper, isHeadOut: () => boolean) {
+  constructor(res: NodeResponse, keeper: GateKeeper, gate: HeldHead) {
     this.#res = res;
     this.#keeper = keeper;
+    this.#gate = gate;
     this.#connection = memberOf(memberOf(res, 'req'), 'socket');
-    this.#turn = new ResponseTurn(res, isHeadOut, () => {
-      if (this.#defersEnd) this.deferEnd();
-    });
+    this.#turn = new ResponseTurn(res, this);
+  }
+
+  get isHeadOut(): boolean {
+    return this.#gate.headOut;
+  }
+
+  onTurn(): void {
+    if (this.#defersEnd) this.deferEnd();
   }
 
   /** Makes Node buffer all output, as if the response did not have its turn. */

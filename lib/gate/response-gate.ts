@@ -6,7 +6,7 @@ import { dropOutput, type NodeResponse } from '../node/node-response.js';
 import { sourcesOf } from '../node/open-pipes.js';
 import { microtask, nextTick } from '../util/clock.js';
 import { memberOf } from '../util/member-of.js';
-import type { GateKeeper, Verdict } from './gate-keeper.js';
+import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
 import { HeldConnection } from './held-connection.js';
 import { RefusedResponse } from './refused-response.js';
 
@@ -34,17 +34,19 @@ const TRANSITIONS: Readonly<Record<GateState, readonly GateState[]>> = {
  * A closed gate takes the response's turn on its connection away, so Node buffers the output as for a pipelined request. That
  * happens below every public method, so it does not matter who wraps the response, or in which order.
  *
- * The path of a held response, from top to bottom: `close`, `onOutput`, `#hold`, `#onVerdict`, and then `#open`, `#refuse` or
+ * The path of a held response, from top to bottom: `close`, `onOutput`, `#hold`, `onVerdict`, and then `#open`, `#refuse` or
  * `#cut`.
  */
-export class ResponseGate implements OutputListener {
+export class ResponseGate implements OutputListener, VerdictListener {
   readonly #res: NodeResponse;
   readonly #keeper: GateKeeper;
   readonly #output: HeldOutput;
   readonly #connection: HeldConnection;
-  readonly #refused: RefusedResponse;
+  /** Only if the response is refused. */
+  #refusedResponse: RefusedResponse | undefined;
   #state: GateState = 'open';
   #headOut = false;
+  #checksEnd = false;
   #onFinish: (() => void) | undefined;
 
   /**
@@ -59,13 +61,17 @@ export class ResponseGate implements OutputListener {
     this.#res = res;
     this.#keeper = keeper;
     this.#output = new HeldOutput(res, this);
-    this.#connection = new HeldConnection(res, keeper, () => this.headOut);
-    this.#refused = new RefusedResponse(res, this.#output);
+    this.#connection = new HeldConnection(res, keeper, this);
   }
 
   static keeperOf(response: object): GateKeeper | undefined {
     const gate = HeldOutput.listenerOf(response);
     return gate instanceof ResponseGate ? gate.#keeper : undefined;
+  }
+
+  get #refused(): RefusedResponse {
+    this.#refusedResponse ??= new RefusedResponse(this.#res, this.#output);
+    return this.#refusedResponse;
   }
 
   /** Whether the header section has left, so that no denial can replace the response. */
@@ -111,7 +117,19 @@ export class ResponseGate implements OutputListener {
     }
     this.#output.onOutput(bytes);
     this.#takeOutput();
-    nextTick(nextTick, ResponseGate.#destroyEnded, this);
+    this.#checkEnd();
+  }
+
+  /** The check is for the end that follows this output in the same call. One check is enough for several pieces of output. */
+  #checkEnd(): void {
+    if (this.#checksEnd) return;
+    this.#checksEnd = true;
+    nextTick(ResponseGate.#onTick, this);
+  }
+
+  static #onTick(gate: ResponseGate): void {
+    gate.#checksEnd = false;
+    nextTick(ResponseGate.#destroyEnded, gate);
   }
 
   #takeOutput(): void {
@@ -124,14 +142,16 @@ export class ResponseGate implements OutputListener {
 
   #hold(): void {
     this.#connection.deferEnd();
-    this.#keeper.settle((verdict) => this.#onVerdict(verdict));
+    this.#keeper.settle(this);
   }
 
-  #onVerdict(verdict: Verdict): void {
-    this.#guarded(() => {
+  onVerdict(verdict: Verdict): void {
+    try {
       if (verdict === 'refuse') this.#refuse(() => false);
       this.#proceed();
-    });
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Opens the gate, or holds again if there is another reason by now. */
@@ -154,9 +174,11 @@ export class ResponseGate implements OutputListener {
 
   /** Opens the gate if nothing was sent, and the keeper does not demand it any more. */
   reconsider(): void {
-    this.#guarded(() => {
+    try {
       if (this.#state === 'closed' && !this.#keeper.mustHold()) this.#open();
-    });
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /**
@@ -248,13 +270,17 @@ export class ResponseGate implements OutputListener {
       res.destroyed = true;
   }
 
-  /** An error of a listener, or of this class, must end this connection and not the process. */
   #guarded(step: () => void): void {
     try {
       step();
     } catch (error) {
-      attempt(() => this.#cut());
-      this.#connection.destroy(error as Error);
+      this.#fail(error);
     }
+  }
+
+  /** An error of a listener, or of this class, must end this connection and not the process. */
+  #fail(error: unknown): void {
+    attempt(() => this.#cut());
+    this.#connection.destroy(error as Error);
   }
 }

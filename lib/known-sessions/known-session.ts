@@ -27,7 +27,7 @@ export interface SessionOwner {
 export class KnownSession implements AppendingSession {
   readonly id: string;
   readonly #owner: SessionOwner;
-  readonly #members: SessionMember[] = [];
+  #members: SessionMember[] = [];
   /** The labels that the latest load has returned, and earlier ones that it has not returned. */
   #loaded = NO_LABELS;
   /** The number of `#loaded` in the order of all loads and acknowledgements. */
@@ -76,7 +76,7 @@ export class KnownSession implements AppendingSession {
   /** The labels that the store has returned or acknowledged. A label may occur twice. */
   *storedLabels(): Generator<string> {
     yield* this.#loaded;
-    if (this.#appends) yield* this.#appends.acknowledged;
+    if (this.#appends) yield* this.#appends.acknowledged();
   }
 
   /** Whether this process may know labels of the session. */
@@ -90,7 +90,9 @@ export class KnownSession implements AppendingSession {
   }
 
   join(member: SessionMember): void {
-    this.#members.push(member);
+    // push() on an empty list reserves memory for seventeen members
+    if (this.#members.length === 0) this.#members = [member];
+    else this.#members.push(member);
   }
 
   /** Removes a member, and starts the append of labels that no response waits for. */
@@ -126,6 +128,7 @@ export class KnownSession implements AppendingSession {
     this.#appends ??= new LabelAppends(this);
     if (!this.#appends.add(label, from)) return;
     if (this.#owner.store.provenance) this.#noteOrigin(label, from.originOf(by));
+    if (this.#members.length === 1 && this.#members[0] === from) return;
     for (const member of [...this.#members]) if (member !== from) member.onLabel(label);
   }
 
@@ -202,8 +205,8 @@ export class KnownSession implements AppendingSession {
     return origins ? store.appendLabels(this.id, labels, origins) : store.appendLabels(this.id, labels);
   }
 
-  onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void {
-    for (const member of new Set([...this.#members, ...waiting])) notify(member, by);
+  onTried(waiting: readonly SessionMember[], by: SessionMember): void {
+    for (const member of union(this.#members, waiting)) notify(member, by);
     this.#owner.onTried(this, by);
     this.#retireIfIdle();
   }
@@ -218,6 +221,13 @@ function missingIn(loaded: readonly string[], earlier: readonly string[]): reado
   if (earlier.length <= loaded.length && earlier.every((label, index) => label === loaded[index])) return NO_LABELS;
   const found = new Set(loaded);
   return earlier.filter((label) => !found.has(label));
+}
+
+/** A copy of `members`, and those of `waiting` that are not members. */
+function union(members: readonly SessionMember[], waiting: readonly SessionMember[]): Iterable<SessionMember> {
+  // most sessions have one member, which waits, and this is on the path of every new label
+  if (waiting.length === 1 && members.length === 1 && members[0] === waiting[0]) return waiting;
+  return new Set([...members, ...waiting]);
 }
 
 /** Notifies a member in its own context. This call already runs in the context of `by`, which made the append. */

@@ -100,8 +100,9 @@ export class KnownSessions implements SessionOwner {
         `${maxSessions} sessions are in use or have labels that are not stored yet, and maxKnownSessions allows no more. Raise it if this is normal load.`,
       );
     }
-    const session = this.#recent.get(id) ?? new KnownSession(id, this);
-    this.#recent.delete(id);
+    const recent = this.#recent.get(id);
+    if (recent) this.#recent.delete(id);
+    const session = recent ?? new KnownSession(id, this);
     this.#inUse.set(id, session);
     return session;
   }
@@ -140,7 +141,9 @@ export class KnownSessions implements SessionOwner {
 
   revive(session: KnownSession): KnownSession {
     const { id } = session;
-    const known = this.#inUse.get(id) ?? this.#recent.get(id) ?? session;
+    const inUse = this.#inUse.get(id);
+    if (inUse) return inUse;
+    const known = this.#recent.get(id) ?? session;
     this.#recent.delete(id);
     this.#inUse.set(id, known);
     return known;

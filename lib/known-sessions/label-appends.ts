@@ -1,6 +1,6 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { TimedCall } from '../util/deadlines.js';
-import { AcknowledgedLabels } from './acknowledged-labels.js';
+import { AddedLabels } from './added-labels.js';
 import type { SessionMember } from './session-member.js';
 
 /** The session whose labels are appended. */
@@ -10,18 +10,22 @@ export interface AppendingSession {
   /** The store has acknowledged labels. Returns the number of this acknowledgement. */
   onAcknowledged(): number;
   /** Every label was tried. `waiting` are the members to notify, and `by` has made the last append. */
-  onTried(waiting: ReadonlySet<SessionMember>, by: SessionMember): void;
+  onTried(waiting: readonly SessionMember[], by: SessionMember): void;
 }
 
 type Persisted = (error?: AplSessionError) => void;
 
 const NO_LABELS: readonly string[] = Object.freeze([]);
 const NO_CALLBACKS: readonly Persisted[] = Object.freeze([]);
+const NO_MEMBERS: readonly SessionMember[] = Object.freeze([]);
 
 /**
  * The labels of one session on their way to the store. A label is *untried*, then *trying* (in the append in flight), then
  * *acknowledged*, or *owed* if the append has failed. At most one append is in flight; it contains every label that is not
  * acknowledged. This object is also the call of the append, which saves an allocation.
+ *
+ * It stays in memory after the last request of its session, so lists that are empty are shared constants, and a list of one element is
+ * written as a literal: push() on an empty list reserves memory for seventeen.
  */
 export class LabelAppends implements TimedCall<void> {
   readonly #session: AppendingSession;
@@ -29,15 +33,13 @@ export class LabelAppends implements TimedCall<void> {
   /** Frozen, because the store gets this array. */
   #trying: readonly string[] | undefined;
   #owed = NO_LABELS;
-  readonly #acknowledged = new AcknowledgedLabels();
-  /** All labels that are untried, trying or owed. */
-  readonly #unacknowledged = new Set<string>();
+  readonly #labels = new AddedLabels();
   /** The member that makes the next append and reports its failure: the first one that has added a label to it. */
   #next: SessionMember | undefined;
   /** The same for the append in flight. */
   #current: SessionMember | undefined;
   /** The members to notify when every label was tried. Some may have left the session. */
-  #waiting = new Set<SessionMember>();
+  #waiting: SessionMember[] | undefined;
   #persisted = NO_CALLBACKS;
 
   constructor(session: AppendingSession) {
@@ -56,34 +58,38 @@ export class LabelAppends implements TimedCall<void> {
     return this.#owed.length > 0;
   }
 
-  get acknowledged(): Iterable<string> {
-    return this.#acknowledged;
+  /** The labels that the store has acknowledged. */
+  acknowledged(): Iterable<string> {
+    return this.#labels.acknowledged();
   }
 
   get remembers(): boolean {
-    return this.#acknowledged.size > 0;
+    return this.#labels.size > 0;
   }
 
-  *labels(): Generator<string> {
-    yield* this.#acknowledged;
-    yield* this.#owed;
-    if (this.#trying) yield* this.#trying;
-    if (this.#untried) yield* this.#untried;
+  /** The labels that are untried, trying, owed or acknowledged. */
+  labels(): Iterable<string> {
+    return this.#labels;
+  }
+
+  get size(): number {
+    return this.#labels.size;
   }
 
   /** Adds a label. Returns whether it is new. */
   add(label: string, from: SessionMember): boolean {
-    if (this.#unacknowledged.has(label) || this.#acknowledged.has(label)) return false;
-    this.#unacknowledged.add(label);
-    this.#untried ??= [];
-    this.#untried.push(label);
+    if (this.#labels.has(label)) return false;
+    this.#labels.add(label);
+    if (this.#untried) this.#untried.push(label);
+    else this.#untried = [label];
     this.#next ??= from;
     return true;
   }
 
   /** Appends until every label was tried, and then calls `onTried`. At least one label must be untried or trying. */
   settle(member: SessionMember): void {
-    this.#waiting.add(member);
+    if (!this.#waiting) this.#waiting = [member];
+    else if (!this.#waiting.includes(member)) this.#waiting.push(member);
     this.#begin(member);
     if (this.#current !== member) member.keepContext();
   }
@@ -98,12 +104,12 @@ export class LabelAppends implements TimedCall<void> {
 
   /** Forgets that a label was acknowledged, so that `add` makes it untried again. */
   distrust(label: string): void {
-    this.#acknowledged.delete(label);
+    this.#labels.distrust(label);
   }
 
   /** Forgets the acknowledged labels. */
   forget(): void {
-    this.#acknowledged.clear();
+    this.#labels.forget();
   }
 
   /**
@@ -116,17 +122,18 @@ export class LabelAppends implements TimedCall<void> {
     loaded: readonly string[],
     lostLoaded: readonly string[],
   ): number {
-    const lost = new Set([...this.#acknowledged.takeLost(knownAtStart, loaded), ...lostLoaded]);
-    const untried = [...lost].filter((label) => !this.#unacknowledged.has(label));
+    const lost = new Set([...this.#labels.lost(knownAtStart, loaded), ...lostLoaded]);
+    const untried = [...lost].filter((label) => !this.#labels.isUnacknowledged(label));
     if (untried.length === 0) return lost.size;
     this.#untried = untried.concat(this.#untried ?? NO_LABELS);
-    for (const label of untried) this.#unacknowledged.add(label);
+    for (const label of untried) this.#labels.add(label);
     this.#next ??= member;
     return lost.size;
   }
 
   start(): PromiseLike<void> {
-    this.#trying = Object.freeze(this.#owed.concat(this.#untried ?? NO_LABELS));
+    const untried = this.#untried ?? NO_LABELS;
+    this.#trying = Object.freeze(this.#owed.length === 0 ? untried : this.#owed.concat(untried));
     this.#untried = undefined;
     this.#current?.assertRoom();
     return this.#session.append(this.#trying);
@@ -134,8 +141,7 @@ export class LabelAppends implements TimedCall<void> {
 
   onValue(): void {
     const acknowledged = this.#trying ?? NO_LABELS;
-    this.#acknowledged.add(acknowledged, this.#session.onAcknowledged());
-    for (const label of acknowledged) this.#unacknowledged.delete(label);
+    this.#labels.acknowledge(acknowledged, this.#session.onAcknowledged());
     this.#owed = NO_LABELS;
     this.#current?.onAppended?.(acknowledged);
     this.#onTried();
@@ -164,7 +170,7 @@ export class LabelAppends implements TimedCall<void> {
     this.#trying = undefined;
     this.#current = undefined;
     const persisted = this.#persisted;
-    const waits = this.#waiting.size > 0 || (!error && persisted.length > 0);
+    const waits = this.#waiting !== undefined || (!error && persisted.length > 0);
     const goesOn = waits && this.#untried !== undefined;
     if (error || !goesOn) {
       this.#persisted = NO_CALLBACKS;
@@ -174,8 +180,8 @@ export class LabelAppends implements TimedCall<void> {
       this.#begin(current);
       return;
     }
-    const waiting = this.#waiting;
-    this.#waiting = new Set();
+    const waiting = this.#waiting ?? NO_MEMBERS;
+    this.#waiting = undefined;
     this.#session.onTried(waiting, current);
   }
 }

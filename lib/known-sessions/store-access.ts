@@ -148,14 +148,14 @@ class LoadCall implements TimedCall<unknown> {
     this.#access.calls.succeeded('load', this.#startedAtMs);
     const lost = this.#session.onLoaded(this.#member, this.#knownAtStart, labels);
     if (lost > 0) this.#listener.onLabelsLost(lost);
-    const done = (): void => this.#listener.onLoaded(labels, isEnrolled);
-    if (lost > 0 || this.#owed) this.#persistFirst(lost > 0, done);
-    else done();
+    if (lost > 0 || this.#owed) this.#persistFirst(lost > 0, labels, isEnrolled);
+    else this.#listener.onLoaded(labels, isEnrolled);
   }
 
-  #persistFirst(lost: boolean, done: () => void): void {
-    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(done, () =>
-      this.#listener.onOwedFailed(),
+  #persistFirst(lost: boolean, labels: readonly string[], isEnrolled: boolean): void {
+    Promise.all([this.#owed, lost && this.#session.persist(this.#member)]).then(
+      () => this.#listener.onLoaded(labels, isEnrolled),
+      () => this.#listener.onOwedFailed(),
     );
   }
 
@@ -168,17 +168,26 @@ class LoadCall implements TimedCall<unknown> {
 function labelsOf(reply: unknown): readonly string[] {
   // a string is an iterable of strings, but not of labels
   if (typeof reply !== 'object' || reply === null || !(Symbol.iterator in reply)) throw malformed();
-  // a spread would reserve memory for more elements
-  const labels = Array.from(reply as Iterable<unknown>);
-  if (!labels.every((label) => typeof label === 'string')) throw malformed();
-  // a label that was decoded wrongly looks like another label, so the session would be without the real one
-  if (!labels.every(isLabel)) {
-    throw new AplSessionError(
-      'store.malformed_reply',
-      'The session store has answered a load with a text that is not a label: it is empty, too long, not well-formed, or has a control character or U+FFFD.',
-    );
+  // an iterator costs two objects and one more for each label, and a spread would reserve memory for more elements
+  const labels: unknown[] = isPlainArray(reply) ? reply.slice() : Array.from(reply as Iterable<unknown>);
+  // not every(), which skips holes
+  for (const label of labels) {
+    if (typeof label !== 'string') throw malformed();
+    // a label that was decoded wrongly looks like another label, so the session would be without the real one
+    if (!isLabel(label)) throw notALabel();
   }
-  return labels;
+  return labels as string[];
+}
+
+function isPlainArray(reply: object): reply is unknown[] {
+  return Array.isArray(reply) && Object.getPrototypeOf(reply) === Array.prototype;
+}
+
+function notALabel(): AplSessionError {
+  return new AplSessionError(
+    'store.malformed_reply',
+    'The session store has answered a load with a text that is not a label: it is empty, too long, not well-formed, or has a control character or U+FFFD.',
+  );
 }
 
 function malformed(): AplSessionError {

@@ -127,7 +127,10 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
     if (mounted?.sessionId !== undefined && mounted.access === access) {
       shareSecurity(req, property);
       next();
-    } else nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted).enter());
+    } else {
+      const arrival = new Arrival(req, res, next, mount, mounted);
+      nextTurn.wait().then(() => arrival.enter());
+    }
   };
   return Object.assign(middleware, {
     enroll(isStart: (req: Request) => boolean = () => true): RequestHandler {

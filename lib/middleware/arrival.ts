@@ -1,10 +1,10 @@
 import type { NextFunction, Request, Response } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
-import { type HeaderSnapshot, snapshotHeaders } from '../denial/entry-headers.js';
 import { LOAD_FAILED, PERSIST_FAILED, SESSION_REQUIRED, SESSION_UNKNOWN } from '../denial/violations.js';
 import type { LoadListener } from '../known-sessions/store-access.js';
 import { assertGateable } from '../node/assert-gateable.js';
+import { copyHeaders, NO_HEADERS } from '../node/response-headers.js';
 import {
   type MissingSession,
   type ResolvedSession,
@@ -23,7 +23,7 @@ export class Arrival implements Exchange, LoadListener {
   readonly res: Response;
   readonly mount: Mount;
   trace: RequestObserver | undefined;
-  headersAtEntry: HeaderSnapshot = [];
+  headersAtEntry = NO_HEADERS;
   readonly #next: NextFunction;
   /** The request as an earlier mount has found it. */
   readonly #mounted: SessionRequest | undefined;
@@ -50,18 +50,28 @@ export class Arrival implements Exchange, LoadListener {
 
   /** Resolves the session, and goes on at once if the resolver is synchronous and the request has no session. */
   enter(): void {
-    this.#proceed(() => {
+    try {
       assertGateable(this.res);
       this.trace = this.mount.trace.begin(this.req, this.res);
-      this.headersAtEntry = snapshotHeaders(this.res);
+      this.headersAtEntry = copyHeaders(this.res);
       const answer = this.mount.session(this.req);
-      if (!isPromiseLike(answer)) return this.#load(answer);
-      Promise.resolve(answer).then(
-        (awaited) => this.#proceed(() => this.#load(awaited)),
-        (error) => this.#fail(error),
-      );
-      return false;
-    });
+      if (isPromiseLike(answer)) {
+        this.#await(answer);
+        return;
+      }
+      if (!this.#load(answer)) return;
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#next();
+  }
+
+  #await(answer: PromiseLike<unknown>): void {
+    Promise.resolve(answer).then(
+      (awaited) => this.#proceed(() => this.#load(awaited)),
+      (error) => this.#fail(error),
+    );
   }
 
   /** Runs a step, which returns whether the request goes on to the handlers now. An error goes to Express. */
@@ -117,7 +127,7 @@ export class Arrival implements Exchange, LoadListener {
     const request = this.#mounted;
     if (request?.sessionId === undefined || request.isEnrolled) return true;
     this.#request = request;
-    if (this.#enrols) this.#enroll(request, () => this.#proceed(() => true));
+    if (this.#enrols) this.#enroll(request, undefined);
     // the earlier mount may accept any session
     else if (this.mount.sessions === 'enrolled') this.#refuseUnknown(request);
     else return true;
@@ -138,17 +148,18 @@ export class Arrival implements Exchange, LoadListener {
     this.trace?.loaded(storedLabels);
     const request = this.#request as SessionRequest;
     request.isEnrolled = isEnrolled;
-    const open = (): void => this.#proceed(() => this.#open(request, storedLabels));
-    if (isEnrolled || (this.mount.sessions === 'any' && !this.#enrols)) open();
-    else if (this.#enrols) this.#enroll(request, open);
+    if (isEnrolled || (this.mount.sessions === 'any' && !this.#enrols)) this.#enterWith(request, storedLabels);
+    else if (this.#enrols) this.#enroll(request, storedLabels);
     else this.#refuseUnknown(request);
   }
 
-  #enroll(request: SessionRequest, open: () => void): void {
+  /** @param storedLabels `undefined` if an earlier mount has opened the request already */
+  #enroll(request: SessionRequest, storedLabels: readonly string[] | undefined): void {
     const { access } = this.mount;
     const onEnrolled = (): void => {
       request.isEnrolled = true;
-      open();
+      if (storedLabels) this.#enterWith(request, storedLabels);
+      else this.#next();
     };
     access.enroll(request.sessionId ?? '').then(onEnrolled, (cause: unknown) => {
       const response = { decisionWasAllow: true, bytesSent: false };
@@ -179,6 +190,17 @@ export class Arrival implements Exchange, LoadListener {
   onOwedFailed(): void {
     this.trace?.owedFailed();
     this.#refuse(PERSIST_FAILED);
+  }
+
+  /** Like `#proceed`, without a function for each request. */
+  #enterWith(request: SessionRequest, storedLabels: readonly string[]): void {
+    try {
+      this.#open(request, storedLabels);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#next();
   }
 
   #open(request: SessionRequest, storedLabels: readonly string[]): true {

@@ -1,10 +1,8 @@
 import type { Violation } from '../contract/security.js';
 import { isAppDenial } from '../denial/app-denial.js';
 import type { DenialRenderer } from '../denial/denial.js';
-import { detailsOf, newInstance } from '../denial/denial-instance.js';
-import { defaultDenial, renderDenial } from '../denial/render-denial.js';
-import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violations.js';
-import type { GateKeeper, Verdict } from '../gate/gate-keeper.js';
+import { PERSIST_FAILED } from '../denial/violations.js';
+import type { GateKeeper, Verdict, VerdictListener } from '../gate/gate-keeper.js';
 import { ResponseGate } from '../gate/response-gate.js';
 import type { KnownSession } from '../known-sessions/known-session.js';
 import { destroyConnection } from '../node/connection.js';
@@ -12,6 +10,7 @@ import { hasHead, type NodeResponse, renderedHead, renderedStatus } from '../nod
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import { microtask } from '../util/clock.js';
 import type { Exchange } from './exchange.js';
+import { ResponseDenial } from './response-denial.js';
 import { type Refusal, type ResponseReview, ResponseReviews } from './response-reviews.js';
 
 /** The request of a response, as far as the response depends on it. */
@@ -32,8 +31,7 @@ export interface HeldRequest {
  */
 type ResponseState = 'answer' | 'app-denial' | 'denial-due' | 'denial';
 
-type OnVerdict = (verdict: Verdict) => void;
-const NO_CALLBACKS: readonly OnVerdict[] = Object.freeze([]);
+const NOTHING: readonly VerdictListener[] = Object.freeze([]);
 
 /** Decides whether the response of a request is held, released or refused. */
 export class ResponseKeeper implements GateKeeper {
@@ -41,12 +39,10 @@ export class ResponseKeeper implements GateKeeper {
   readonly #request: HeldRequest;
   #gate: ResponseGate | undefined;
   #state: ResponseState = 'answer';
-  #violation: Violation | undefined;
-  #instance: string | undefined;
-  /** The renderer of a guard. */
-  #denial: DenialRenderer | undefined;
-  /** The callbacks of holds without a verdict. */
-  #pending = NO_CALLBACKS;
+  /** Only if there is a violation. */
+  #denial: ResponseDenial | undefined;
+  /** The holds without a verdict. */
+  #pending = NOTHING;
   #reviews: ResponseReviews | undefined;
 
   constructor(exchange: Exchange, request: HeldRequest) {
@@ -54,14 +50,18 @@ export class ResponseKeeper implements GateKeeper {
     this.#request = request;
   }
 
+  get #denied(): ResponseDenial {
+    this.#denial ??= new ResponseDenial(this.#exchange);
+    return this.#denial;
+  }
+
   get violation(): Violation | undefined {
-    return this.#violation;
+    return this.#denial?.violation;
   }
 
   /** The id of the denial of this response. */
   get instance(): string {
-    this.#instance ??= newInstance();
-    return this.#instance;
+    return this.#denied.instance;
   }
 
   /** The same, unless bytes have left, so that the connection is cut and nobody gets the denial. */
@@ -114,8 +114,7 @@ export class ResponseKeeper implements GateKeeper {
 
   /** Keeps the first violation. The response does not become a denial. */
   record(violation: Violation): void {
-    const checked = toViolation(violation);
-    this.#violation ??= checked;
+    this.#denied.record(violation);
   }
 
   /** @param denial renders this denial; default: the renderer of the middleware */
@@ -123,9 +122,9 @@ export class ResponseKeeper implements GateKeeper {
     this.record(violation);
     if (this.isDenied) return;
     const gate = this.#gated();
-    const { res, headersAtEntry, trace } = this.#exchange;
+    const { res, trace } = this.#exchange;
     trace?.denied(violation.code, this.#sentInstance);
-    this.#denial = denial;
+    this.#denied.renderBy(denial);
     if (res.headersSent) {
       this.#state = 'denial';
       gate.refuse();
@@ -133,13 +132,12 @@ export class ResponseKeeper implements GateKeeper {
     }
     // ends the response for its wrappers; the gate replaces their output, headers included, by the rendered denial
     this.#state = 'denial-due';
-    const details = detailsOf(this.#violation ?? PERSIST_FAILED, this.instance);
-    gate.endBy(() => void defaultDenial({ details, headersAtEntry }, res));
+    gate.endBy(() => this.#denied.send());
   }
 
   /** Renders the denial if labels cannot be stored. */
   renderBy(denial: DenialRenderer): void {
-    this.#denial = denial;
+    this.#denied.renderBy(denial);
   }
 
   /** Has the response reviewed before its header section leaves, or when its connection closes before that. */
@@ -189,10 +187,10 @@ export class ResponseKeeper implements GateKeeper {
     return this.#request.session?.unacknowledged ?? false;
   }
 
-  settle(onVerdict: OnVerdict): void {
+  settle(held: VerdictListener): void {
     this.#exchange.trace?.held(this);
     // a spread would reserve memory for more elements
-    this.#pending = this.#pending.concat(onVerdict);
+    this.#pending = this.#pending.length === 0 ? [held] : this.#pending.concat(held);
     this.#noteAppDenial();
     if (!this.#awaitsReview) this.#settleLabels();
     else if (this.#isReviewDue) {
@@ -204,7 +202,7 @@ export class ResponseKeeper implements GateKeeper {
     if (refusal && this.#state === 'answer') {
       this.record(refusal.violation);
       this.#exchange.trace?.denied(refusal.violation.code, this.#sentInstance);
-      this.#denial = refusal.denial;
+      this.#denied.renderBy(refusal.denial);
       this.#state = 'denial-due';
     }
     this.#settleLabels();
@@ -219,11 +217,11 @@ export class ResponseKeeper implements GateKeeper {
   onSettled(): void {
     this.#noteAppDenial();
     const pending = this.#pending;
-    this.#pending = NO_CALLBACKS;
-    for (const onVerdict of pending) {
-      // output that the callback before has released may have led to another label, which was not tried yet
-      if (this.#isUnsettled) this.settle(onVerdict);
-      else onVerdict(this.#tracedVerdict());
+    this.#pending = NOTHING;
+    for (const held of pending) {
+      // output that the verdict before has released may have led to another label, which was not tried yet
+      if (this.#isUnsettled) this.settle(held);
+      else held.onVerdict(this.#tracedVerdict());
     }
     this.reconsider();
   }
@@ -233,7 +231,7 @@ export class ResponseKeeper implements GateKeeper {
     const { trace } = this.#exchange;
     if (trace) {
       const instance = verdict === 'refuse' ? this.#sentInstance : undefined;
-      trace.verdict(verdict, this.bytesSent, this.#violation?.code, instance);
+      trace.verdict(verdict, this.bytesSent, this.violation?.code, instance);
     }
     return verdict;
   }
@@ -265,23 +263,10 @@ export class ResponseKeeper implements GateKeeper {
   /** Only while output is held: before that, the app may still replace the header section. */
   #noteAppDenial(): void {
     if (this.#state !== 'answer' || this.#pending.length === 0) return;
-    if (isAppDenial(renderedStatus(this.#exchange.res), this.#violation)) this.#state = 'app-denial';
+    if (isAppDenial(renderedStatus(this.#exchange.res), this.violation)) this.#state = 'app-denial';
   }
 
   renderDenial(create: () => NodeResponse, done: (denial: NodeResponse) => void): void {
-    const { req, headersAtEntry, mount } = this.#exchange;
-    const violation = this.#violation ?? PERSIST_FAILED;
-    const denial = {
-      details: detailsOf(violation, this.instance),
-      render: (isStoreFailure(violation) && mount.unavailable) || (this.#denial ?? mount.denial),
-      headersAtEntry,
-      onFailure: (error: unknown) =>
-        mount.access.alarms.denialNotRendered(error, {
-          at: req,
-          secrets: this.#request.secrets(),
-          instance: this.instance,
-        }),
-    };
-    renderDenial(denial, create, done);
+    this.#denied.render(create, done, () => this.#request.secrets());
   }
 }

@@ -16,9 +16,11 @@ export class SecurityProperty {
   #provenPrototype: object | undefined;
 
   constructor(read: Read) {
+    const isProvenPrototype = (object: object): boolean => object === this.#provenPrototype;
     this.#descriptor = {
       get(this: Request) {
-        return read(this);
+        // `isInherited` asks for each request, and the lookup in all prototypes is slow
+        return isProvenPrototype(this) ? undefined : read(this);
       },
       // as an assignment does that meets no accessor
       set(this: object, value: unknown) {

@@ -220,7 +220,10 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   /** Does not create the label set: that would lack the labels that the load has not returned yet. */
   assertRoom(): void {
-    this.access.assertRoom(new Set(this.#presentLabels()).size);
+    let most = this.#storedLabels?.length ?? 0;
+    for (const _ of this.#session?.labels() ?? NO_LABELS) most += 1;
+    // a label may occur twice
+    if (most > this.access.limits.maxLabelsPerSession) this.access.assertRoom(new Set(this.#presentLabels()).size);
   }
 
   forOwed(session: OwingSession): SessionMember {

@@ -1,6 +1,9 @@
+import { ServerResponse } from 'node:http';
 import { nextTick } from '../util/clock.js';
 import { memberOf, setMember } from '../util/member-of.js';
 import { destroyedError, type NodeResponse, type PendingOutput, type WriteCallback } from './node-response.js';
+
+const { _flush } = ServerResponse.prototype as NodeResponse;
 
 /** Decides about output of a response that Node has buffered. */
 export interface OutputListener {
@@ -214,7 +217,9 @@ function flush(res: NodeResponse, socket: NonNullable<NodeResponse['socket']>): 
   const corked = socket.writableCorked;
   const finished = memberOf(res, 'finished');
   for (let n = 0; n < corked; n++) socket.uncork();
-  res._flush();
+  // a response that has waited in a pipeline has its own
+  if (Object.hasOwn(res, '_flush')) res._flush();
+  else _flush.call(res);
   // the end of the response has removed every cork
   if (memberOf(res, 'finished') !== finished) return;
   for (let n = 0; n < corked; n++) socket.cork();

@@ -45,15 +45,16 @@ export function interceptMethods<T extends object>(
     const isReplaced = interception.interceptors.length === 0 && object[method] !== wrapper;
     if (!wrapper || isReplaced) wrapMethod(object, method, interception);
   }
-  // a spread would reserve memory for more elements
-  interception.interceptors = interception.interceptors.concat(interceptor);
+  const { interceptors } = interception;
+  interception.interceptors = interceptors.length === 0 ? [interceptor] : interceptors.concat(interceptor);
 }
 
 export function removeInterceptor(object: object, interceptor: Interceptor): void {
   const interception = (object as InterceptedObject)[kInterception];
   if (!interception) return;
-  const left = interception.interceptors.filter((other) => other !== interceptor);
-  interception.interceptors = left.length > 0 ? left : NO_INTERCEPTORS;
+  const { interceptors } = interception;
+  const isOnlyOne = interceptors.length === 1 && interceptors[0] === interceptor;
+  interception.interceptors = isOnlyOne ? NO_INTERCEPTORS : interceptors.filter((other) => other !== interceptor);
 }
 
 export function removeAllInterceptors(object: object): void {

@@ -11,6 +11,13 @@ export type ServerSocket = Socket & {
   parser?: { readonly incoming?: IncomingMessage | null } | null;
 };
 
+export interface TurnListener {
+  /** Whether the header section of the response has left. */
+  readonly isHeadOut: boolean;
+  /** The response has waited in a pipeline, and gets its turn. */
+  onTurn(): void;
+}
+
 /**
  * A response's turn on its connection. Node buffers the output of a response that is not the current response of its
  * socket, as for pipelined requests. `suspend` makes the current response wait in the same way, and all later responses
@@ -18,21 +25,15 @@ export type ServerSocket = Socket & {
  */
 export class ResponseTurn {
   readonly #res: NodeResponse;
-  readonly #isHeadOut: () => boolean;
-  readonly #onTurn: () => void;
+  readonly #listener: TurnListener;
   #suspended = false;
   /** The proxy that is the socket's current response while this one is suspended. */
   #placeholder: NodeResponse | undefined;
   #awaitsSocket = false;
 
-  /**
-   * @param isHeadOut whether the header section of the response has left
-   * @param onTurn called when the response has waited in a pipeline, and gets its turn
-   */
-  constructor(res: NodeResponse, isHeadOut: () => boolean, onTurn: () => void) {
+  constructor(res: NodeResponse, listener: TurnListener) {
     this.#res = res;
-    this.#isHeadOut = isHeadOut;
-    this.#onTurn = onTurn;
+    this.#listener = listener;
   }
 
   suspend(): void {
@@ -44,7 +45,7 @@ export class ResponseTurn {
     }
     const current = socket._httpMessage;
     if (current === this.#res) {
-      this.#placeholder = placeholderOf(current, this.#isHeadOut);
+      this.#placeholder = new Proxy(current, new Placeholder(this.#listener));
       socket._httpMessage = this.#placeholder;
     } else if (current) {
       // fail closed: another response owns the socket, so nothing can hold this one
@@ -69,7 +70,7 @@ export class ResponseTurn {
     const { assignSocket, _flush } = res;
     const onSocket = (): void => {
       if (this.#suspended) this.suspend();
-      this.#onTurn();
+      this.#listener.onTurn();
     };
     res.assignSocket = (socket: Socket) => {
       // this listener must run first, as the others may write at once
@@ -85,26 +86,33 @@ export class ResponseTurn {
 /** Keeps all later responses of a connection waiting, because its last response has ended. */
 export function blockPipeline(connection: Socket, last: NodeResponse): void {
   const socket: ServerSocket = connection;
-  socket._httpMessage ??= placeholderOf(last, () => true);
+  socket._httpMessage ??= new Proxy(last, new Placeholder({ isHeadOut: true }));
 }
 
 /**
- * A proxy for a response. It differs only in identity, so that Node buffers the output of the response, and in what a closing
- * server asks of it: a held response must look like one that has not answered yet.
+ * The handler of a proxy for a response. The proxy differs only in identity, so that Node buffers the output of the response, and
+ * in what a closing server asks of it: a held response must look like one that has not answered yet.
  */
-function placeholderOf(current: NodeResponse, isHeadOut: () => boolean): NodeResponse {
-  return new Proxy(current, {
-    get(res, name) {
-      // a closing server takes a finished response for an idle connection, although a pipelined request may wait behind it
-      if (name === 'finished') return res.finished && !isFollowed(res);
-      if (name === 'headersSent') return res.headersSent && isHeadOut();
-      if (name === 'setHeader' && res.headersSent) return closeAfter.bind(undefined, res);
-      const value: unknown = Reflect.get(res, name);
-      const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
-      return typeof value === 'function' && !isFixed ? value.bind(res) : value;
-    },
-    set: (res, name, value) => Reflect.set(res, name, value),
-  });
+class Placeholder implements ProxyHandler<NodeResponse> {
+  readonly #head: Pick<TurnListener, 'isHeadOut'>;
+
+  constructor(head: Pick<TurnListener, 'isHeadOut'>) {
+    this.#head = head;
+  }
+
+  get(res: NodeResponse, name: PropertyKey): unknown {
+    // a closing server takes a finished response for an idle connection, although a pipelined request may wait behind it
+    if (name === 'finished') return res.finished && !isFollowed(res);
+    if (name === 'headersSent') return res.headersSent && this.#head.isHeadOut;
+    if (name === 'setHeader' && res.headersSent) return closeAfter.bind(undefined, res);
+    const value: unknown = Reflect.get(res, name);
+    const isFixed = Reflect.getOwnPropertyDescriptor(res, name)?.configurable === false;
+    return typeof value === 'function' && !isFixed ? value.bind(res) : value;
+  }
+
+  set(res: NodeResponse, name: PropertyKey, value: unknown): boolean {
+    return Reflect.set(res, name, value);
+  }
 }
 
 /** Obeys a `Connection: close` that is set after the header section was rendered, without sending it (RFC 9112, 9.6). */

@@ -6,6 +6,7 @@ import { assertGateable } from './assert-gateable.js';
 import { socketBelow } from './connection.js';
 import { FINISH_CALLBACK } from './held-output.js';
 import type { NodeResponse } from './node-response.js';
+import { onResponseClose } from './on-response-close.js';
 import { requestState } from './request-state.js';
 import { ResponseTurn, type ServerSocket } from './response-turn.js';
 
@@ -35,6 +36,7 @@ const PROBES: Readonly<Record<string, () => boolean>> = {
   'a server connects its socket, parser, request and response': connectsItsObjects,
   'a TLS socket has the socket below it': hasSocketBelow,
   'a response notes that it has closed': notesClose,
+  'a response keeps its listeners where the package adds one': keepsListeners,
 };
 
 /**
@@ -67,11 +69,7 @@ function buffersOutput(send: (res: ServerResponse) => unknown): boolean {
     notified += 1;
   };
   res.assignSocket(socket);
-  const turn = new ResponseTurn(
-    res,
-    () => false,
-    () => {},
-  );
+  const turn = new ResponseTurn(res, { isHeadOut: false, onTurn() {} });
   turn.suspend();
   send(res);
   const buffered = res.outputData.length;
@@ -125,6 +123,23 @@ function notesClose(): boolean {
   const wasOpen = res._closed === false;
   socket.emit('close');
   return wasOpen && res._closed && res.closed;
+}
+
+function keepsListeners(): boolean {
+  const { res, socket } = responseOn(new Socket());
+  res.assignSocket(socket);
+  let calls = 0;
+  const listener = (): void => {
+    calls += 1;
+  };
+  const before = res.listenerCount('close');
+  onResponseClose(res, listener);
+  const isAdded = res.listenerCount('close') === before + 1;
+  // makes a list of the two
+  res.on('close', listener);
+  res.emit('close');
+  res.off('close', listener).off('close', listener);
+  return isAdded && calls === 2 && res.listenerCount('close') === before;
 }
 
 /** A response on a socket that counts its writes and sends nothing. */

@@ -6,15 +6,18 @@ export type SessionTier = 'agent' | 'token_claim' | 'identity';
 /** The function that makes a session's id; see `subjectSession`. */
 export type SessionKeying = 'cpex' | 'strict';
 
-/** Makes a session's id from its tier and its parts: the subject, then the values of the tier. */
-export type KeyOf = (tier: SessionTier, parts: readonly (string | undefined)[]) => string;
+/** Makes a session's id: the digest of a text with its parts, which are the subject and then the values of the tier. */
+export interface Keying {
+  textOf(tier: SessionTier, parts: readonly (string | undefined)[]): string;
+  digest(text: string): string;
+}
 
-export const KEYINGS: Readonly<Record<SessionKeying, KeyOf>> = Object.freeze({
+export const KEYINGS: Readonly<Record<SessionKeying, Keying>> = Object.freeze({
   /** As CPEX: 64 bits of SHA-256 over the parts, joined by colons, with `-` for a missing part. */
-  cpex: (_tier, parts) => h16(parts.map((part) => part ?? '-').join(':')),
+  cpex: { textOf: (_tier, parts) => parts.map((part) => part ?? '-').join(':'), digest: h16 },
 
   /** All 256 bits of SHA-256 over the tier and the parts. Each has its length in front, so different parts never join to the same text. */
-  strict: (tier, parts) => sha256Hex([tier, ...parts].map(withLength).join('')),
+  strict: { textOf: (tier, parts) => [tier, ...parts].map(withLength).join(''), digest: sha256Hex },
 });
 
 /** `5:alice`, with the length in UTF-8 bytes; `-` for a missing part. */

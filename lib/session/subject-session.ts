@@ -2,8 +2,9 @@ import type { Request } from 'express';
 import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
 import { debugLine, isDebugging } from '../util/debug-log.js';
-import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
+import { isPromiseLike, type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
+import { RecentIds } from './recent-ids.js';
 import { assertReason, type ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
 import { assertCalledAccessors } from './uncalled-accessor.js';
@@ -107,34 +108,35 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
   assertCalledAccessors(options ?? {});
   const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
-  const keyOf = KEYINGS[parsed.keying];
+  const { textOf, digest } = KEYINGS[parsed.keying];
+  const ids = new RecentIds(digest);
   debugOptions(parsed);
-  const session = (source: SessionTier, ...parts: (string | undefined)[]): ResolvedSession => ({
-    id: keyOf(source, parts),
+  const session = (source: SessionTier, parts: readonly (string | undefined)[]): ResolvedSession => ({
+    id: ids.of(textOf(source, parts)),
     source,
   });
 
   const byIdentity = (req: Request, principal: string) =>
     withText('caller', caller(req), (client) =>
-      withText('gateway', gateway(req), (app) => session('identity', principal, client, app)),
+      withText('gateway', gateway(req), (app) => session('identity', [principal, client, app])),
     );
   const byClaim = (req: Request, principal: string) =>
     whenSettled(claim(req), (value) => {
       const text = optionalClaimText(value);
-      return text === undefined ? byIdentity(req, principal) : session('token_claim', principal, text);
+      return text === undefined ? byIdentity(req, principal) : session('token_claim', [principal, text]);
     });
-  const byAgent = (req: Request, principal: string) =>
-    withText('sessionId', sessionId(req), (text) =>
-      text === undefined ? byClaim(req, principal) : session('agent', principal, text),
-    );
+  // the functions for these two steps are not made for each request, because most accessors are synchronous
+  const byId = (text: string | undefined, req: Request, principal: string) =>
+    text === undefined ? byClaim(req, principal) : session('agent', [principal, text]);
+  const byAgent = (req: Request, principal: string) => withTextOf('sessionId', sessionId(req), byId, req, principal);
+  const bySubject = (principal: string | undefined, req: Request) => {
+    if (principal !== undefined) return byAgent(req, principal);
+    // throws if a required middleware is not mounted: that must not look like a request without a subject
+    explain(req);
+    return undefined;
+  };
   const explain = (req: Request): string => explanationOf([subject, sessionId, claim, caller, gateway], req);
-  const resolve = (req: Request) =>
-    withText('subject', subject(req), (principal) => {
-      if (principal !== undefined) return byAgent(req, principal);
-      // throws if a required middleware is not mounted: that must not look like a request without a subject
-      explain(req);
-      return undefined;
-    });
+  const resolve = (req: Request) => withTextOf('subject', subject(req), bySubject, req, '');
   return Object.assign(resolve, { explain });
 }
 
@@ -155,6 +157,27 @@ function withText<R>(
   next: (text: string | undefined) => MaybePromise<R>,
 ): MaybePromise<R> {
   return whenSettled(value, (text) => next(optionalText(name, text)));
+}
+
+/** The same for a function that takes its other values as parameters. */
+function withTextOf<R>(
+  name: string,
+  value: MaybePromise<Text>,
+  next: (text: string | undefined, req: Request, principal: string) => MaybePromise<R>,
+  req: Request,
+  principal: string,
+): MaybePromise<R> {
+  if (!isPromiseLike(value)) return next(optionalText(name, value), req, principal);
+  return withText(name, value, whenKnown(next, req, principal));
+}
+
+/** A function of its own: in `withTextOf`, V8 would keep the parameters in an object for every request. */
+function whenKnown<R>(
+  next: (text: string | undefined, req: Request, principal: string) => MaybePromise<R>,
+  req: Request,
+  principal: string,
+): (text: string | undefined) => MaybePromise<R> {
+  return (text) => next(text, req, principal);
 }
 
 /** The first reason that an accessor gives. Calls all accessors, because a later one may throw. */

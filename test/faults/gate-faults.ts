@@ -17,7 +17,7 @@ const dropped = 'lib/gate/dropped-calls.ts';
 const refused = 'lib/gate/refused-response.ts';
 const held = 'lib/gate/held-connection.ts';
 const keeper = 'lib/middleware/response-keeper.ts';
-const constructorEnd = 'this.#refused = new RefusedResponse(res, this.#output);';
+const constructorEnd = 'this.#connection = new HeldConnection(res, keeper, this);';
 const taken = 'for (const piece of taken) if';
 
 /** A fault that wraps a public method, as a gate at that level would. */
@@ -117,8 +117,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a placeholder that does not pass on assignments',
     file: turn,
-    from: 'set: (res, name, value) => Reflect.set(res, name, value),',
-    to: 'set: () => true,',
+    from: 'return Reflect.set(res, name, value);',
+    to: 'return true;',
   },
   {
     name: 'a suspended response that takes its turn',
@@ -361,6 +361,24 @@ export const GATE_FAULTS: readonly Fault[] = [
     to: '',
   },
   {
+    name: 'a listener for the close of a response that replaces the others',
+    file: 'lib/node/on-response-close.ts',
+    from: "memberOf(events, 'close') !== undefined || ",
+    to: '',
+  },
+  {
+    name: 'a listener that the response does not count',
+    file: 'lib/node/on-response-close.ts',
+    from: "setMember(emitter, '_eventsCount', memberOf(emitter, '_eventsCount') + 1);",
+    to: '',
+  },
+  {
+    name: 'headers of a handler that reach a denial',
+    file: 'lib/node/response-headers.ts',
+    from: '[...value]',
+    to: 'value',
+  },
+  {
     name: 'a listener on the connection for each pipelined request',
     file: 'lib/node/on-response-close.ts',
     from: 'if (!socket[kCallbacks]) {',
@@ -399,8 +417,8 @@ export const GATE_FAULTS: readonly Fault[] = [
   {
     name: 'a denial of the app that is noticed only when the hold begins',
     file: keeper,
-    from: 'isAppDenial(renderedStatus(this.#exchange.res), this.#violation)',
-    to: 'isAppDenial(((this as { first?: number }).first ??= renderedStatus(this.#exchange.res) ?? 0), this.#violation)',
+    from: 'isAppDenial(renderedStatus(this.#exchange.res), this.violation)',
+    to: 'isAppDenial(((this as { first?: number }).first ??= renderedStatus(this.#exchange.res) ?? 0), this.violation)',
   },
   {
     name: 'a denial in the middle of a flush',

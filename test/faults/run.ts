@@ -23,6 +23,8 @@ const SUITES: readonly Suite[] = [
       'test/gate/*.test.ts',
       'test/node/assert-gateable.test.ts',
       'test/node/connection.test.ts',
+      'test/node/on-response-close.test.ts',
+      'test/node/response-headers.test.ts',
       'test/denial/denial.test.ts',
     ],
     faults: GATE_FAULTS,

@@ -3,7 +3,7 @@ import type { Fault } from './gate-faults.js';
 const session = 'lib/known-sessions/known-session.ts';
 const sessions = 'lib/known-sessions/known-sessions.ts';
 const appends = 'lib/known-sessions/label-appends.ts';
-const acknowledged = 'lib/known-sessions/acknowledged-labels.ts';
+const acknowledged = 'lib/known-sessions/added-labels.ts';
 const access = 'lib/known-sessions/store-access.ts';
 const request = 'lib/middleware/session-request.ts';
 
@@ -119,7 +119,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
   },
   {
     name: 'a policy violation that is answered like a store failure',
-    file: 'lib/middleware/response-keeper.ts',
+    file: 'lib/middleware/response-denial.ts',
     from: '(isStoreFailure(violation) && mount.unavailable)',
     to: 'mount.unavailable',
   },

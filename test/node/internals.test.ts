@@ -10,6 +10,7 @@ const BARE_NAMES = [
   'bound onFinish',
   'httpAllowHalfOpen',
   'incoming',
+  'kOutHeaders',
   'maxRequestsOnConnectionReached',
   'outputData',
   'outputSize',
