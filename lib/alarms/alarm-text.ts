@@ -5,7 +5,8 @@ const MESSAGES: Readonly<Record<string, string>> = {
   'session_store_failure append': 'session label persist failed; failing request closed',
   session_store_regression: 'the session store has lost labels; appending them again',
   session_store_ttl_refresh_failed: 'TTL refresh on load failed; labels returned',
-  session_missing: 'request without a session added labels, passed a guard or was denied; its labels are not stored',
+  session_missing:
+    'request without a session added or read labels, passed a guard or was denied; its labels are not stored',
   session_unknown: 'a request was denied because its session is not enrolled',
   policy_error: 'policy could not be evaluated; request denied',
   policy_would_deny: 'a guard that observes would have denied a request',

@@ -3,6 +3,7 @@ import type { RuleDecision, Taint } from '../apl/decision.js';
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { PERSIST_FAILED, toViolation } from '../denial/violations.js';
+import { labelsIn } from '../labels/label-set.js';
 import type { Refusal } from '../middleware/response-reviews.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { boundTo } from './bound-engines.js';
@@ -126,7 +127,7 @@ export class SectionRun implements PostRun {
     return whenSettled(this.#readArgs(phase), () =>
       whenSettled(addSubject(facts, req, reads, settings), () => {
         // all rules see the labels of this moment, also if a plugin makes them wait
-        const labels: ReadonlySet<string> = new Set(request.labels);
+        const labels: ReadonlySet<string> = new Set(labelsIn(request.labels));
         // as in CPEX, an empty set is an absent attribute
         if (labels.size > 0) facts['security.labels'] = labels;
         const subject = typeof facts['subject.id'] === 'string' ? facts['subject.id'] : undefined;

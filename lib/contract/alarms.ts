@@ -135,9 +135,10 @@ export interface PolicyWouldDeny {
 }
 
 /**
- * A request without a session added a label, passed a guard, or was denied by `sessionless: 'deny'`. Its labels are not
- * stored, and labels of earlier requests are not known. Raised once for each mount, route and reason, and again after a request
- * on that route had a session or another reason; at most 60 times a minute. Level: warn.
+ * A request without a session added a label, read the labels of `req.security`, passed a guard, or was denied by
+ * `sessionless: 'deny'`. Its labels are not stored, and labels of earlier requests are not known. Raised once for each mount,
+ * route and reason, and again after a request on that route had a session or another reason; at most 60 times a minute.
+ * Level: warn.
  */
 export interface SessionMissing {
   readonly alarm: 'session_missing';

@@ -46,7 +46,8 @@ export interface RequestSecurity {
 
   /**
    * Write-ahead: appends the labels that the store has not acknowledged yet and waits. Call it before a side effect. Resolves
-   * at once without such labels or without a session.
+   * at once without such labels or without a session. Without `await` a failure still refuses the response and raises an alarm,
+   * but it does not stop the side effect.
    * @throws AplSessionError `session.persist_failed`; after that only a denial can be sent, unless a later call succeeds
    */
   persist(): Promise<void>;

@@ -3,6 +3,7 @@ import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { toViolation } from '../denial/violations.js';
 import { assertLabel } from '../labels/label.js';
+import { labelsIn } from '../labels/label-set.js';
 import { assertCalled } from '../options/assert-called.js';
 import { kindOfValue } from '../options/kind-of-value.js';
 import { decidingGuard } from './guard.js';
@@ -37,7 +38,7 @@ export function allowOnly(labels: readonly string[], violation: Violation, optio
   }
   const checked = toViolation(violation);
   return decidingGuard(settings, (_req, request) => {
-    for (const label of request.labels) if (!allowed.has(label)) return checked;
+    for (const label of labelsIn(request.labels)) if (!allowed.has(label)) return checked;
     return undefined;
   });
 }

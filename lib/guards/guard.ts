@@ -3,6 +3,7 @@ import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { PolicyViolation } from '../denial/policy-violation.js';
 import { isStoreFailure, POLICY_ERROR, toViolation } from '../denial/violations.js';
+import { labelsIn } from '../labels/label-set.js';
 import type { SessionRequest } from '../middleware/session-request.js';
 import { otherVersion, sessionRequestOf } from '../middleware/session-security.js';
 import { type MaybePromise, whenSettled } from '../util/maybe-promise.js';
@@ -78,5 +79,5 @@ function violationOf(
 
 /** What no alarm may show. */
 export function secretsOf({ sessionId, labels }: SessionRequest): string[] {
-  return [sessionId ?? '', ...labels];
+  return [sessionId ?? '', ...labelsIn(labels)];
 }

@@ -1,6 +1,7 @@
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { assertLabel } from '../labels/label.js';
+import { hasLabel } from '../labels/label-set.js';
 import { parseOptions } from '../options/parse-options.js';
 
 /** At least one label. */
@@ -22,7 +23,7 @@ const schema = Joi.object<{ any?: readonly unknown[]; all?: readonly unknown[] }
 export function labelTest(guard: string, condition: LabelCondition): (labels: ReadonlySet<string>) => boolean {
   if (typeof condition !== 'object' || condition === null) {
     const [label] = assertLabels([condition]);
-    return (labels) => labels.has(label);
+    return (labels) => hasLabel(labels, label);
   }
   if (Array.isArray(condition)) {
     throw new AplSessionError(
@@ -33,10 +34,10 @@ export function labelTest(guard: string, condition: LabelCondition): (labels: Re
   const { any, all } = parseOptions(guard, schema, condition);
   if (any) {
     const wanted = assertLabels(any);
-    return (labels) => wanted.some((label) => labels.has(label));
+    return (labels) => wanted.some((label) => hasLabel(labels, label));
   }
   const wanted = assertLabels(all ?? []);
-  return (labels) => wanted.every((label) => labels.has(label));
+  return (labels) => wanted.every((label) => hasLabel(labels, label));
 }
 
 /**

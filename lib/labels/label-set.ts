@@ -12,6 +12,16 @@ export interface NewLabelListener {
 /** A set that adopts the labels of another set. */
 type Adopter = Pick<LabelSet, 'add' | 'addForMessage'>;
 
+/** Whether a set has a label. Unlike `has()` it does not count as a check of the app, see `WatchedLabels`. */
+export function hasLabel(labels: ReadonlySet<string>, label: string): boolean {
+  return Set.prototype.has.call(labels, label);
+}
+
+/** The labels of a set. Unlike an iteration it does not count as a check of the app, see `WatchedLabels`. */
+export function labelsIn(labels: ReadonlySet<string>): SetIterator<string> {
+  return Set.prototype.values.call(labels);
+}
+
 /** A registered symbol, so that a set can adopt the labels of a set of another copy of this package. */
 const kAdoptInto = Symbol.for('express-apl-session.adopt-into');
 
@@ -46,7 +56,7 @@ export class LabelSet extends Set<string> {
    * @param by its name in the origin of the label
    */
   addBy(label: string, by: string | undefined): this {
-    if (this.has(label) && !this.#messageOnly?.delete(label)) return this;
+    if (hasLabel(this, label) && !this.#messageOnly?.delete(label)) return this;
     assertLabel(label);
     super.add(label);
     // the adopter persists the labels
@@ -60,7 +70,7 @@ export class LabelSet extends Set<string> {
    * @throws AplSessionError `label.invalid`
    */
   addForMessage(label: string): this {
-    if (this.has(label)) return this;
+    if (hasLabel(this, label)) return this;
     assertLabel(label);
     super.add(label);
     this.#messageOnly ??= new Set();
@@ -87,7 +97,7 @@ export class LabelSet extends Set<string> {
   }
 
   [kAdoptInto](adopter: Adopter): void {
-    for (const label of this) {
+    for (const label of labelsIn(this)) {
       if (this.#messageOnly?.has(label)) adopter.addForMessage(label);
       else adopter.add(label);
     }

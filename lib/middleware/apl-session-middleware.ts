@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import type { SessionStore } from '../contract/session-store.js';
+import { alarmedIfNotPersisted } from '../known-sessions/alarmed-failure.js';
 import { BackgroundMember } from '../known-sessions/background-member.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { assertGateableRuntime } from '../node/runtime-check.js';
@@ -65,7 +66,7 @@ export interface AplSessionMiddleware extends RequestHandler {
    *
    * @param sessionId the id in `req.security.sessionId`
    * @throws AplSessionError `session.invalid`; `label.invalid`; `session.capacity_exceeded`; `session.persist_failed` if the label
-   * could not be stored: this process then refuses the requests of the session, and tries again
+   * could not be stored: an alarm was raised then, and this process refuses the requests of the session and tries again
    *
    * @example
    * app.post('/admin/quarantine', requireAdmin, async (req, res) => {
@@ -145,7 +146,8 @@ export function aplSessionMiddleware(options: AplSessionOptions): AplSessionMidd
         nextTurn.wait().then(() => new Arrival(req, res, next, mount, mounted, true).enter());
       };
     },
-    quarantine: (sessionId: string, label: string) => keptAlive(() => quarantineSession(access, sessionId, label)),
+    quarantine: (sessionId: string, label: string) =>
+      alarmedIfNotPersisted(keptAlive(() => quarantineSession(access, sessionId, label))),
     store,
     ready: () => keptAlive(() => access.ready()),
     close(): Promise<void> {

@@ -23,8 +23,8 @@ export interface AplSessionOptions {
 
   /**
    * How to treat a request without a session. `allow`: it goes on, and its labels last until its end; the alarm
-   * `session_missing` is raised when it adds a label or passes a guard. `deny`: it is answered with 403 `session.required`
-   * before any handler runs, and the alarm is raised.
+   * `session_missing` is raised when it adds a label, reads the labels or passes a guard. `deny`: it is answered with 403
+   * `session.required` before any handler runs, and the alarm is raised.
    * @default 'allow'
    */
   readonly sessionless?: 'allow' | 'deny';

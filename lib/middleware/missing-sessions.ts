@@ -23,7 +23,12 @@ export class MissingSessions {
     this.#alarms = alarms;
   }
 
-  /** A request without a session has added a label, passed a guard or was denied. */
+  /** Whether a request with a session may change what is reported next. */
+  get hasReported(): boolean {
+    return this.#reported.size > 0;
+  }
+
+  /** A request without a session has added or read labels, passed a guard or was denied. */
   missing(req: Request, reason: string, labels: Iterable<string>, instance?: string): void {
     const key = keyOf(req);
     // a reason that the limit suppresses is not remembered, so that a later request reports it

@@ -7,7 +7,8 @@ import { BackgroundMember } from '../known-sessions/background-member.js';
 import type { KnownSession } from '../known-sessions/known-session.js';
 import type { OwingSession, SessionMember } from '../known-sessions/session-member.js';
 import type { LoadListener, StoreAccess } from '../known-sessions/store-access.js';
-import { LabelSet, type NewLabelListener } from '../labels/label-set.js';
+import { LabelSet, labelsIn, type NewLabelListener } from '../labels/label-set.js';
+import { WatchedLabels } from '../labels/watched-labels.js';
 import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
 import { requestIdOf } from '../provenance/request-id.js';
 import type { MissingSession, ResolvedSession } from '../session/resolved-session.js';
@@ -91,13 +92,21 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   }
 
   #makeLabels(): LabelSet {
-    this.#labels = new LabelSet(this.#presentLabels(), this);
+    const isWatched = this.#resolved.id === undefined || this.#exchange.mount.missingSessions.hasReported;
+    const present = this.#presentLabels();
+    this.#labels = isWatched
+      ? new WatchedLabels(present, this, () => this.reliesOnSession())
+      : new LabelSet(present, this);
     return this.#labels;
   }
 
   #presentLabels(): readonly string[] {
     const stored = this.#storedLabels ?? NO_LABELS;
     return this.#session?.knows ? [...stored, ...this.#session.labels()] : stored;
+  }
+
+  #ownLabels(): Iterable<string> {
+    return this.#labels ? labelsIn(this.#labels) : NO_LABELS;
   }
 
   get violation(): Violation | undefined {
@@ -149,7 +158,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
   reliesOnSession(instance?: string): void {
     const { req, mount } = this.#exchange;
     if (this.#resolved.id !== undefined) mount.missingSessions.found(req);
-    else mount.missingSessions.missing(req, this.#resolved.reason, this.#labels ?? [], instance);
+    else mount.missingSessions.missing(req, this.#resolved.reason, this.#ownLabels(), instance);
   }
 
   originOf(by: string | undefined): LabelOrigin {
@@ -232,6 +241,6 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
 
   secrets(): readonly string[] {
     const earlier = this.#session?.storedLabels() ?? NO_LABELS;
-    return [this.sessionId ?? '', ...(this.#labels ?? []), ...this.#presentLabels(), ...earlier];
+    return [this.sessionId ?? '', ...this.#ownLabels(), ...this.#presentLabels(), ...earlier];
   }
 }

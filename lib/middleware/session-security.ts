@@ -2,6 +2,7 @@ import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import type { RequestSecurity, Violation } from '../contract/security.js';
 import { VERSION } from '../contract/version.js';
+import { alarmedIfNotPersisted } from '../known-sessions/alarmed-failure.js';
 import { isOnPrototype, requestState } from '../node/request-state.js';
 import { SecurityProperty } from './security-property.js';
 import type { SessionRequest } from './session-request.js';
@@ -62,7 +63,7 @@ class SessionSecurity implements RequestSecurity {
   }
 
   persist(): Promise<void> {
-    return this.#request.persist();
+    return alarmedIfNotPersisted(this.#request.persist());
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SessionStore } from '../contract/session-store.js';
+import { alarmedIfNotPersisted } from '../known-sessions/alarmed-failure.js';
 import { StoreAccess } from '../known-sessions/store-access.js';
 import { keptAlive } from '../util/kept-alive.js';
 import { OpenSessionMember } from './open-session-member.js';
@@ -88,10 +89,14 @@ class LoadedSession implements OpenSession {
   }
 
   persist(): Promise<void> {
-    return keptAlive(() => this.#member.persist());
+    return alarmedIfNotPersisted(keptAlive(() => this.#member.persist()));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return alarmedIfNotPersisted(this.#close());
+  }
+
+  async #close(): Promise<void> {
     try {
       await this.persist();
     } finally {

@@ -83,7 +83,7 @@ describe('AlarmReporter', () => {
     [
       { alarm: 'session_missing', route: 'GET /', reason: 'x', error: 'x' },
       'warn',
-      'request without a session added labels, passed a guard or was denied; its labels are not stored',
+      'request without a session added or read labels, passed a guard or was denied; its labels are not stored',
     ],
     [
       { alarm: 'session_unknown', route: 'GET /', error: 'x' },

@@ -4,6 +4,7 @@ import request from 'supertest';
 import {
   type Alarm,
   type AplSessionOptions,
+  allowOnly,
   aplSessionMiddleware,
   denyIf,
   policy,
@@ -35,11 +36,25 @@ const relying: ReadonlyArray<readonly [what: string, handler: RequestHandler]> =
   ['requireThat()', requireThat(() => true, VIOLATION)],
   ['policy()', policy(() => ({ allow: true }))],
   ['labels.add()', use((req) => req.security.labels.add('secret'))],
+  ['labels.has()', use((req) => req.security.labels.has('secret'))],
+  ['labels.size', use((req) => req.security.labels.size)],
+  ['labels.forEach()', use((req) => req.security.labels.forEach(() => {}))],
+  ['a loop over labels', use((req) => [...req.security.labels])],
+  ['labels.keys()', use((req) => req.security.labels.keys())],
+  ['labels.values()', use((req) => req.security.labels.values())],
+  ['labels.entries()', use((req) => req.security.labels.entries())],
+  ['a predicate that reads labels', denyIf((req) => req.security.labels.has('secret'), VIOLATION)],
 ];
 const indifferent: ReadonlyArray<readonly [what: string, handler: RequestHandler]> = [
-  ['a handler that reads labels', use((req) => req.security.labels.has('secret'))],
+  ['the property labels alone', use((req) => ({ ...req.security, labels: req.security.labels }))],
   ['a label of the message', taint('secret', { scope: 'message' })],
 ];
+
+/** Node 22 and later. */
+const isDisjointOf = (labels: Set<string>) => {
+  const { isDisjointFrom } = labels as { isDisjointFrom?: (other: Set<string>) => boolean };
+  return (other: Set<string>): boolean | undefined => isDisjointFrom?.call(labels, other);
+};
 
 for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`a request without a session, ${version}`, () => {
@@ -105,6 +120,47 @@ for (const [version, express] of EXPRESS_VERSIONS) {
         expect(alarms).to.deep.equal([]);
       });
     }
+
+    const { isDisjointFrom } = Set.prototype as { isDisjointFrom?: (other: Set<string>) => boolean };
+    (isDisjointFrom ? it : it.skip)('labels.isDisjointFrom() raises the alarm as well', async () => {
+      const reads = use((req) => isDisjointOf(req.security.labels)(new Set(['secret'])));
+      await ask(appOf(reads), '/a/1').expect(200, 'ok');
+      expect(alarms).to.deep.equal([missing('GET /a/:id')]);
+    });
+
+    it('a check by hand after a misspelt accessor raises the alarm', async () => {
+      const session = subjectSession({ subject: (req) => (req as { user?: { naem?: string } }).user?.naem });
+      const login = use((req) => Object.assign(req, { user: { name: 'alice' } }));
+      const check: RequestHandler = (req, res) =>
+        void (req.security.labels.has('secret') ? res.sendStatus(403) : res.send('sent'));
+      await ask(express().use(login, mount({ session })).get('/mail', check), '/mail').expect(200, 'sent');
+      expect(alarms).to.deep.equal([missing('GET /mail')]);
+    });
+
+    it('labels that a later mount takes over raise no alarm', async () => {
+      let isLate = false;
+      const first = mount({ session: () => undefined });
+      const second = mount({ session: (req) => (isLate ? byHeader(req) : undefined) });
+      for (const late of [false, true]) {
+        isLate = late;
+        await ask(appOf(answer, first, second), '/a/1', 'alice').expect(200, 'ok');
+      }
+      expect(alarms).to.deep.equal([]);
+    });
+
+    it('reads of guards that deny or fail raise no alarm about the session', async () => {
+      const has = taint('x', { scope: 'message' });
+      const failing = denyIf(() => Promise.reject(new Error('broken')), VIOLATION);
+      const guards = [
+        allowOnly([], VIOLATION),
+        denyIf('x', VIOLATION),
+        denyIf({ all: ['x'] }, VIOLATION),
+        failing,
+        denyIf('x', VIOLATION, { enforce: 'observe' }),
+      ];
+      for (const guard of guards) await ask(appOf(answer, mount(), has, guard), '/a/1');
+      expect(alarms.map(({ alarm }) => alarm)).to.deep.equal(['policy_error', 'policy_would_deny']);
+    });
 
     it('a guard that denies it raises no alarm', async () => {
       await ask(appOf(denyIf(() => true, VIOLATION)), '/a/1').expect(403);

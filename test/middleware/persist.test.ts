@@ -61,6 +61,18 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(alarms).to.have.length(1);
     });
 
+    it('G2: without await a failure refuses the response, and the process goes on', async () => {
+      const store = new ScriptedStore({ append: rejecting() });
+      const app = appOf(middlewareWith({ store }), addLabel, (req, res) => {
+        // mocha fails for a rejection that has no handler
+        req.security.persist();
+        res.send('stolen');
+      });
+      const { body } = await request(app).get('/').expect(403);
+      expect(body.code).to.equal('session.persist_failed');
+      expect(alarms).to.have.length(1);
+    });
+
     it('G3: after a rejection a 401 of the handler stays', async () => {
       const store = new ScriptedStore({ append: rejecting() });
       const app = appOf(middlewareWith({ store }), addLabel, async (req, res) => {

@@ -133,6 +133,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(await inner.loadLabels(SESSION)).to.deep.equal([LABEL]);
     });
 
+    it('G7: without await a failure raises an alarm, and the process goes on', async () => {
+      // mocha fails for a rejection that has no handler
+      middlewareWith({ store: new ScriptedStore({ append: rejecting('down') }) }).quarantine(SESSION, LABEL);
+      await eventually(() => expect(alarms).to.have.length(1));
+    });
+
     it('stores the label again that the process takes for stored', async () => {
       const store = new ScriptedStore();
       const mount = middlewareWith({ store });

@@ -89,6 +89,17 @@ describe('openSession', () => {
     expect(store.appends).to.deep.equal([['a'], ['a']]);
   });
 
+  it('G7: persist() and close() without await raise an alarm, and the process goes on', async () => {
+    for (const method of ['persist', 'close'] as const) {
+      const { session, alarms } = await open(new ScriptedStore({ append: () => Promise.reject(new Error('down')) }));
+      session.labels.add('secret');
+      // mocha fails for a rejection that has no handler
+      session[method]();
+      await eventually(() => expect(alarms).to.have.length(1));
+      expect(await codeOf(session.persist())).to.equal('session.persist_failed');
+    }
+  });
+
   it('close() waits for pending appends, also as the end of `await using`', async () => {
     const store = new MemorySessionStore();
     {
