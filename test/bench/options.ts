@@ -30,8 +30,8 @@ export interface Plan {
 
 const FULL: Plan = {
   instructionWarmUp: 300,
-  instructionGroups: 30,
-  instructionParts: 5,
+  instructionGroups: 20,
+  instructionParts: 9,
   generations: 2,
   roundsPerGeneration: 90,
   warmUpMs: 1_500,

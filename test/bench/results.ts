@@ -36,7 +36,7 @@ interface Named {
 }
 
 export interface InstructionResult extends Named {
-  /** User-space instructions of the app process for one request. `low` and `high` are those of its parts. */
+  /** User-space instructions of the app process for one request. */
   readonly instructions: Summary;
 }
 

@@ -129,7 +129,7 @@ function memorySection({ memory }: Results): string[] {
 function machineSection({ machine, at, command, minutes, foreign }: Results): string[] {
   return [
     '## How it was measured',
-    `One run of \`${command}\` at ${at}, ${minutes.toFixed(1)} minutes. Other processes had ${(foreign * 100).toFixed(1)} % of the machine. Figures are medians with the interval that contains the true median with 95 % probability; for instructions it is the lowest and the highest of the counts. The widest interval that is shown is ${WIDEST.instructions * 100} % for instructions, ${WIDEST.throughput} for throughput, ${WIDEST.addedP50Ms} ms for p50 and ${WIDEST.addedP99Ms} ms for p99. Absolute times depend on the machine: compare only within a table. [performance.md](performance.md) says where the cost comes from.`,
+    `One run of \`${command}\` at ${at}, ${minutes.toFixed(1)} minutes. Other processes had ${(foreign * 100).toFixed(1)} % of the machine. Figures are medians with the interval that contains the true median with 95 % probability. The widest interval that is shown is ${WIDEST.instructions * 100} % for instructions, ${WIDEST.throughput} for throughput, ${WIDEST.addedP50Ms} ms for p50 and ${WIDEST.addedP99Ms} ms for p99. Absolute times depend on the machine: compare only within a table. [performance.md](performance.md) says where the cost comes from.`,
     table(
       ['Machine', ''],
       [

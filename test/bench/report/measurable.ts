@@ -22,8 +22,7 @@ const widthOf = (summary: Summary): number =>
   hasInterval(summary) ? summary.high - summary.low : Number.POSITIVE_INFINITY;
 const shareOf = (summary: Summary): number => widthOf(summary) / Math.abs(summary.median);
 
-/** Counts differ so little that few of them are enough. */
-export const isSteady = ({ low, high, median }: Summary): boolean => (high - low) / median <= WIDEST.instructions;
+export const isSteady = (summary: Summary): boolean => shareOf(summary) <= WIDEST.instructions;
 export const isStallShown = (summary: Summary): boolean => shareOf(summary) <= WIDEST.stall;
 
 export function isThroughputShown({ throughputRatio, utilisation }: SaturationResult): boolean {

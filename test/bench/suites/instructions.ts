@@ -7,7 +7,7 @@ import { LoadProcess } from '../load-process.js';
 import type { Plan } from '../options.js';
 import type { InstructionResult } from '../results.js';
 import type { Scenario } from '../scenarios.js';
-import { median, type Summary } from '../statistics.js';
+import { summarise } from '../statistics.js';
 
 /** Connections, each with one request in flight. */
 const TOGETHER = 16;
@@ -72,19 +72,12 @@ async function countKind(
         parts.push((after - before) / plan.instructionGroups / TOGETHER);
         before = after;
       }
-      results.push({ name, title, instructions: summariseParts(parts) });
+      // something is still compiled in the first part
+      results.push({ name, title, instructions: summarise(parts.slice(1)) });
     }
     return results;
   } finally {
     await Promise.all([app.stop(), load.stop()]);
     rmSync(folder, { recursive: true });
   }
-}
-
-/** The first part is left out, because something is compiled in it still. The interval is that of the others. */
-function summariseParts(parts: readonly number[]): Summary {
-  const steady = parts.slice(1);
-  const [low, high] = [Math.min(...steady), Math.max(...steady)];
-  const middle = median(steady);
-  return { median: middle, spread: (high - low) / 2 / middle, rounds: steady.length, low, high };
 }
