@@ -18,7 +18,8 @@ export interface AppSettings {
   readonly dist: string;
   readonly core: number | undefined;
   readonly nodeArgs?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
+  /** The program that runs Node, with its arguments, for example valgrind. */
+  readonly under?: readonly string[];
 }
 
 export const COOKIE_SECRET = 'bench';
@@ -33,15 +34,15 @@ export class AppProcess {
     this.port = port;
   }
 
-  static async start({ kind, valkeyUrl, dist, core, nodeArgs = [], env = {} }: AppSettings): Promise<AppProcess> {
-    const { child, hello } = await Child.start(['--no-warnings', ...nodeArgs, MAIN, kind], core, {
+  static async start({ kind, valkeyUrl, dist, core, nodeArgs = [], under }: AppSettings): Promise<AppProcess> {
+    const env = {
       NODE_ENV: 'production',
       NODE_OPTIONS: '',
       BENCH_VALKEY: valkeyUrl,
       BENCH_DIST: dist,
       BENCH_COOKIE_SECRET: COOKIE_SECRET,
-      ...env,
-    });
+    };
+    const { child, hello } = await Child.start(['--no-warnings', ...nodeArgs, MAIN, kind], core, env, under);
     return new AppProcess(child, (hello as { port: number }).port);
   }
 

@@ -25,13 +25,19 @@ export class Child {
     });
   }
 
-  /** Starts `node ...args` and resolves with it and its first message. */
+  /** Starts `node ...args`, by the program `under` if there is one, and resolves with it and its first message. */
   static async start(
     args: readonly string[],
     core: number | undefined,
     env: NodeJS.ProcessEnv = {},
+    under: readonly string[] = [],
   ): Promise<{ child: Child; hello: unknown }> {
-    const [command, ...rest] = [...(core === undefined ? [] : ['taskset', '-c', `${core}`]), process.execPath, ...args];
+    const [command, ...rest] = [
+      ...(core === undefined ? [] : ['taskset', '-c', `${core}`]),
+      ...under,
+      process.execPath,
+      ...args,
+    ];
     const spawned = spawn(command as string, rest, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,62 +1,41 @@
-import { AppProcess, COOKIE_SECRET } from './app-process.js';
+import { AppProcess, type AppSettings, COOKIE_SECRET } from './app-process.js';
 import { BenchValkey } from './bench-valkey.js';
 import { type Cores, chooseCores } from './cores.js';
 import { LoadProcess } from './load-process.js';
 import { POOL, POOL_LABELS, POOL_SESSIONS } from './scenarios.js';
-
-/** The suffix of a kind that runs the package in the second folder, for comparing two builds. */
-export const AGAINST = '@against';
-
-export interface Dists {
-  readonly own: string;
-  readonly against: string | undefined;
-}
 
 /** What every suite works with: Valkey, the load process, and app processes on demand. */
 export class Lab {
   readonly valkey: BenchValkey;
   readonly load: LoadProcess;
   readonly cores: Cores;
-  /** Whether apps that are started time their commands. */
-  timed = false;
-  readonly #dists: Dists;
+  /** The folder with the compiled package. */
+  readonly #dist: string;
   readonly #apps = new Map<string, AppProcess>();
 
-  private constructor(valkey: BenchValkey, load: LoadProcess, cores: Cores, dists: Dists) {
+  private constructor(valkey: BenchValkey, load: LoadProcess, cores: Cores, dist: string) {
     this.valkey = valkey;
     this.load = load;
     this.cores = cores;
-    this.#dists = dists;
+    this.#dist = dist;
   }
 
-  static async open(dists: Dists): Promise<Lab> {
+  static async open(dist: string): Promise<Lab> {
     const cores = chooseCores();
     const valkey = await BenchValkey.start(cores.rest);
-    return new Lab(valkey, await LoadProcess.start(cores.rest), cores, dists);
+    return new Lab(valkey, await LoadProcess.start(cores.rest), cores, dist);
   }
 
-  /** The process of a kind, or another one; the same until `stopApps`. */
-  async app(kind: string, another = 0): Promise<AppProcess> {
-    const key = `${kind} ${another}`;
-    const timed = kind === 'floor' ? { BENCH_TIMED: this.timed ? '1' : '0' } : {};
-    const running = this.#apps.get(key) ?? (await this.startApp(kind, { env: timed }));
-    this.#apps.set(key, running);
+  /** The process of a kind; the same until `stopApps`. */
+  async app(kind: string): Promise<AppProcess> {
+    const running = this.#apps.get(kind) ?? (await this.startApp(kind));
+    this.#apps.set(kind, running);
     return running;
   }
 
   /** A process for the caller alone, who also stops it. */
-  startApp(
-    kind: string,
-    extra: { nodeArgs?: string[]; env?: NodeJS.ProcessEnv; valkeyUrl?: string } = {},
-  ): Promise<AppProcess> {
-    const against = kind.endsWith(AGAINST);
-    return AppProcess.start({
-      kind: against ? kind.slice(0, -AGAINST.length) : kind,
-      valkeyUrl: this.valkey.url,
-      dist: (against ? this.#dists.against : undefined) ?? this.#dists.own,
-      core: this.cores.app,
-      ...extra,
-    });
+  startApp(kind: string, extra: Partial<Omit<AppSettings, 'kind' | 'dist'>> = {}): Promise<AppProcess> {
+    return AppProcess.start({ kind, valkeyUrl: this.valkey.url, dist: this.#dist, core: this.cores.app, ...extra });
   }
 
   async stopApps(): Promise<void> {

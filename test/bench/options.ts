@@ -2,51 +2,66 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const SUITES = ['saturation', 'latency', 'growth', 'memory', 'round-trips'] as const;
+export const SUITES = ['instructions', 'saturation', 'latency', 'scale', 'memory', 'round-trips'] as const;
 export type SuiteName = (typeof SUITES)[number];
 
 /** How long and how often. */
 export interface Plan {
+  /** Groups of 16 requests before those of the first scenario of a process that are counted; half for the others. */
+  readonly instructionWarmUp: number;
+  /** Groups in each counted part. */
+  readonly instructionGroups: number;
+  readonly instructionParts: number;
   /** How often the app processes are started anew; what the compiler made of them differs from one to the next. */
   readonly generations: number;
   readonly roundsPerGeneration: number;
   readonly warmUpMs: number;
   readonly sliceMs: number;
-  readonly latencyRounds: number;
-  readonly latencyMs: number;
-  readonly growthRounds: number;
-  readonly growthMs: number;
-  readonly sessions: readonly number[];
-  readonly heldResponses: number;
   readonly connections: number;
+  readonly pairsPerSecond: number;
+  readonly pairsMs: number;
+  /** Requests for each number of labels. */
+  readonly stallRequests: number;
+  readonly processRounds: number;
+  readonly processMs: number;
+  readonly storedSessions: number;
+  readonly heldResponses: number;
 }
 
 const FULL: Plan = {
-  generations: 3,
-  roundsPerGeneration: 50,
-  warmUpMs: 2_500,
+  instructionWarmUp: 300,
+  instructionGroups: 20,
+  instructionParts: 9,
+  generations: 2,
+  roundsPerGeneration: 90,
+  warmUpMs: 1_500,
   sliceMs: 40,
-  latencyRounds: 5,
-  latencyMs: 2_000,
-  growthRounds: 8,
-  growthMs: 250,
-  sessions: [1_000, 100_000, 1_000_000],
-  heldResponses: 1_000,
   connections: 64,
+  pairsPerSecond: 250,
+  pairsMs: 8_000,
+  stallRequests: 40,
+  processRounds: 8,
+  processMs: 400,
+  storedSessions: 50_000,
+  heldResponses: 1_000,
 };
 
 const QUICK: Plan = {
+  instructionWarmUp: 10,
+  instructionGroups: 5,
+  instructionParts: 3,
   generations: 1,
   roundsPerGeneration: 2,
-  warmUpMs: 120,
-  sliceMs: 120,
-  latencyRounds: 1,
-  latencyMs: 300,
-  growthRounds: 1,
-  growthMs: 80,
-  sessions: [1_000, 20_000],
-  heldResponses: 200,
+  warmUpMs: 100,
+  sliceMs: 40,
   connections: 64,
+  pairsPerSecond: 250,
+  pairsMs: 1_000,
+  stallRequests: 3,
+  processRounds: 2,
+  processMs: 80,
+  storedSessions: 2_000,
+  heldResponses: 200,
 };
 
 export interface Options {
@@ -57,7 +72,6 @@ export interface Options {
   readonly only: readonly string[];
   /** The build that is measured; `undefined` for `dist/`. */
   readonly dist: string | undefined;
-  readonly against: string | undefined;
   readonly out: string;
   readonly assert: boolean;
   readonly profile: boolean;
@@ -66,18 +80,17 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [options]
-  --quick            smoke values in less than a minute; never written to docs/
+  --quick            a short run, to see that everything works; its figures show nothing, and docs/ stays as it is
   --suite NAMES      some of: ${SUITES.join(', ')}
   --only NAMES       scenarios whose name holds one of these (bare Express is always there)
   --rounds N         rounds for each start of the processes
   --slice MS         how long one measurement takes
   --starts N         how often the processes are started anew
   --dist DIST        the build to measure, instead of dist/
-  --against DIST     a second build of the package, compared in the same rounds
   --out FOLDER       where results go; default docs/benchmarks for a full run, else a temporary folder
   --assert           exit code 1 if a target is missed
   --profile          no comparison: CPU profiles of single scenarios, and a heap profile of held responses
-  --render           no measuring: draw charts and docs/benchmarks.md again from docs/benchmarks/results.json
+  --render           no measuring: write the documents and the chart again from docs/benchmarks/results.json
   --no-build         take dist/ as it is`;
 
 export function parseOptions(args: readonly string[], docs: string): Options {
@@ -92,7 +105,6 @@ export function parseOptions(args: readonly string[], docs: string): Options {
       starts: { type: 'string' },
       slice: { type: 'string' },
       dist: { type: 'string' },
-      against: { type: 'string' },
       out: { type: 'string' },
       assert: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
@@ -107,14 +119,13 @@ export function parseOptions(args: readonly string[], docs: string): Options {
     roundsPerGeneration: count('rounds', values.rounds) ?? base.roundsPerGeneration,
     sliceMs: count('slice', values.slice) ?? base.sliceMs,
   };
-  const complete = !values.quick && !values.suite && !values.only && !values.dist && !values.against;
+  const complete = !values.quick && !values.suite && !values.only && !values.dist;
   return {
     plan,
     quick: values.quick,
     suites: values.suite === undefined ? SUITES : list(values.suite).map(suiteName),
     only: list(values.only),
     dist: values.dist === undefined ? undefined : resolve(values.dist),
-    against: values.against === undefined ? undefined : resolve(values.against),
     out:
       values.out === undefined ? (complete ? docs : resolve(tmpdir(), 'apl-bench', 'benchmarks')) : resolve(values.out),
     assert: values.assert,

@@ -1,16 +1,20 @@
 import type { Summary } from './statistics.js';
 
-/** What `results.json` holds. Everything in the documents is made of it. */
+/** The content of `results.json`. Everything in the documents is made of it. */
 export interface Results {
   readonly at: string;
   readonly command: string;
   readonly quick: boolean;
   readonly minutes: number;
   readonly machine: Machine;
-  readonly noise: Noise;
-  readonly saturation: readonly ScenarioResult[];
+  /** The median share of the machine that other processes had, from 0 to 1. */
+  readonly foreign: number;
+  /** Empty without valgrind. */
+  readonly instructions: readonly InstructionResult[];
+  readonly saturation: readonly SaturationResult[];
+  readonly comparisons: readonly Comparison[];
   readonly latency: readonly LatencyResult[];
-  readonly growth: readonly GrowthResult[];
+  readonly scale: ScaleResult | undefined;
   readonly memory: MemoryResult | undefined;
   readonly roundTrips: readonly RoundTripResult[];
   readonly targets: readonly TargetResult[];
@@ -25,52 +29,59 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export interface Noise {
-  /** The median share of the machine that other processes had, from 0 to 1. */
-  readonly foreign: number;
-  /** The median spread of CPU per request. */
-  readonly spread: number;
-  /** How far the interval of a ratio of throughputs reaches from its median, in the median. */
-  readonly margin: number;
-  /** Reasons not to conclude anything; empty if there are none. */
-  readonly warnings: readonly string[];
-}
-
-export interface ScenarioResult {
+/** A scenario of the comparison. */
+interface Named {
   readonly name: string;
   readonly title: string;
-  readonly baseline: string;
+}
+
+export interface InstructionResult extends Named {
+  /** User-space instructions of the app process for one request. */
+  readonly instructions: Summary;
+}
+
+export interface SaturationResult extends Named {
   readonly requestsPerSecond: Summary;
   readonly cpuMicros: Summary;
-  /** Over the baseline, in the same round. */
+  /** Over bare Express in the same round. */
   readonly throughputRatio: Summary;
   readonly addedCpuMicros: Summary;
+  /** The share of the time in which the app worked. Below 0.9 the throughput is not that of the app. */
   readonly utilisation: number;
-  /** The best tenth of the rounds, in which the machine disturbed least. */
-  readonly quiet: { readonly requestsPerSecond: number; readonly cpuMicros: number };
-  readonly rounds: ReadonlyArray<{ readonly requestsPerSecond: number; readonly cpuMicros: number }>;
 }
 
-export interface LatencyResult {
-  readonly name: string;
-  readonly title: string;
-  /** Requests per second that were offered: the same for all. */
+/** Two scenarios in the same rounds. */
+export interface Comparison {
+  readonly own: string;
+  readonly other: string;
+  readonly throughput: Summary;
+  /** The CPU that `own` adds to bare Express over the CPU that `other` adds. */
+  readonly addedCpu: Summary;
+}
+
+export interface LatencyResult extends Named {
+  /** Pairs a second: the same for all. */
   readonly rate: number;
-  readonly p50Ms: Summary;
-  readonly p99Ms: Summary;
-  /** Over bare Express, in the same round. */
+  readonly pairs: number;
+  readonly p50Ms: number;
+  /** Over bare Express, in the same pairs. */
   readonly addedP50Ms: Summary;
   readonly addedP99Ms: Summary;
-  /** Time of one command, as the floor sees it. */
-  readonly storeP99Ms?: Summary;
 }
 
-export interface GrowthResult {
-  /** What grows, for example `labels`. */
-  readonly of: string;
-  readonly name: string;
-  readonly title: string;
-  readonly points: ReadonlyArray<{ readonly size: number; readonly cpuMicros: Summary }>;
+export interface ScaleResult {
+  /** The longest turn of the event loop during one request, by labels of its session. */
+  readonly stalls: ReadonlyArray<{ readonly labels: number; readonly longestTurnMs: Summary }>;
+  readonly sessionBytes: ReadonlyArray<{ readonly labels: number; readonly memory: number; readonly valkey: number }>;
+  readonly processes: ReadonlyArray<ProcessesResult>;
+}
+
+export interface ProcessesResult extends Named {
+  readonly processes: number;
+  readonly requestsPerSecond: Summary;
+  /** Of all app processes together, for one request. */
+  readonly appMicros: Summary;
+  readonly valkeyMicros: Summary;
 }
 
 export interface KeptAnswer {
@@ -84,25 +95,21 @@ export interface MemoryResult {
   readonly held: readonly KeptAnswer[];
   /** The same answers by bare Express, where Node keeps them for another reason. */
   readonly keptByNode: readonly KeptAnswer[];
-  readonly perSessionBytes: { readonly memory: number; readonly valkey: number };
 }
 
-export interface RoundTripResult {
-  readonly name: string;
-  readonly title: string;
+export interface RoundTripResult extends Named {
   readonly roundTrips: number;
   /** Commands per request, as the server counts them. */
   readonly commands: Readonly<Record<string, number>>;
 }
 
+export type Verdict = 'met' | 'missed' | 'not measurable';
+
 export interface TargetResult {
   readonly target: string;
   readonly limit: string;
   readonly measured: string;
-  readonly spread: number;
-  /** The interval of the median, for medians. */
+  /** For medians. */
   readonly interval?: readonly [low: string, high: string];
-  /** The same of the quietest tenth of the rounds. */
-  readonly quiet?: string;
-  readonly met: boolean;
+  readonly verdict: Verdict;
 }

@@ -7,26 +7,28 @@ export interface Scenario {
   /** A file of `app/kinds`. */
   readonly kind: string;
   readonly shape: RequestShape;
-  /** What the same answer costs without the middleware, or without the part of it that is compared; default `bare`. */
-  readonly baseline?: string;
 }
 
 export const POOL = 'pool';
 export const POOL_SESSIONS = 1_000;
 export const POOL_LABELS = ['PII', 'internal'] as const;
-export const STREAM_CHUNKS = 16;
 
-const known = (path: string): RequestShape => ({ path, session: 'pool', pool: POOL, sessions: POOL_SESSIONS });
-const fresh = (path: string): RequestShape => ({ path, session: 'fresh' });
+export const known = (path: string, pool = POOL, sessions = POOL_SESSIONS): RequestShape => ({
+  path,
+  session: 'pool',
+  pool,
+  sessions,
+});
+export const fresh = (path: string): RequestShape => ({ path, session: 'fresh' });
 
-/** The main comparison. `cookies` belong to living sessions of express-session. */
-export function mainScenarios(cookies: readonly string[]): Scenario[] {
-  const ours = (kind: string, what: string): Scenario[] => [
-    { name: `${kind}-clean`, title: `${what}, clean`, kind, shape: known('/clean') },
-    { name: `${kind}-taint`, title: `${what}, tainting`, kind, shape: fresh('/taint') },
+/** All scenarios. `cookies` are those of living sessions of express-session. */
+export function allScenarios(cookies: readonly string[]): Scenario[] {
+  const both = (kind: string, title: string): Scenario[] => [
+    { name: `${kind}-clean`, title: `${title}, clean`, kind, shape: known('/clean') },
+    { name: `${kind}-taint`, title: `${title}, tainting`, kind, shape: fresh('/taint') },
   ];
-  const stream = `/stream/${STREAM_CHUNKS}`;
-  const taintStream = `/taint-stream/${STREAM_CHUNKS}`;
+  const withCookie = (path: string): RequestShape => ({ path, session: 'cookie', cookies });
+  const expressSession = 'express-session + connect-redis';
   return [
     { name: 'bare', title: 'bare Express', kind: 'bare', shape: known('/clean') },
     {
@@ -35,57 +37,48 @@ export function mainScenarios(cookies: readonly string[]): Scenario[] {
       kind: 'valkey',
       shape: { path: '/clean', session: 'none' },
     },
-    ...ours('memory', 'this package, memory'),
-    ...ours('valkey', 'this package, Valkey'),
+    ...both('memory', 'this package, memory'),
+    ...both('valkey', 'this package, Valkey'),
     {
       name: 'valkey-write-ahead',
       title: 'this package, Valkey, write-ahead',
       kind: 'valkey',
       shape: fresh('/write-ahead'),
     },
-    ...ours('valkey-context', 'this package, Valkey, context').map((scenario) => ({
-      ...scenario,
-      baseline: scenario.name.replace('-context', ''),
-    })),
-    ...ours('floor', 'floor'),
-    ...ours('valkey-ttl', 'this package, Valkey, TTL'),
-    ...ours('floor-ttl', 'floor, TTL'),
+    ...both('floor', 'floor'),
+    ...both('valkey-ttl', 'this package, Valkey with TTL'),
+    ...both('floor-ttl', 'floor with TTL'),
     {
-      name: 'express-session-touched',
-      title: 'express-session + connect-redis, touched',
+      name: 'session-touched',
+      title: `${expressSession}, touched`,
       kind: 'express-session',
-      shape: { path: '/clean', session: 'cookie', cookies },
+      shape: withCookie('/clean'),
     },
-    {
-      name: 'express-session-saved',
-      title: 'express-session + connect-redis, saved',
-      kind: 'express-session',
-      shape: { path: '/taint', session: 'cookie', cookies },
-    },
-    {
-      name: 'rate-limit',
-      title: 'express-rate-limit + rate-limit-redis',
-      kind: 'rate-limit',
-      shape: known('/clean'),
-    },
-    { name: 'bare-stream', title: 'bare Express, stream', kind: 'bare', shape: known(stream) },
-    {
-      name: 'valkey-stream',
-      title: 'this package, Valkey, tainting stream',
-      kind: 'valkey',
-      shape: fresh(taintStream),
-      baseline: 'bare-stream',
-    },
-    {
-      name: 'floor-stream',
-      title: 'floor, tainting stream',
-      kind: 'floor',
-      shape: fresh(taintStream),
-      baseline: 'bare-stream',
-    },
+    { name: 'session-saved', title: `${expressSession}, saved`, kind: 'express-session', shape: withCookie('/taint') },
+    { name: 'rate-limit', title: 'express-rate-limit + rate-limit-redis', kind: 'rate-limit', shape: known('/clean') },
   ];
 }
 
-export function baselineOf(scenario: Scenario): string {
-  return scenario.baseline ?? 'bare';
+/** What the summary compares: instructions and latency. */
+export const COMPARED = [
+  'sessionless',
+  'valkey-clean',
+  'valkey-taint',
+  'floor-clean',
+  'floor-taint',
+  'session-touched',
+  'session-saved',
+  'rate-limit',
+];
+
+/** Scenarios whose slices are measured directly one after the other, each together with bare Express. */
+export const GROUPS: ReadonlyArray<readonly string[]> = [
+  ['valkey-clean', 'floor-clean', 'session-touched'],
+  ['valkey-taint', 'floor-taint', 'session-saved'],
+  ['valkey-ttl-clean', 'floor-ttl-clean', 'valkey-ttl-taint', 'floor-ttl-taint'],
+  ['sessionless', 'memory-clean', 'memory-taint', 'rate-limit'],
+];
+
+export function withName(scenarios: readonly Scenario[], names: readonly string[]): Scenario[] {
+  return names.flatMap((name) => scenarios.filter((scenario) => scenario.name === name));
 }

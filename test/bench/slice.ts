@@ -7,14 +7,15 @@ import { foreignShare, markMachine } from './noise.js';
 export interface Slice {
   readonly requestsPerSecond: number;
   readonly cpuMicrosPerRequest: number;
+  /** CPU time of Valkey. */
+  readonly valkeyMicrosPerRequest: number;
   /** How much of the time the app was working; near 1, it was the app that set the pace. */
   readonly utilisation: number;
   /** The share of the machine that others had meanwhile. */
   readonly foreign: number;
-  readonly latenciesMs: readonly number[];
 }
 
-type LoadStep = Extract<LoadCommand, { do: 'saturate' | 'pace' | 'count' }>;
+type LoadStep = Extract<LoadCommand, { do: 'saturate' }>;
 
 /** Connects, then measures while the load process does `step`. */
 export async function measureSlice(
@@ -25,18 +26,20 @@ export async function measureSlice(
 ): Promise<Slice> {
   await lab.load.do({ do: 'open', ports: apps.map(({ port }) => port), connections });
   const machineBefore = markMachine(lab.valkey.pid);
+  const valkeyBefore = await lab.valkey.cpuMicros();
   const before = await markAll(apps);
   const result = await lab.load.do(step);
   const after = await markAll(apps);
+  const valkeyMicros = (await lab.valkey.cpuMicros()) - valkeyBefore;
   const machineAfter = markMachine(lab.valkey.pid);
   const cpuMicros = after.cpuMicros - before.cpuMicros;
   const activeMs = after.activeMs - before.activeMs;
   return {
     requestsPerSecond: result.requests / result.seconds,
     cpuMicrosPerRequest: cpuMicros / result.requests,
+    valkeyMicrosPerRequest: valkeyMicros / result.requests,
     utilisation: activeMs / (activeMs + after.idleMs - before.idleMs),
     foreign: foreignShare(machineBefore, machineAfter, cpuMicros + result.cpuMicros),
-    latenciesMs: result.latenciesMs,
   };
 }
 

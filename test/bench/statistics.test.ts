@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { median, paired, quantile, summarise } from './statistics.js';
+import { addedQuantile, hasInterval, median, paired, quantile, summarise } from './statistics.js';
 
 describe('statistics of the benchmarks', () => {
   it('quantiles lie between the nearest ranks', () => {
@@ -26,5 +26,21 @@ describe('statistics of the benchmarks', () => {
     const values = Array.from({ length: 100 }, (_, n) => n + 1);
     expect(summarise(values)).to.include({ low: 41, high: 60 });
     expect(summarise([1, 2, 3])).to.include({ low: 1, high: 3 });
+  });
+
+  it('few rounds have no interval', () => {
+    expect(hasInterval(summarise([1, 2, 3, 4, 5]))).to.equal(false);
+    expect(hasInterval(summarise([1, 2, 3, 4, 5, 6]))).to.equal(true);
+  });
+
+  it('an added quantile is that of the second side, whatever a pause does to both', () => {
+    // each block of 100 has one late pair; in one block the pause is in the second side only
+    const pairs = Array.from({ length: 1_000 }, (_, n): [number, number] => {
+      if (n === 550) return [1, 900];
+      return n % 100 === 7 ? [50, 53] : [1, 3];
+    });
+    expect(addedQuantile(pairs, 1, 100).median).to.equal(3);
+    expect(addedQuantile(pairs, 0.5, 100)).to.include({ median: 2, rounds: 10 });
+    expect(addedQuantile(pairs.slice(0, 250), 0.5, 100).rounds).to.equal(2);
   });
 });

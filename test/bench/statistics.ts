@@ -33,12 +33,43 @@ export function summarise(values: readonly number[]): Summary {
   };
 }
 
+/** Fewer rounds have no interval that contains the median with 95 % probability. */
+const LEAST_ROUNDS = 6;
+
+export function hasInterval({ rounds }: Summary): boolean {
+  return rounds >= LEAST_ROUNDS;
+}
+
 /** By the ranks between which the median of a sample lies: assumes nothing about the distribution. */
 function intervalOf(values: readonly number[]): { low: number; high: number } {
   const sorted = [...values].sort((a, b) => a - b);
   const margin = 0.98 * Math.sqrt(values.length);
   const low = Math.max(0, Math.floor(values.length / 2 - margin));
   return { low: sorted[low] ?? Number.NaN, high: sorted[values.length - 1 - low] ?? Number.NaN };
+}
+
+const BLOCK = 200;
+
+/**
+ * How much later the quantile `q` of the second values is than that of the first ones. Each block of pairs gives one
+ * difference, so that a pause of the machine is in few of them, and in both sides of a pair alike.
+ */
+export function addedQuantile(pairs: ReadonlyArray<readonly [number, number]>, q: number, block = BLOCK): Summary {
+  const added: number[] = [];
+  for (let start = 0; start + block <= pairs.length; start += block) {
+    const part = pairs.slice(start, start + block);
+    added.push(
+      quantile(
+        part.map(([, second]) => second),
+        q,
+      ) -
+        quantile(
+          part.map(([first]) => first),
+          q,
+        ),
+    );
+  }
+  return summarise(added);
 }
 
 /** Summarises one function of two figures of the same round: what drifts with the machine drifts in both. */

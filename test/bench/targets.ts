@@ -1,185 +1,127 @@
-import type { Results, ScenarioResult, TargetResult } from './results.js';
-import { paired, type Summary } from './statistics.js';
+import { addedInstructions, instructionsOf } from './report/instructions.js';
+import { isSteady } from './report/measurable.js';
+import type { Comparison, Results, TargetResult, Verdict } from './results.js';
+import { hasInterval, type Summary } from './statistics.js';
 
-type Measured = Pick<Results, 'saturation' | 'latency' | 'growth' | 'memory' | 'roundTrips'>;
+type Measured = Pick<Results, 'instructions' | 'comparisons' | 'memory' | 'roundTrips'>;
 
-/** What the issue demands, held against what was measured. A target whose figures were not taken is left out. */
+/** Compares the targets with the results. A target whose figures were not taken is left out. */
 export function judge(measured: Measured): TargetResult[] {
-  return [
-    ...throughput(measured),
-    ...addedCpu(measured),
-    ...latency(measured),
-    ...counts(measured),
-    ...sizes(measured),
-  ];
+  return [...inInstructions(measured), ...inTime(measured), ...roundTrips(measured), ...sizes(measured)];
 }
 
-function throughput({ saturation }: Measured): TargetResult[] {
-  const target = (what: string, own: string, other: string, limit: number): TargetResult[] =>
-    both(saturation, own, other, (a, b) =>
-      atLeast(
-        `${what}: throughput over ${b.title}`,
-        limit,
-        ratioOf(a, b, 'requestsPerSecond'),
-        a.quiet.requestsPerSecond / b.quiet.requestsPerSecond,
-      ),
-    );
-  return [
-    ...target('no session', 'sessionless', 'bare', 0.97),
-    ...target('memory store, clean', 'memory-clean', 'bare', 0.93),
-    ...target('Valkey, clean', 'valkey-clean', 'floor-clean', 0.95),
-    ...target('Valkey, tainting', 'valkey-taint', 'floor-taint', 0.9),
-    ...target('Valkey with TTL, clean', 'valkey-ttl-clean', 'floor-ttl-clean', 0.95),
-    ...target('Valkey with TTL, tainting', 'valkey-ttl-taint', 'floor-ttl-taint', 0.9),
-  ];
-}
+const THROUGHPUT = [
+  { what: 'clean', own: 'valkey-clean', other: 'floor-clean', limit: 0.97 },
+  { what: 'tainting', own: 'valkey-taint', other: 'floor-taint', limit: 0.92 },
+  { what: 'with TTL, clean', own: 'valkey-ttl-clean', other: 'floor-ttl-clean', limit: 0.97 },
+  { what: 'with TTL, tainting', own: 'valkey-ttl-taint', other: 'floor-ttl-taint', limit: 0.92 },
+] as const;
 
-function addedCpu({ saturation }: Measured): TargetResult[] {
-  const bare = saturation.find(({ name }) => name === 'bare');
+const ADDED = [
+  { what: 'clean', own: 'valkey-clean', other: 'session-touched', limit: 0.4 },
+  { what: 'tainting', own: 'valkey-taint', other: 'session-saved', limit: 0.4 },
+] as const;
+const PEER = 'express-session + connect-redis';
+
+function inInstructions({ instructions: all }: Measured): TargetResult[] {
+  const instructions = all.filter((result) => isSteady(result.instructions));
+  const bare = instructionsOf(instructions, 'bare');
   if (!bare) return [];
-  const target = (what: string, own: string, other: string, limit: number): TargetResult[] =>
-    both(saturation, own, other, (a, b) =>
-      atMost(
-        `${what}: added CPU over that of ${b.title}`,
-        limit,
-        addedRatioOf(a, b, bare),
-        (a.quiet.cpuMicros - bare.quiet.cpuMicros) / (b.quiet.cpuMicros - bare.quiet.cpuMicros),
-      ),
-    );
-  return [
-    ...target('Valkey, clean', 'valkey-clean', 'floor-clean', 1.3),
-    ...target('Valkey, tainting', 'valkey-taint', 'floor-taint', 1.5),
-    ...target('Valkey with TTL, clean', 'valkey-ttl-clean', 'floor-ttl-clean', 1.3),
-    ...target('Valkey with TTL, tainting', 'valkey-ttl-taint', 'floor-ttl-taint', 1.5),
-    ...target('Valkey, clean', 'valkey-clean', 'express-session-touched', 0.5),
-    ...target('Valkey, tainting', 'valkey-taint', 'express-session-saved', 0.5),
-  ];
+  const throughput = THROUGHPUT.flatMap(({ what, own, other, limit }) => {
+    const [a, b] = [instructionsOf(instructions, own), instructionsOf(instructions, other)];
+    return a && b ? [atLeast(`Valkey, ${what}: instructions of the floor over ours`, limit, quotient(b, a))] : [];
+  });
+  const added = ADDED.flatMap(({ what, own, other, limit }) => {
+    const [a, b] = [addedInstructions(instructions, own), addedInstructions(instructions, other)];
+    return a && b ? [atMost(`Valkey, ${what}: added instructions over those of ${PEER}`, limit, quotient(a, b))] : [];
+  });
+  return [...throughput, ...added];
 }
 
-const LATENCY_MARGIN_MS = 0.3;
-
-function latency({ latency: results }: Measured): TargetResult[] {
-  const own = results.find(({ name }) => name === 'valkey-clean');
-  const trip = results.find(({ name }) => name === 'floor-clean')?.storeP99Ms;
-  if (!own || !trip) return [];
-  const limit = trip.median + LATENCY_MARGIN_MS;
-  return [
-    {
-      target: 'Valkey, clean: p99 at half load over bare Express; one store round trip and 0.3 ms',
-      limit: `<= ${limit.toFixed(2)} ms`,
-      measured: `${own.addedP99Ms.median.toFixed(2)} ms`,
-      spread: own.addedP99Ms.spread,
-      met: own.addedP99Ms.median <= limit,
-    },
-  ];
+function inTime({ comparisons }: Measured): TargetResult[] {
+  const find = (own: string, other: string) => comparisons.find((one) => one.own === own && one.other === other);
+  const throughput = THROUGHPUT.flatMap(({ what, own, other, limit }) => {
+    const found = find(own, other);
+    return found ? [timed(atLeast(`Valkey, ${what}: throughput over the floor`, limit, found.throughput), found)] : [];
+  });
+  const added = ADDED.flatMap(({ what, own, other, limit }) => {
+    const found = find(own, other);
+    return found
+      ? [timed(atMost(`Valkey, ${what}: added CPU time over that of ${PEER}`, limit, found.addedCpu), found)]
+      : [];
+  });
+  return [...throughput, ...added];
 }
 
-function counts({ roundTrips }: Measured): TargetResult[] {
-  const expected: ReadonlyArray<readonly [name: string, trips: number]> = [
-    ['sessionless', 0],
-    ['valkey-clean', 1],
-    ['valkey-taint', 2],
-    ['valkey-write-ahead', 2],
-    ['valkey-ttl-clean', 1],
-    ['valkey-ttl-taint', 2],
-  ];
-  return expected.flatMap(([name, trips]) => {
-    const result = roundTrips.find((candidate) => candidate.name === name);
+function timed(result: TargetResult, { throughput }: Comparison): TargetResult {
+  return hasInterval(throughput) ? result : { ...result, verdict: 'not measurable' };
+}
+
+const EXPECTED_TRIPS = [
+  ['sessionless', 0],
+  ['valkey-clean', 1],
+  ['valkey-taint', 2],
+  ['valkey-write-ahead', 2],
+  ['valkey-ttl-clean', 1],
+  ['valkey-ttl-taint', 2],
+] as const;
+
+function roundTrips({ roundTrips: results }: Measured): TargetResult[] {
+  return EXPECTED_TRIPS.flatMap(([name, expected]) => {
+    const result = results.find((candidate) => candidate.name === name);
     if (!result) return [];
-    return [
-      {
-        target: `${result.title}: round trips`,
-        limit: `= ${trips}`,
-        measured: `${result.roundTrips}`,
-        spread: 0,
-        met: result.roundTrips === trips,
-      },
-    ];
+    const { title, roundTrips: trips } = result;
+    return [exact(`${title}: round trips`, `= ${expected}`, `${trips}`, trips === expected)];
   });
 }
 
 const HELD_BYTES = 1_024;
-const GROWTH_RATIO = 1.1;
 
-function sizes({ growth, memory }: Measured): TargetResult[] {
-  const points = growth.find(({ of }) => of === 'sessions in Valkey')?.points ?? [];
-  const [first, last] = [points[0], points.at(-1)];
-  const sessions =
-    first && last && first !== last
-      ? [
-          atMost(`CPU per request with ${last.size} sessions over that with ${first.size}`, GROWTH_RATIO, {
-            median: last.cpuMicros.median / first.cpuMicros.median,
-            spread: Math.max(first.cpuMicros.spread, last.cpuMicros.spread),
-            rounds: first.cpuMicros.rounds,
-            low: last.cpuMicros.low / first.cpuMicros.high,
-            high: last.cpuMicros.high / first.cpuMicros.low,
-          }),
-        ]
-      : [];
-  const held = (memory?.held ?? []).map(({ bodyBytes, beyondBodyBytes }) =>
-    withinHeldBytes(`memory of a held response beyond its body of ${bodyBytes} bytes`, beyondBodyBytes),
-  );
-  const overNode = (memory?.held ?? []).flatMap(({ bodyBytes, beyondBodyBytes }, n) => {
+/** Only what the hold adds to Node's own part of a response that waits can be made smaller here. */
+function sizes({ memory }: Measured): TargetResult[] {
+  return (memory?.held ?? []).flatMap(({ bodyBytes, beyondBodyBytes }, n) => {
     const byNode = memory?.keptByNode[n]?.beyondBodyBytes;
     if (byNode === undefined) return [];
-    const what = `the same, beyond what Node itself takes for such an answer, body of ${bodyBytes} bytes`;
-    return [withinHeldBytes(what, beyondBodyBytes - byNode)];
+    const bytes = Math.round(beyondBodyBytes - byNode);
+    const target = `held response with a body of ${bodyBytes.toLocaleString('en')} bytes, beyond what Node takes`;
+    return [exact(target, `<= ${HELD_BYTES} bytes`, `${bytes} bytes`, bytes <= HELD_BYTES)];
   });
-  return [...sessions, ...held, ...overNode];
 }
 
-function withinHeldBytes(target: string, bytes: number): TargetResult {
+/** The interval is the widest one that the two intervals allow. It has no end if `b` may be nothing. */
+function quotient(a: Summary, b: Summary): Summary {
+  const ends = b.low > 0 ? [a.low, a.high].flatMap((end) => [end / b.low, end / b.high]) : [-Infinity, Infinity];
+  return { ...a, median: a.median / b.median, low: Math.min(...ends), high: Math.max(...ends) };
+}
+
+function exact(target: string, limit: string, measured: string, isMet: boolean): TargetResult {
+  return { target, limit, measured, verdict: isMet ? 'met' : 'missed' };
+}
+
+function atLeast(target: string, limit: number, summary: Summary): TargetResult {
   return {
     target,
-    limit: `<= ${HELD_BYTES} bytes`,
-    measured: `${Math.round(bytes)} bytes`,
-    spread: 0,
-    met: bytes <= HELD_BYTES,
+    limit: `>= ${limit}`,
+    ...figures(summary),
+    verdict: verdictOf(summary.low >= limit, summary.high < limit),
   };
 }
 
-function both(
-  results: readonly ScenarioResult[],
-  own: string,
-  other: string,
-  make: (a: ScenarioResult, b: ScenarioResult) => TargetResult,
-): TargetResult[] {
-  const a = results.find(({ name }) => name === own);
-  const b = results.find(({ name }) => name === other);
-  return a && b ? [make(a, b)] : [];
-}
-
-function ratioOf(a: ScenarioResult, b: ScenarioResult, figure: 'requestsPerSecond' | 'cpuMicros'): Summary {
-  return paired(
-    a.rounds.map((round) => round[figure]),
-    b.rounds.map((round) => round[figure]),
-    (x, y) => x / y,
-  );
-}
-
-function addedRatioOf(a: ScenarioResult, b: ScenarioResult, bare: ScenarioResult): Summary {
-  const added = (result: ScenarioResult): number[] =>
-    result.rounds.map(({ cpuMicros }, round) => cpuMicros - (bare.rounds[round]?.cpuMicros ?? Number.NaN));
-  return paired(added(a), added(b), (x, y) => x / y);
-}
-
-function atLeast(target: string, limit: number, summary: Summary, quiet?: number): TargetResult {
-  return { ...figures(summary, 3, quiet), target, limit: `>= ${limit}`, met: summary.median >= limit };
-}
-
-function atMost(target: string, limit: number, summary: Summary, quiet?: number): TargetResult {
-  return { ...figures(summary, 2, quiet), target, limit: `<= ${limit}`, met: summary.median <= limit };
-}
-
-function figures(
-  { median, spread, low, high }: Summary,
-  digits: number,
-  quiet: number | undefined,
-): Pick<TargetResult, 'measured' | 'spread' | 'interval' | 'quiet'> {
+function atMost(target: string, limit: number, summary: Summary): TargetResult {
   return {
-    measured: median.toFixed(digits),
-    spread,
-    interval: [low.toFixed(digits), high.toFixed(digits)],
-    ...(quiet !== undefined && { quiet: quiet.toFixed(digits) }),
+    target,
+    limit: `<= ${limit}`,
+    ...figures(summary),
+    verdict: verdictOf(summary.high <= limit, summary.low > limit),
   };
+}
+
+/** An interval with the limit inside shows nothing. */
+function verdictOf(isMet: boolean, isMissed: boolean): Verdict {
+  if (isMet) return 'met';
+  return isMissed ? 'missed' : 'not measurable';
+}
+
+function figures({ median, low, high }: Summary): Pick<TargetResult, 'measured' | 'interval'> {
+  return { measured: median.toFixed(2), interval: [low.toFixed(2), high.toFixed(2)] };
 }

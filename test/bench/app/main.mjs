@@ -2,6 +2,7 @@
  * The measured process: `node app/main.mjs <kind>`, plain JavaScript, no loader. Tells its port on the IPC channel and
  * answers questions about itself there. `kind` names a file of this folder; each mounts what is compared.
  */
+import { spawn } from 'node:child_process';
 import express from 'express';
 import { mountRoutes } from './routes.mjs';
 
@@ -23,6 +24,40 @@ process.on('message', async ({ id, question, argument }) => {
 });
 process.on('disconnect', () => process.exit());
 
+/**
+ * Makes valgrind print the count of instructions so far. It prints when a process ends, and the fork of this process ends at
+ * once, because the program does not exist.
+ */
+function checkpoint() {
+  return new Promise((done) => spawn('/nonexistent').on('error', () => done(true)));
+}
+
+let longestMs = 0;
+let watching;
+
+/** Runs turn after turn of the event loop without a wait, and keeps the time of the longest one. */
+function watchTurns() {
+  longestMs = 0;
+  let startedMs = performance.now();
+  const turn = () => {
+    const nowMs = performance.now();
+    longestMs = Math.max(longestMs, nowMs - startedMs);
+    startedMs = nowMs;
+    watching = setImmediate(turn);
+  };
+  // this turn answers the question, and is not counted
+  watching = setImmediate(() => {
+    startedMs = performance.now();
+    watching = setImmediate(turn);
+  });
+  return true;
+}
+
+function longestTurn() {
+  clearImmediate(watching);
+  return longestMs;
+}
+
 let session;
 
 /** What every kind can answer. */
@@ -32,6 +67,9 @@ async function own(question) {
     const { active, idle } = performance.eventLoopUtilization();
     return { cpuMicros: user + system, activeMs: active, idleMs: idle };
   }
+  if (question === 'checkpoint') return checkpoint();
+  if (question === 'watch-turns') return watchTurns();
+  if (question === 'longest-turn') return longestTurn();
   if (question === 'memory') {
     for (let n = 0; n < 4; n++) {
       globalThis.gc();

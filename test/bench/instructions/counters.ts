@@ -21,7 +21,7 @@ const COUNTED = 80;
  * These options of V8 make two runs execute the same instructions: one thread, fixed seeds, and a heap that does not resize by
  * the clock. The young generation is small, so that every measurement has many collections.
  */
-const STEADY = [
+export const STEADY = [
   '--predictable',
   '--hash-seed=1',
   '--min-semi-space-size=4',
@@ -29,7 +29,12 @@ const STEADY = [
   '--initial-old-space-size=1000',
   ...EARLY,
 ];
-const VALGRIND = ['--tool=cachegrind', '--cache-sim=no', '--smc-check=all-non-file', '--cachegrind-out-file=/dev/null'];
+export const VALGRIND = [
+  '--tool=cachegrind',
+  '--cache-sim=no',
+  '--smc-check=all-non-file',
+  '--cachegrind-out-file=/dev/null',
+];
 /** No collection takes place during the measurement. */
 const ROOMY = ['--expose-gc', '--single-threaded', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
@@ -70,8 +75,13 @@ async function instructions(scenario: string, dist: string, seed: number, groups
   const { stderr } = await run('valgrind', [...VALGRIND, ...node, scenario, dist, String(groups), String(TOGETHER)], {
     env,
   });
-  const [, count] = /I +refs: +([\d,]+)/.exec(stderr) ?? [];
-  if (count === undefined) throw new Error(`valgrind has printed no count of instructions:\n${stderr}`);
+  return lastCountIn(stderr);
+}
+
+/** The last count of instructions in what cachegrind has printed. */
+export function lastCountIn(text: string): number {
+  const count = [...text.matchAll(/I +refs: +([\d,]+)/g)].at(-1)?.[1];
+  if (count === undefined) throw new Error(`valgrind has printed no count of instructions:\n${text}`);
   return Number(count.replaceAll(',', ''));
 }
 

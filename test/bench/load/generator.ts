@@ -1,7 +1,7 @@
 /** The load process: does what it is told on the IPC channel, one command after the other. */
 import { Worker } from 'node:worker_threads';
 import { Connection } from './connection.js';
-import type { LoadCommand, LoadResult } from './load-messages.js';
+import type { LoadCommand, LoadResult, Pair, Side } from './load-messages.js';
 import { type RequestShape, requestSource } from './request-source.js';
 
 let connections: Connection[] = [];
@@ -11,14 +11,17 @@ let outstanding: Promise<boolean>[] = [];
 const opened = new Map<string, Connection[]>();
 
 async function open(ports: readonly number[], count: number): Promise<LoadResult> {
-  const key = `${count} to ${ports}`;
-  connections = opened.get(key) ?? [];
-  opened.set(key, connections);
+  connections = await connectionsTo(ports, count);
   outstanding = [];
-  for (let n = connections.length; n < count; n++) {
-    connections.push(await Connection.open(ports[n % ports.length] ?? 0));
-  }
   return nothing;
+}
+
+async function connectionsTo(ports: readonly number[], count: number): Promise<Connection[]> {
+  const key = `${count} to ${ports}`;
+  const found = opened.get(key) ?? [];
+  opened.set(key, found);
+  for (let n = found.length; n < count; n++) found.push(await Connection.open(ports[n % ports.length] ?? 0));
+  return found;
 }
 
 function closeAll(): LoadResult {
@@ -28,7 +31,7 @@ function closeAll(): LoadResult {
   return nothing;
 }
 
-const nothing: LoadResult = { requests: 0, failures: 0, seconds: 0, cpuMicros: 0, latenciesMs: [] };
+const nothing: LoadResult = { requests: 0, failures: 0, seconds: 0, cpuMicros: 0, pairs: [] };
 
 /** Every connection sends its next request when it has its answer, until `more` says no. */
 async function inClosedLoop(shape: RequestShape, more: () => boolean): Promise<LoadResult> {
@@ -51,68 +54,77 @@ async function inClosedLoop(shape: RequestShape, more: () => boolean): Promise<L
   return meter.result();
 }
 
-/** Requests arrive when they are due, whatever became of those before; one that finds no free connection waits in line. */
-function inOpenLoop(shape: RequestShape, rate: number, durationMs: number): Promise<LoadResult> {
-  const next = requestSource(shape);
+/**
+ * Pairs of requests at random moments, `rate` pairs a second: one request to each side, the second when the first has its
+ * answer. The sides take turns in being first. A pair that is due during another one waits for it.
+ */
+async function inPairs(sides: readonly [Side, Side], rate: number, durationMs: number): Promise<LoadResult> {
   const meter = startMeter();
-  const free = [...connections];
-  const line: number[] = [];
-  let busy = 0;
+  const [first, second] = [await timedRequests(sides[0], meter), await timedRequests(sides[1], meter)];
+  const pairs: Pair[] = [];
+  let due = 0;
   let over = false;
   return new Promise((resolve, reject) => {
+    let busy = false;
+    const next = async (): Promise<void> => {
+      if (busy) return;
+      busy = true;
+      for (; due > 0; due--) {
+        const isFirst = pairs.length % 2 === 0;
+        const early = await (isFirst ? first() : second());
+        const late = await (isFirst ? second() : first());
+        pairs.push(isFirst ? [early, late] : [late, early]);
+      }
+      busy = false;
+      if (over) resolve({ ...meter.result(), pairs });
+    };
     const pacer = new Worker(new URL('./pacer.mjs', import.meta.url), {
       workerData: { rate, durationMs },
       execArgv: [],
     });
-    const finish = (): void => {
-      if (over && busy === 0 && line.length === 0) resolve(meter.result());
-    };
-    const send = (connection: Connection, arrivedMs: number): void => {
-      busy += 1;
-      connection.send(next(), (ok) => {
-        busy -= 1;
-        meter.done(ok, performance.now() - arrivedMs);
-        const waiting = line.shift();
-        if (waiting === undefined) free.push(connection);
-        else send(connection, waiting);
-        finish();
-      });
-    };
     pacer.on('error', reject);
-    pacer.on('message', (due: 0 | 1) => {
-      if (due === 0) {
-        over = true;
-        finish();
-        return;
-      }
-      const connection = free.pop();
-      if (connection) send(connection, performance.now());
-      else line.push(performance.now());
+    pacer.on('message', (message: 0 | 1) => {
+      due += message;
+      if (message === 0) over = true;
+      next().catch(reject);
     });
   });
 }
 
+/** A function that sends one request on a connection of its own, and resolves with its latency in milliseconds. */
+async function timedRequests({ port, shape }: Side, meter: Meter): Promise<() => Promise<number>> {
+  const [connection] = await connectionsTo([port], 1);
+  const next = requestSource(shape);
+  return () =>
+    new Promise((resolve) => {
+      const request = next();
+      const startedMs = performance.now();
+      connection?.send(request, (ok) => {
+        meter.done(ok);
+        resolve(performance.now() - startedMs);
+      });
+    });
+}
+
 interface Meter {
-  done(ok: boolean, latencyMs?: number): void;
+  done(ok: boolean): void;
   result(): LoadResult;
 }
 
 function startMeter(): Meter {
   const startedMs = performance.now();
   const cpuBefore = process.cpuUsage();
-  const latenciesMs: number[] = [];
   let requests = 0;
   let failures = 0;
   return {
-    done(ok, latencyMs) {
+    done(ok) {
       requests += 1;
       if (!ok) failures += 1;
-      if (latencyMs !== undefined) latenciesMs.push(latencyMs);
     },
     result() {
       const { user, system } = process.cpuUsage(cpuBefore);
       const seconds = (performance.now() - startedMs) / 1_000;
-      return { requests, failures, seconds, cpuMicros: user + system, latenciesMs };
+      return { requests, failures, seconds, cpuMicros: user + system, pairs: [] };
     },
   };
 }
@@ -138,8 +150,8 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
       let left = command.requests;
       return inClosedLoop(command.shape, () => left-- > 0);
     }
-    case 'pace':
-      return inOpenLoop(command.shape, command.rate, command.durationMs);
+    case 'pairs':
+      return inPairs(command.sides, command.rate, command.durationMs);
     case 'send':
       return sendAll(command.shape);
     case 'collect': {

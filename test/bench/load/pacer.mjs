@@ -1,5 +1,5 @@
 /**
- * A thread that says when the next requests are due: Poisson arrivals, finer than the millisecond of Node's timers. It
+ * A thread that says when the next pair of requests is due: Poisson arrivals, finer than the millisecond of Node's timers. It
  * sleeps between them, so that it takes nothing from what shares its core.
  */
 import { parentPort, workerData } from 'node:worker_threads';

@@ -5,9 +5,9 @@ export interface Bar {
   readonly kind: 'ours' | 'floor' | 'other';
 }
 
-const WIDTH = 760;
-const LABEL_WIDTH = 300;
-const VALUE_WIDTH = 70;
+const WIDTH = 800;
+const LABEL_WIDTH = 320;
+const VALUE_WIDTH = 110;
 const ROW = 26;
 const TOP = 44;
 

@@ -1,34 +1,30 @@
-import type { Results, ScenarioResult } from '../results.js';
+import type { Results } from '../results.js';
 import { type Bar, barChart } from './chart.js';
+import { addedInstructions } from './instructions.js';
+import { isSteady } from './measurable.js';
 
-/** The charts of the document, by file name. */
-export function drawCharts({ saturation, latency }: Results): Map<string, string> {
-  const added = saturation.filter(
-    ({ name, baseline }) => name !== 'bare' && baseline === 'bare' && !/stream/.test(name),
-  );
+export const CHART = 'added-instructions.svg';
+
+/** The charts of the document, by file name. Without steady counts there is none. */
+export function drawCharts(results: Results): Map<string, string> {
+  const bars = barsOf(results);
+  if (bars.length === 0) return new Map();
   return new Map([
     [
-      'added-cpu.svg',
-      barChart(
-        'CPU that a middleware adds to a request of bare Express',
-        'µs',
-        added.map((result) => barOf(result, Math.max(0, result.addedCpuMicros.median))),
-      ),
-    ],
-    [
-      'added-p99.svg',
-      barChart(
-        'p99 latency over bare Express at half load',
-        'ms',
-        latency
-          .filter(({ name }) => name !== 'bare')
-          .map((result) => barOf(result, Math.max(0, result.addedP99Ms.median))),
-      ),
+      CHART,
+      barChart('Instructions that each adds to a request of bare Express, and round trips to Valkey', 'thousand', bars),
     ],
   ]);
 }
 
-function barOf({ name, title }: Pick<ScenarioResult, 'name' | 'title'>, value: number): Bar {
-  const kind = name.startsWith('floor') ? 'floor' : /^(express-session|rate-limit)/.test(name) ? 'other' : 'ours';
-  return { label: title, value, kind };
+function barsOf({ instructions: all, roundTrips }: Results): Bar[] {
+  const instructions = all.filter((result) => isSteady(result.instructions));
+  return instructions.flatMap(({ name, title }) => {
+    const added = addedInstructions(instructions, name);
+    if (name === 'bare' || !added) return [];
+    const trips = roundTrips.find((result) => result.name === name)?.roundTrips;
+    const kind = name.startsWith('floor') ? 'floor' : /^(session-|rate-limit)/.test(name) ? 'other' : 'ours';
+    const label = trips === undefined ? title : `${title} (${trips})`;
+    return [{ label, value: Math.max(0, added.median / 1_000), kind }];
+  });
 }

@@ -1,101 +1,68 @@
+import type { AppProcess } from '../app-process.js';
 import type { Lab } from '../lab.js';
+import type { Pair } from '../load/load-messages.js';
 import type { Plan } from '../options.js';
 import type { LatencyResult } from '../results.js';
-import type { Scenario } from '../scenarios.js';
+import { COMPARED, type Scenario, withName } from '../scenarios.js';
 import { measureSlice } from '../slice.js';
-import { median, paired, quantile, summarise } from '../statistics.js';
-import { saturate } from './saturation.js';
+import { addedQuantile, median, summarise } from '../statistics.js';
 
-/** The scenario that is offered half of what it can do; all others are offered the same. */
-const REFERENCE = 'valkey-taint';
-const COMPARED = [
-  'bare',
-  'sessionless',
-  'memory-clean',
-  'valkey-clean',
-  'valkey-taint',
-  'floor-clean',
-  'floor-taint',
-  'express-session-touched',
-  'express-session-saved',
-  'rate-limit',
-];
-
-interface Round {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly storeP99Ms: number | undefined;
-}
-
-/** Latency under requests that arrive at random moments, at half the rate that our dearest scenario can bear. */
+/**
+ * What a middleware adds to the latency of bare Express, at a rate that every scenario sustains easily. The same request
+ * goes to bare Express and to the other app, one directly after the other, so that both meet the same pauses of the machine.
+ */
 export async function runLatency(
   lab: Lab,
   plan: Plan,
   scenarios: readonly Scenario[],
   say: (text: string) => void,
 ): Promise<LatencyResult[]> {
-  const compared = scenarios.filter(({ name }) => COMPARED.includes(name));
-  const reference = compared.find(({ name }) => name === REFERENCE) ?? compared.at(-1);
-  if (!reference) return [];
-  await lab.refill();
-  await lab.stopApps();
-  lab.timed = true;
-  for (const scenario of compared) await saturate(lab, scenario, plan.connections, plan.warmUpMs);
-  const capacity: number[] = [];
-  for (let n = 0; n < 3; n++) {
-    capacity.push((await saturate(lab, reference, plan.connections, plan.latencyMs / 4)).requestsPerSecond);
-  }
-  const rate = Math.round(median(capacity) / 2);
-
-  const rounds = new Map<string, Round[]>(compared.map(({ name }) => [name, []]));
-  for (let round = 1; round <= plan.latencyRounds; round++) {
-    say(`latency at ${rate} requests per second: round ${round} of ${plan.latencyRounds}`);
+  const [bare] = withName(scenarios, ['bare']);
+  if (!bare) return [];
+  const results: LatencyResult[] = [];
+  // bare Express against itself shows how exact the method is
+  for (const scenario of [bare, ...withName(scenarios, COMPARED)]) {
+    say(`latency: ${scenario.name}`);
     await lab.refill();
-    const order = round % 2 === 1 ? compared : compared.toReversed();
-    for (const scenario of order) rounds.get(scenario.name)?.push(await pace(lab, plan, scenario, rate));
+    const apps = [await lab.startApp(bare.kind), await lab.startApp(scenario.kind)] as const;
+    try {
+      results.push(await measurePairs(lab, plan, bare, scenario, apps));
+    } finally {
+      await lab.load.do({ do: 'close' });
+      await Promise.all(apps.map((app) => app.stop()));
+    }
   }
-  await lab.stopApps();
-  lab.timed = false;
-  const bare = rounds.get('bare') ?? [];
-  return compared.map(({ name, title }) => resultOf({ name, title, rate }, rounds.get(name) ?? [], bare));
+  return results;
 }
 
-async function pace(lab: Lab, plan: Plan, { kind, shape }: Scenario, rate: number): Promise<Round> {
-  const app = await lab.app(kind);
-  await app.ask('store-times');
-  const step = { do: 'pace', shape, durationMs: plan.latencyMs, rate } as const;
-  const { latenciesMs } = await measureSlice(lab, [app], plan.connections, step);
-  const storeTimesMs = (await app.ask('store-times')) as number[] | undefined;
-  return {
-    p50Ms: quantile(latenciesMs, 0.5),
-    p99Ms: quantile(latenciesMs, 0.99),
-    storeP99Ms: storeTimesMs && quantile(storeTimesMs, 0.99),
-  };
+async function measurePairs(
+  lab: Lab,
+  plan: Plan,
+  bare: Scenario,
+  scenario: Scenario,
+  [first, second]: readonly [AppProcess, AppProcess],
+): Promise<LatencyResult> {
+  const warmUp = (app: AppProcess, { shape }: Scenario) =>
+    measureSlice(lab, [app], plan.connections, { do: 'saturate', shape, durationMs: plan.warmUpMs });
+  await warmUp(first, bare);
+  await warmUp(second, scenario);
+  const { pairs } = await lab.load.do({
+    do: 'pairs',
+    sides: [
+      { port: first.port, shape: bare.shape },
+      { port: second.port, shape: scenario.shape },
+    ],
+    durationMs: plan.pairsMs,
+    rate: plan.pairsPerSecond,
+  });
+  return { name: scenario.name, title: scenario.title, rate: plan.pairsPerSecond, ...latencyOf(pairs) };
 }
 
-function resultOf(
-  head: Pick<LatencyResult, 'name' | 'title' | 'rate'>,
-  own: readonly Round[],
-  bare: readonly Round[],
-): LatencyResult {
-  const p50 = own.map(({ p50Ms }) => p50Ms);
-  const p99 = own.map(({ p99Ms }) => p99Ms);
-  const store = own.flatMap(({ storeP99Ms }) => (storeP99Ms === undefined ? [] : [storeP99Ms]));
-  const over = (a: number, b: number): number => a - b;
+function latencyOf(pairs: readonly Pair[]): Pick<LatencyResult, 'pairs' | 'p50Ms' | 'addedP50Ms' | 'addedP99Ms'> {
   return {
-    ...head,
-    p50Ms: summarise(p50),
-    p99Ms: summarise(p99),
-    addedP50Ms: paired(
-      p50,
-      bare.map(({ p50Ms }) => p50Ms),
-      over,
-    ),
-    addedP99Ms: paired(
-      p99,
-      bare.map(({ p99Ms }) => p99Ms),
-      over,
-    ),
-    ...(store.length > 0 && { storeP99Ms: summarise(store) }),
+    pairs: pairs.length,
+    p50Ms: median(pairs.map(([, second]) => second)),
+    addedP50Ms: summarise(pairs.map(([first, second]) => second - first)),
+    addedP99Ms: addedQuantile(pairs, 0.99),
   };
 }

@@ -3,15 +3,13 @@ import type { Lab } from '../lab.js';
 import type { RequestShape } from '../load/request-source.js';
 import type { Plan } from '../options.js';
 import type { KeptAnswer, MemoryResult } from '../results.js';
-import { POOL_LABELS } from '../scenarios.js';
 import { median } from '../statistics.js';
 
 const BODIES = [0, 1_024, 16_384, 65_536];
-const SESSIONS = 50_000;
 
-/** Bytes for each request that waits, each response that is held, and each session. */
+/** Bytes for each request that waits, and each response that is held. */
 export async function runMemory(lab: Lab, plan: Plan, say: (text: string) => void): Promise<MemoryResult> {
-  say('memory: requests in flight, held responses, sessions');
+  say('memory: requests in flight, held responses');
   const bare = await withApp(lab, 'bare', (app) => bareBytes(lab, plan, app));
   const own = await withApp(lab, 'held', (app) => ownBytes(lab, plan, app));
   const answers = (bytes: readonly number[]): KeptAnswer[] =>
@@ -20,7 +18,6 @@ export async function runMemory(lab: Lab, plan: Plan, say: (text: string) => voi
     inFlightBytes: own.waiting - bare.waiting,
     held: answers(own.held),
     keptByNode: answers(bare.kept),
-    perSessionBytes: { memory: await memoryStoreBytes(lab), valkey: await valkeyBytes(lab) },
   };
 }
 
@@ -92,20 +89,4 @@ async function bytesOf(lab: Lab, plan: Plan, app: AppProcess, { shapes, end }: S
   const { failures } = await lab.load.do({ do: 'collect' });
   if (failures > 0) throw new Error(`${failures} requests failed.`);
   return bytes / plan.heldResponses;
-}
-
-async function memoryStoreBytes(lab: Lab): Promise<number> {
-  return withApp(lab, 'memory', async (app) => {
-    await app.ask('fill', 1);
-    const before = await app.memoryBytes();
-    await app.ask('fill', SESSIONS);
-    return ((await app.memoryBytes()) - before) / SESSIONS;
-  });
-}
-
-async function valkeyBytes(lab: Lab): Promise<number> {
-  await lab.valkey.flush();
-  const before = await lab.valkey.usedMemory();
-  await lab.valkey.fillSessions('memory', SESSIONS, POOL_LABELS, 'ours');
-  return ((await lab.valkey.usedMemory()) - before) / SESSIONS;
 }

@@ -18,6 +18,7 @@ interface CpuProfile {
 
 const PROFILED = ['bare', 'valkey-clean', 'valkey-taint', 'valkey-write-ahead', 'floor-clean', 'floor-taint'];
 const TOP = 25;
+const PROFILE_MS = 2_000;
 
 /** Writes a profile of each scenario to a temporary folder and says where its time goes. */
 export async function runProfiles(
@@ -32,7 +33,7 @@ export async function runProfiles(
     const app = await lab.app(scenario.kind);
     await saturate(lab, scenario, plan.connections, plan.warmUpMs * 2);
     await app.ask('profile-start');
-    await saturate(lab, scenario, plan.connections, plan.latencyMs);
+    await saturate(lab, scenario, plan.connections, PROFILE_MS);
     const profile = (await app.ask('profile-stop')) as CpuProfile;
     const file = join(folder, `${scenario.name}.cpuprofile`);
     writeFileSync(file, JSON.stringify(profile));
