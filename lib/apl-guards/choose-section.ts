@@ -27,11 +27,11 @@ export function chooseSection(
       use.chosen(req, policies, undefined);
       return { section: policies.global, call };
     }
-    use.chosen(req, policies, entity);
-    return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => ({
-      section: policies.sectionFor({ ...entity, scope }),
-      call,
-    }));
+    return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => {
+      const scoped = { ...entity, scope };
+      use.chosen(req, policies, scoped);
+      return { section: policies.sectionFor(scoped), call };
+    });
   });
 }
 
