@@ -27,9 +27,10 @@ export function chooseSection(
       use.chosen(req, policies, undefined);
       return { section: policies.global, call, plain: policies.global };
     }
-    use.chosen(req, policies, entity);
     return whenSettled(nameBy(settings.scope, 'scope', req), (scope) => {
-      const section = policies.sectionFor({ ...entity, scope });
+      const scoped = { ...entity, scope };
+      use.chosen(req, policies, scoped);
+      const section = policies.sectionFor(scoped);
       return { section, call, plain: entity === call ? policies.global : section };
     });
   });

@@ -23,11 +23,11 @@ export class RouteUse {
   }
 
   /** @param entity whose rules the request gets; `undefined` for those of `global` */
-  chosen(req: Request, policies: CompiledPolicies, entity: Pick<Entity, 'type' | 'name'> | undefined): void {
+  chosen(req: Request, policies: CompiledPolicies, entity: Entity | undefined): void {
     if (this.#state === 'decided') return;
     if (entity) {
       // a call of a tool that the document does not have proves nothing
-      if (policies.has({ ...entity, scope: undefined })) this.#state = 'decided';
+      if (policies.has(entity) || policies.has({ ...entity, scope: undefined })) this.#state = 'decided';
     } else if (policies.hasTools && isOfHttp(req)) this.#warn();
   }
 

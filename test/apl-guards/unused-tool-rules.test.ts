@@ -71,6 +71,14 @@ describe('rules for tools that no request gets', () => {
     expect(warnings).to.deep.equal([]);
   });
 
+  it('nor is one that has served a call of a tool with a scope', async () => {
+    const document = { routes: [{ ...DOCUMENT.routes[0], meta: { scope: 'mail' } }] };
+    const rules = restApp({ scope: (req) => req.get('x-scope') }, document);
+    await request(rules).post('/mcp').set('x-scope', 'mail').send(callOf('send_email')).expect(403);
+    await email(rules);
+    expect(warnings).to.deep.equal([]);
+  });
+
   it('an MCP app is not warned before its first call', async () => {
     const rules = restApp();
     for (const body of [message('initialize', {}), { jsonrpc: '2.0', method: 'notifications/initialized' }]) {
