@@ -4,6 +4,7 @@ import { assertCalled } from '../options/assert-called.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { parseOptions } from '../options/parse-options.js';
 import { isSessionStore } from '../stores/session-store-registry.js';
+import { assertStoreMembers } from '../stores/store-members.js';
 
 export interface HealthHandlerOptions {
   /** The store that the app uses: `aplSession.store`, or a store that you have made. It needs a method `ping()` or `ready()`. */
@@ -51,6 +52,7 @@ export function parseHealthOptions(options: HealthHandlerOptions): HealthSetting
   // not from parseOptions(): joi copies objects, but a store must keep its identity
   const { store } = options;
   if (!isSessionStore(store)) throw invalidConfig('healthHandler', `'store' is not a SessionStore. ${hints.store}`);
+  assertStoreMembers('healthHandler', store);
   if (probe === 'ready' && store.ping === undefined && store.ready === undefined) {
     throw invalidConfig('healthHandler', "the store can not be probed; give it a method 'ping' or 'ready'");
   }

@@ -4,6 +4,7 @@ import { DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { invalidConfig } from '../options/invalid-config.js';
 import { MemorySessionStore } from './memory-session-store.js';
 import { buildSessionStore, isSessionStore, type SessionStoreBlock } from './session-store-registry.js';
+import { assertStoreMembers } from './store-members.js';
 
 /** The store options that the middleware and `openSession` share. */
 interface StoreOptions {
@@ -35,6 +36,7 @@ export function storeSettings(what: string, options: StoreOptions): StoreSetting
   assertFactories(what, storeFactories);
   const ownsStore = !isSessionStore(given);
   const store = ownsStore ? makeStore(given, storeFactories) : given;
+  assertStoreMembers(what, store);
   const limits = {
     maxLabelsPerSession: options.maxLabelsPerSession ?? limitOf(what, store),
     maxKnownSessions: options.maxKnownSessions ?? DEFAULT_MAX_SESSIONS,

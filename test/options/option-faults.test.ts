@@ -102,6 +102,11 @@ const MISSPELT: ReadonlyArray<readonly [call: (...args: never[]) => unknown, arg
       "MemorySessionStore: unknown option 'ttl'; did you mean 'ttlSeconds'?",
     ],
     [
+      (options) => new ValkeySessionStore({ endpoint }).check(options),
+      [{ repeat: true }],
+      "check: unknown option 'repeat'; did you mean 'repeatAlarms'?",
+    ],
+    [
       (options) => new ValkeySessionStore(options),
       [{ endpoint, tls: { cart: 'x' } }],
       "ValkeySessionStore: unknown option 'tls.cart'; did you mean 'tls.cert'?",

@@ -6,6 +6,7 @@ import type { SessionStore, SessionStoreFactory, StoreCheckOptions } from '../..
 import type { StoreFinding, StoreStatus } from '../../contract/store-status.js';
 import { nodeOf, noProvenance } from '../../provenance/provenance-option.js';
 import { AlarmListeners } from './alarm-listeners.js';
+import { parseCheckOptions } from './calls/check-options.js';
 import { RefreshAlarms } from './calls/refresh-alarms.js';
 import { SelfChecks } from './calls/self-checks.js';
 import { ValkeyCaller } from './calls/valkey-caller.js';
@@ -166,10 +167,11 @@ export class ValkeySessionStore implements SessionStore {
   /**
    * Checks whether Valkey is suitable: eviction, durability, role, version. In a cluster it checks every primary, and
    * returns the worst finding of each kind. A warning that was not raised before is also an alarm; with `repeatAlarms` every
-   * warning is. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer.
+   * warning is. Rejects with `store.unavailable`, `store.timeout` or `store.closed` if Valkey does not answer, and with
+   * `config.invalid` for unknown options.
    */
-  check(options: StoreCheckOptions = {}): Promise<readonly StoreFinding[]> {
-    return this.#checks.run(this.#caller, options);
+  async check(options: StoreCheckOptions = {}): Promise<readonly StoreFinding[]> {
+    return this.#checks.run(this.#caller, parseCheckOptions(options));
   }
 
   /** Calls the listener for each new connection, the first one too. */

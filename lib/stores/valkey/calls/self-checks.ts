@@ -46,7 +46,7 @@ export class SelfChecks {
   }
 
   /** Checks every primary. */
-  async run(caller: ValkeyCaller, { repeatAlarms = false }: StoreCheckOptions): Promise<readonly StoreFinding[]> {
+  async run(caller: ValkeyCaller, { repeatAlarms }: Required<StoreCheckOptions>): Promise<readonly StoreFinding[]> {
     const command = async (calls: ValkeyAsker) => {
       // a server whose replicas do not confirm must be checked as well
       const { server, wire } = this.#connections.get(calls) ?? { server: undefined, wire: calls };
