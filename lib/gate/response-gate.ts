@@ -7,26 +7,9 @@ import { sourcesOf } from '../node/open-pipes.js';
 import { microtask, nextTick } from '../util/clock.js';
 import { memberOf } from '../util/member-of.js';
 import type { GateKeeper, Verdict, VerdictListener } from './gate-keeper.js';
+import { assertTransition, type GateState } from './gate-state.js';
 import { HeldConnection } from './held-connection.js';
 import { RefusedResponse } from './refused-response.js';
-
-/**
- * - `open`: output leaves as without a gate.
- * - `closed`: no byte may leave, and nothing was sent yet.
- * - `holding`: output is held until the keeper's verdict.
- * - `refusing`: the denial is being rendered, and will replace the held output.
- * - `cut`: the connection was ended, because bytes had left that no denial can replace.
- */
-type GateState = 'open' | 'closed' | 'holding' | 'refusing' | 'cut';
-
-const TRANSITIONS: Readonly<Record<GateState, readonly GateState[]>> = {
-  open: ['closed', 'cut'],
-  closed: ['holding', 'refusing', 'open', 'cut'],
-  holding: ['refusing', 'open', 'cut'],
-  // the rendered denial is held like any other output
-  refusing: ['holding', 'cut'],
-  cut: [],
-};
 
 /**
  * Holds the output of one response for as long as its keeper demands it.
@@ -91,7 +74,7 @@ export class ResponseGate implements OutputListener, VerdictListener {
   }
 
   #become(next: GateState): void {
-    if (!TRANSITIONS[this.#state].includes(next)) throw new Error(`A ${this.#state} gate cannot become ${next}.`);
+    assertTransition(this.#state, next);
     this.#state = next;
   }
 

@@ -35,13 +35,13 @@ export function onResponseClose(res: ServerResponse, callback: () => void): void
 }
 
 /**
- * Does what `on()` does for the first listener of an event. `on()` itself misses V8's inline cache three times, which is a quarter of
- * what a request costs that adds no label. `once()` would create two more functions, and the callback may run twice.
+ * Does what `on()` does for the first listener of an event. `on()` itself misses V8's inline cache three times, for every request with a
+ * session. `once()` would create two more functions, and the callback may run twice.
  */
 function listenForClose(res: ServerResponse, callback: () => void): void {
   const emitter = res as unknown as Emitter;
   const events = memberOf(emitter, '_events');
-  // the response of another copy of this package, or of the app, may have listeners for this event, or for new listeners
+  // only on() keeps a list of several listeners, and notifies those who listen for new ones
   if (!events || memberOf(events, 'close') !== undefined || memberOf(events, 'newListener') !== undefined) {
     on.call(res, 'close', callback);
     return;
