@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
 import { parseOptions } from '../options/parse-options.js';
+import { assertCalledOptions } from '../options/uncalled.js';
 import type { DenialDetails } from './denial-instance.js';
 import { sendProblem } from './problem-denial.js';
 
@@ -43,6 +44,8 @@ const template = Joi.object<DenialTemplate>({
  * @throws AplSessionError `config.invalid`
  */
 export function parseDenial(what: string, option: DenialOption, name = 'denial'): DenialRenderer {
+  // a renderer that was not called would fail at the first denial
+  assertCalledOptions(what, { option });
   if (typeof option === 'function') return option;
   const { status = 403, headers = {}, body } = parseOptions(`${what}: ${name}`, template, option);
   return fixedDenial({ status, headers, ...rendered(`${what}: ${name}`, body) });

@@ -1,5 +1,6 @@
 import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
+import { markUncalled } from '../options/uncalled.js';
 import type { DenialRenderer } from './denial.js';
 
 export interface JsonRpcDenialOptions {
@@ -40,6 +41,8 @@ export function jsonRpcDenial(options: JsonRpcDenialOptions = {}): DenialRendere
     res.end(JSON.stringify({ jsonrpc: '2.0', id: idOf(req.body), error }));
   };
 }
+
+markUncalled(jsonRpcDenial, 'denial: jsonRpcDenial()');
 
 function idOf(body: unknown): string | number | null {
   const { id } = (typeof body === 'object' && body !== null ? body : {}) as { id?: unknown };

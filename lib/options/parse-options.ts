@@ -4,6 +4,7 @@ import { isPromiseLike } from '../util/maybe-promise.js';
 import { assertCalled } from './assert-called.js';
 import { type OptionHints, optionFaults } from './option-faults.js';
 import { assertOwnKeys } from './own-keys.js';
+import { assertCalledOptions } from './uncalled.js';
 
 /**
  * Validates options without type conversion and returns a frozen copy with defaults.
@@ -16,6 +17,7 @@ export function parseOptions<T extends object>(
   hints?: OptionHints,
 ): Readonly<T> {
   assertCalled(what, value);
+  assertCalledOptions(what, value);
   // a promise is an object without options, so joi would report other faults
   if (isPromiseLike(value))
     throw new AplSessionError('config.invalid', `${what}: the options are a promise; await it.`);

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
+import { markUncalled } from '../options/uncalled.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
-import { markUncalled } from './uncalled-accessor.js';
 import { onRequest } from './verified-claims.js';
 
 /**
@@ -28,7 +28,7 @@ export function fromExpressSession(...none: readonly unknown[]): Required<Pick<S
   return { sessionId: Object.assign((req: Request) => establishedId(req), { explain: assertServed }) };
 }
 
-markUncalled(fromExpressSession);
+markUncalled(fromExpressSession, 'subjectSession({ ...fromExpressSession(...) })');
 
 function assertServed(req: Request): undefined {
   if (onRequest(req, 'sessionStore') !== undefined) return;

@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import { AplSessionError } from '../contract/errors.js';
 import { kindOfValue } from '../options/kind-of-value.js';
+import { markUncalled } from '../options/uncalled.js';
 import { ignoreRejection } from '../util/maybe-promise.js';
 import { malformed } from './accessor-value.js';
 import type { SubjectSessionOptions } from './subject-session.js';
-import { markUncalled } from './uncalled-accessor.js';
 import { onRequest } from './verified-claims.js';
 
 /**
@@ -41,7 +41,7 @@ export function fromPassport<User>(
   return { subject: Object.assign(subject, { explain: () => 'passport has put no user on the request' }) };
 }
 
-markUncalled(fromPassport);
+markUncalled(fromPassport, 'subjectSession({ ...fromPassport(...) })');
 
 /** A `TypeError` most often means that the user has other members; all other errors of the app stay as they are. */
 function idIn<User>(user: User, idOf: (user: User) => unknown): unknown {

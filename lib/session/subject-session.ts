@@ -1,13 +1,13 @@
 import type { Request } from 'express';
 import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
+import { markUncalled } from '../options/uncalled.js';
 import { debugLine, isDebugging } from '../util/debug-log.js';
 import { isPromiseLike, type MaybePromise, whenSettled } from '../util/maybe-promise.js';
 import { optionalClaimText, optionalText, type Text } from './accessor-value.js';
 import { RecentIds } from './recent-ids.js';
 import { assertReason, type ResolvedSession } from './resolved-session.js';
 import { KEYINGS, type SessionKeying, type SessionTier } from './session-keying.js';
-import { assertCalledAccessors } from './uncalled-accessor.js';
 
 /**
  * Reads one text from a request; may be async. `undefined`, `null` and `''` mean that the request has no such text. Any other
@@ -105,7 +105,6 @@ const absent: SessionAccessor = () => undefined;
  * @throws AplSessionError `config.invalid` for invalid options
  */
 export function subjectSession(options: SubjectSessionOptions): SubjectSessionResolver {
-  assertCalledAccessors(options ?? {});
   const parsed = parseOptions('subjectSession', schema, options, hints);
   const { subject, sessionId = absent, claim = absent, caller = absent, gateway = absent } = parsed;
   const { textOf, digest } = KEYINGS[parsed.keying];
@@ -139,6 +138,8 @@ export function subjectSession(options: SubjectSessionOptions): SubjectSessionRe
   const resolve = (req: Request) => withTextOf('subject', subject(req), bySubject, req, '');
   return Object.assign(resolve, { explain });
 }
+
+markUncalled(subjectSession, 'session: subjectSession({ subject: (req) => ... })');
 
 function debugOptions({ keying, sessionId, claim, caller, gateway }: ParsedOptions): void {
   if (!isDebugging()) return;

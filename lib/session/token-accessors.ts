@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import Joi from 'joi';
 import { parseOptions } from '../options/parse-options.js';
+import { markUncalled } from '../options/uncalled.js';
 import { malformed } from './accessor-value.js';
 import { authInfo } from './auth-info.js';
 import type { SubjectSessionOptions } from './subject-session.js';
-import { markUncalled } from './uncalled-accessor.js';
 import {
   type Members,
   membersOf,
@@ -96,7 +96,9 @@ export function fromMcpBearerAuth(
   };
 }
 
-for (const accessor of [fromExpressJwt, fromOauth2JwtBearer, fromMcpBearerAuth]) markUncalled(accessor);
+for (const accessor of [fromExpressJwt, fromOauth2JwtBearer, fromMcpBearerAuth]) {
+  markUncalled(accessor, `subjectSession({ ...${accessor.name}(...) })`);
+}
 
 function extraOf({ extra }: Members): Members {
   if (extra !== undefined) return membersOf(extra, 'req.auth.extra');
