@@ -79,7 +79,8 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       const app = express();
       app.use(middlewareWith({ store: held }), addLabel, (_req, res, next) => {
         res.write('first');
-        next();
+        // newer versions of Node give the output away at the end of the turn
+        setImmediate(next);
       });
       app.get('/notes/:id', (_req, res) => void res.end());
       const answer = request(app).get('/notes/5').expect(200).then();
