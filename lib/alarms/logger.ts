@@ -33,5 +33,5 @@ export function loggerLike(value: unknown, { error }: CustomHelpers): unknown {
   const logger = value as Partial<AlarmLogger> | null;
   return typeof logger?.warn === 'function' && typeof logger.error === 'function'
     ? value
-    : error('any.custom', { error: new Error('warn and error must be functions') });
+    : error('any.custom', { error: new Error('must have the methods warn and error, as console has') });
 }

@@ -2,6 +2,8 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Request, Response } from 'express';
 import Joi from 'joi';
 import { AplSessionError } from '../contract/errors.js';
+import { invalidConfig } from '../options/invalid-config.js';
+import { kindOfValue } from '../options/kind-of-value.js';
 import { parseOptions } from '../options/parse-options.js';
 import { assertCalledOptions } from '../options/uncalled.js';
 import type { DenialDetails } from './denial-instance.js';
@@ -47,6 +49,12 @@ export function parseDenial(what: string, option: DenialOption, name = 'denial')
   // a renderer that was not called would fail at the first denial
   assertCalledOptions(what, { option });
   if (typeof option === 'function') return option;
+  if (typeof option !== 'object' || option === null) {
+    throw invalidConfig(
+      what,
+      `'${name}' must be { status, headers, body }, or a function of (denial, req, res); got ${kindOfValue(option)}`,
+    );
+  }
   const { status = 403, headers = {}, body } = parseOptions(`${what}: ${name}`, template, option);
   return fixedDenial({ status, headers, ...rendered(`${what}: ${name}`, body) });
 }
@@ -88,7 +96,9 @@ function headerValue(value: string, { error }: Joi.CustomHelpers): unknown {
     validateHeaderValue('header', value);
     return value;
   } catch {
-    return error('any.custom', { error: new Error('it is not a valid header value') });
+    return error('any.custom', {
+      error: new Error('has a character that no header value may have, for example a line break; remove it'),
+    });
   }
 }
 
@@ -99,8 +109,14 @@ function withValidNames(value: DenialTemplate, { error }: Joi.CustomHelpers): un
   try {
     for (const name of Object.keys(value.headers ?? {})) validateHeaderName(name);
   } catch {
-    return error('any.custom', { error: new Error("'headers' has an invalid header name") });
+    return error('any.custom', {
+      error: new Error("has a name in 'headers' that is no header name; use letters, digits and hyphens"),
+    });
   }
   if (!Object.keys(value.headers ?? {}).some((name) => FRAMING.test(name))) return value;
-  return error('any.custom', { error: new Error("'headers' must not frame the body; Node sets the length itself") });
+  return error('any.custom', {
+    error: new Error(
+      "must not have Content-Length, Transfer-Encoding or Trailer in 'headers'; remove it, because Node sets the length itself",
+    ),
+  });
 }

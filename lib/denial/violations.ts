@@ -1,6 +1,7 @@
 import { AplSessionError } from '../contract/errors.js';
 import type { Violation } from '../contract/security.js';
 import { kindOfValue } from '../options/kind-of-value.js';
+import { nearestName } from '../options/nearest-name.js';
 
 export const LOAD_FAILED: Violation = Object.freeze({
   code: 'session.load_failed',
@@ -43,6 +44,23 @@ export function toViolation(value: unknown): Violation {
   }
   throw new AplSessionError(
     'violation.invalid',
-    `A violation must be { code, reason } with two non-empty strings; got ${kindOfValue(value)}.`,
+    `A violation must be { code, reason } with two non-empty strings; ${faultIn(value)}.`,
   );
+}
+
+function faultIn(value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `got ${kindOfValue(value)}`;
+  const given = value as Readonly<Record<string, unknown>>;
+  const faults = ['code', 'reason'].flatMap((name) => {
+    const member = given[name];
+    if (typeof member === 'string') return member === '' ? [`'${name}' is empty`] : [];
+    const misspelt = Object.keys(given).find((key) => !(key in { code: 0, reason: 0 }) && nearestName(key, [name]));
+    if (member !== undefined) return [`'${name}' is ${kindOfValue(member)}`];
+    return [
+      misspelt === undefined
+        ? `'${name}' is missing`
+        : `'${name}' is missing: write '${name}' in place of '${misspelt}'`,
+    ];
+  });
+  return faults.join(', and ');
 }

@@ -1,6 +1,7 @@
 import type { Description, ObjectSchema, ValidationErrorItem } from 'joi';
 import { kindOfValue } from './kind-of-value.js';
 import { nearestName } from './nearest-name.js';
+import { valueFault, withoutImplied } from './value-faults.js';
 
 /** What to write for an option, by its name; added to the message if its value is wrong. */
 export type OptionHints = Readonly<Record<string, string>>;
@@ -15,7 +16,7 @@ export function optionFaults(
   const unknown = details.filter(({ type }) => type === 'object.unknown');
   const suggestions = unknown.map(({ path }) => suggestionFor(path, description));
   const misspelt = unknown.map(({ path }, at) => unknownOption(path, suggestions[at], description));
-  const others = details
+  const others = withoutImplied(details)
     .filter(({ type }) => type !== 'object.unknown')
     // the misspelt option is the one that is missing
     .filter(({ type, path }) => !(type === 'any.required' && suggestions.includes(nameOf(path))))
@@ -56,18 +57,14 @@ function keysAt(description: DescribedSchema, path: Path): string[] {
   return [...here, ...alternatives.flatMap((alternative) => keysAt(alternative, path))];
 }
 
-function faultOf({ type, path, message, context }: ValidationErrorItem, description: DescribedSchema): string {
-  const given: unknown = context?.['value'];
+function faultOf(detail: ValidationErrorItem, description: DescribedSchema): string {
+  const { type, path } = detail;
+  const given: unknown = detail.context?.['value'];
   if (path.length === 0 && /^(any\.required|object\.base)$/.test(type)) return optionsMissing(given, description);
   if (type === 'function.maxArity') {
     return `'${nameOf(path)}' must be a function of the request; got a function with ${(given as { length: number }).length} parameters, as Express middleware has`;
   }
-  if (!type.endsWith('.base')) return message;
-  if (typeof given !== 'string') return `${message}; got ${kindOfValue(given)}`;
-  if (type === 'number.base') return `${message}; got a string: convert it with Number()`;
-  return type === 'boolean.base'
-    ? `${message}; got a string: write true or false without quotes`
-    : `${message}; got a string`;
+  return valueFault(`'${detail.context?.label ?? nameOf(path)}'`, detail);
 }
 
 function optionsMissing(given: unknown, { keys = {} }: DescribedSchema): string {

@@ -35,6 +35,11 @@ export function parseOptions<T extends object>(
   if (error) {
     throw new AplSessionError('config.invalid', `${what}: ${optionFaults(error.details, schema, hints)}`);
   }
+  // a promise is an object, so joi accepts it where it accepts an object without required members
+  for (const [key, member] of Object.entries(value as object)) {
+    if (!isPromiseLike(member) || schema.extract(key).type === 'any') continue;
+    throw new AplSessionError('config.invalid', `${what}: '${key}' is a promise; await it.`);
+  }
   return Object.freeze({ ...parsed });
 }
 

@@ -39,5 +39,5 @@ export function noProvenance(store: string): AplSessionError {
 
 function nodeName(value: string, { error }: Joi.CustomHelpers): unknown {
   if (boundedText(value) === value) return value;
-  return error('any.custom', { error: new Error('it must be well-formed text without control characters') });
+  return error('any.custom', { error: new Error('must be well-formed text without control characters') });
 }

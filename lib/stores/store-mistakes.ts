@@ -37,6 +37,9 @@ const MISTAKES: readonly Mistake[] = [
 
 /** Says why a value is neither a store nor a block, and what to write. Returns `undefined` if it may be a block. */
 export function storeMistake(given: unknown): string | undefined {
+  if (typeof given === 'string' && given.includes('://')) {
+    return `${EXAMPLE}; got a URL: write { kind: 'valkey', endpoint } and storeFactories: [valkeySessionStoreFactory]`;
+  }
   const isObject = (typeof given === 'object' && given !== null) || typeof given === 'function';
   const mistake = isObject ? MISTAKES.find(({ applies }) => applies(given as Members)) : undefined;
   if (mistake) return `${EXAMPLE}; ${mistake.fix}`;

@@ -16,8 +16,8 @@ describe('dashboard(), options', () => {
     ['explain without a store', { access, explain: true }, /'explain' needs the option 'store'/],
     ['explain with a store without origins', { access, store, explain: true }, /a store with provenance: true/],
     ['an unknown key', { access, maxViewer: 2 }, /did you mean 'maxViewers'/],
-    ['no viewer at all', { access, maxViewers: 0 }, /'maxViewers' must be greater than or equal to 1/],
-    ['too many viewers', { access, maxViewers: 1_001 }, /'maxViewers' must be less than or equal to 1000/],
+    ['no viewer at all', { access, maxViewers: 0 }, /'maxViewers' must be at least 1/],
+    ['too many viewers', { access, maxViewers: 1_001 }, /'maxViewers' must be at most 1000/],
     ['the function itself as a handler', new IncomingMessage(new Socket()), /without being called.*dashboard\(\{/],
   ];
   for (const [what, options, message] of faults) {

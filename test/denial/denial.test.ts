@@ -362,16 +362,28 @@ describe('denial, construction', () => {
   const circular: Record<string, unknown> = {};
   circular['self'] = circular;
   const faults: ReadonlyArray<readonly [what: string, denial: unknown, message: RegExp]> = [
-    ['a number', 403, /denial: 'options' must be an object; got a number/],
-    ['a status that allows', { status: 200 }, /'status' must be greater than or equal to 400/],
-    ['a status beyond 599', { status: 600 }, /'status' must be less than or equal to 599/],
+    [
+      'a number',
+      403,
+      /'denial' must be \{ status, headers, body \}, or a function of \(denial, req, res\); got a number/,
+    ],
+    ['a status that allows', { status: 200 }, /'status' must be at least 400/],
+    ['a status beyond 599', { status: 600 }, /'status' must be at most 599/],
     ['an unknown key', { statusCode: 403 }, /unknown option 'statusCode'; did you mean 'status'\?/],
-    ['a header that would be two', { headers: { 'X-A': 'a\r\nX-B: b' } }, /not a valid header value/],
-    ['an invalid header name', { headers: { 'X A': 'a' } }, /an invalid header name/],
-    ['a length that may be wrong', { headers: { 'Content-Length': '5' } }, /must not frame the body/],
-    ['an encoding that HTTP frames by', { headers: { 'transfer-encoding': 'gzip' } }, /must not frame the body/],
+    ['a header that would be two', { headers: { 'X-A': 'a\r\nX-B: b' } }, /a character that no header value may have/],
+    ['an invalid header name', { headers: { 'X A': 'a' } }, /that is no header name/],
+    [
+      'a length that may be wrong',
+      { headers: { 'Content-Length': '5' } },
+      /must not have Content-Length, Transfer-Encoding or Trailer/,
+    ],
+    [
+      'an encoding that HTTP frames by',
+      { headers: { 'transfer-encoding': 'gzip' } },
+      /must not have Content-Length, Transfer-Encoding or Trailer/,
+    ],
     ['a header that is no string', { headers: { 'X-A': 1 } }, /'headers.X-A' must be a string/],
-    ['a body that is a number', { body: 1 }, /'body' must be one of/],
+    ['a body that is a number', { body: 1 }, /'body' must be a string, an object or an array/],
     ['a body that JSON cannot hold', { body: circular }, /JSON can hold/],
   ];
   for (const [what, denial, message] of faults) {

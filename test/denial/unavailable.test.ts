@@ -170,8 +170,12 @@ for (const [version, express] of EXPRESS_VERSIONS) {
 describe('the option unavailable, construction', () => {
   const { middlewareWith } = middlewareFixture(EXPRESS_VERSIONS[0]?.[1] as never);
   for (const [what, unavailable, message] of [
-    ['a status', 503, /unavailable: 'options' must be an object; got a number/],
-    ['a status below 400', { status: 200 }, /unavailable: 'status' must be greater than or equal to 400/],
+    [
+      'a status',
+      503,
+      /'unavailable' must be \{ status, headers, body \}, or a function of \(denial, req, res\); got a number/,
+    ],
+    ['a status below 400', { status: 200 }, /unavailable: 'status' must be at least 400/],
     [
       'an unknown key',
       { retryAfter: 1 },

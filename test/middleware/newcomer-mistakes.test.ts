@@ -76,7 +76,7 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'a string as session',
     withSession('abc'),
     'config.invalid',
-    `aplSessionMiddleware: 'session' must be of type function; got a string.${SESSION_HINT}`,
+    `aplSessionMiddleware: 'session' must be a function; got a string.${SESSION_HINT}`,
   ],
   [
     "express-session's middleware as session",
@@ -146,7 +146,18 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'config.invalid',
     `${STORE}it is a promise; await it first.`,
   ],
-  ['a URL as store', withStore('redis://localhost'), 'config.invalid', `${STORE}got a string.`],
+  [
+    'a URL as store',
+    withStore('redis://u:secret@localhost'),
+    'config.invalid',
+    `${STORE}got a URL: write { kind: 'valkey', endpoint } and storeFactories: [valkeySessionStoreFactory].`,
+  ],
+  [
+    'a misspelt member of a violation',
+    call(denyIf, 'secret', { code: 'c', resaon: 'r' }),
+    'violation.invalid',
+    "A violation must be { code, reason } with two non-empty strings; 'reason' is missing: write 'reason' in place of 'resaon'.",
+  ],
   [
     'a block without a kind',
     withStore({ knd: 'memory' }),
@@ -211,7 +222,7 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'a string as subject',
     withAccessors({ subject: 'alice' }),
     'config.invalid',
-    `subjectSession: 'subject' must be of type function; got a string.${hintFor('subject')}`,
+    `subjectSession: 'subject' must be a function; got a string.${hintFor('subject')}`,
   ],
   [
     'middleware as an accessor',
@@ -223,7 +234,7 @@ const AT_CONSTRUCTION: readonly Mistake[] = [
     'the accessors of a package as one option',
     withAccessors({ subject: fromExpressJwt({ issuer: null }) }),
     'config.invalid',
-    `subjectSession: 'subject' must be of type function; got an object.${hintFor('subject')}`,
+    `subjectSession: 'subject' must be a function; got an object.${hintFor('subject')}`,
   ],
   [
     'an accessor that is spread without a call',

@@ -30,8 +30,8 @@ describe('option provenance', () => {
       for (const [value, message] of [
         ['yes', /'provenance' must be a boolean; got a string: write true or false/],
         [{ nodes: 'a' }, /unknown option 'provenance.nodes'; did you mean 'provenance.node'\?/],
-        [{ node: '' }, /'provenance.node' is not allowed to be empty/],
-        [{ node: 'x'.repeat(201) }, /'provenance.node' length must be less than or equal to 200/],
+        [{ node: '' }, /'provenance.node' is an empty string/],
+        [{ node: 'x'.repeat(201) }, /'provenance.node' must have at most 200 characters/],
         [{ node: 'a\nb' }, /'provenance.node'.*without control characters/],
       ] as const) {
         const error = thrownBy(() => make(value));

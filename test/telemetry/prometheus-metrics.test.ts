@@ -30,7 +30,7 @@ describe('prometheusMetrics(), options', () => {
     ['an unknown key', { stores: 1 }, /did you mean 'store'/],
     ['a block as the store', { store: { kind: 'memory' } }, /not a SessionStore.*aplSession\.store/],
     ['a store without status()', { store: new ScriptedStore() }, /no method 'status'.*leave 'store' out/],
-    ['too few series', { maxSeriesPerMetric: 9 }, /'maxSeriesPerMetric' must be greater than or equal to 10/],
+    ['too few series', { maxSeriesPerMetric: 9 }, /'maxSeriesPerMetric' must be at least 10/],
   ];
   for (const [what, options, message] of faults) {
     it(`${what}: config.invalid, and nothing is subscribed`, () => {

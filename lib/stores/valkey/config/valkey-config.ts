@@ -229,5 +229,5 @@ export function ttlAlarm({ ttlSeconds, maxSessionLifetimeSeconds }: ValkeyConfig
 function passwordLike(value: unknown, { error }: Joi.CustomHelpers): unknown {
   return typeof value === 'function' || (typeof value === 'string' && value !== '')
     ? value
-    : error('any.custom', { error: new Error('it must be a non-empty string or a function') });
+    : error('any.custom', { error: new Error('must be a non-empty string, or a function that returns it') });
 }

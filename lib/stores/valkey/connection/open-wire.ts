@@ -11,11 +11,20 @@ import { DialError, type ValkeySource } from './valkey-source.js';
 const KEEP_ALIVE_MS = 5_000;
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
 
+/** What an attempt waits for, in words for messages. */
+export type ConnectionStep =
+  | 'the password function'
+  | 'the TCP connection'
+  | 'the TLS handshake'
+  | 'the answer of the server to the login';
+
 export interface WireOptions {
   /** The time limit for connecting and greeting together. */
   readonly timeoutMs: number;
   /** Ends the attempt. It has no effect on a connection that is ready. */
   readonly signal: AbortSignal;
+  /** Called when the attempt begins to wait for something else. */
+  readonly onStep?: (step: ConnectionStep) => void;
   /** Called when a connection that was ready is lost. */
   onLost(failure: ConnectionFailure | undefined): void;
 }
@@ -26,6 +35,7 @@ export async function openWire(
   options: WireOptions,
 ): Promise<ValkeyWire | { readonly failure: ConnectionFailure }> {
   let login: ValkeyLogin;
+  options.onStep?.('the password function');
   try {
     login = await source.login();
   } catch (error) {
@@ -40,6 +50,7 @@ class Opening {
   readonly #options: WireOptions;
   #state: 'connecting' | 'secured' | 'ready' = 'connecting';
   #failure: ConnectionFailure | undefined;
+  #step: ConnectionStep = 'the TCP connection';
   #release = (): void => {};
 
   constructor(source: ValkeySource, options: WireOptions) {
@@ -50,14 +61,21 @@ class Opening {
   async run(login: ValkeyLogin): Promise<ValkeyWire | { readonly failure: ConnectionFailure }> {
     const { signal, timeoutMs } = this.#options;
     const end = (): void => this.#release();
-    const timer = new PatientTimer(end, timeoutMs);
+    const late = (): void => {
+      const reason = `${this.#step} took longer than ${timeoutMs} ms`;
+      this.#failure ??= { code: 'store.unavailable', reason };
+      end();
+    };
+    const timer = new PatientTimer(late, timeoutMs);
     try {
       signal.throwIfAborted();
       const dialled = this.#source.dial();
       this.#release = dialled.release;
       signal.addEventListener('abort', end);
       timer.start(timeoutMs);
+      this.#begin('the TCP connection');
       const wire = await this.#connect(await dialled.socket);
+      this.#begin('the answer of the server to the login');
       await this.#greet(wire, login);
       // for example, a TLS alert may arrive after the greeting
       if (!wire.open || signal.aborted) throw new Error('The connection was lost.');
@@ -81,6 +99,10 @@ class Opening {
       if (this.#state === 'ready') this.#options.onLost(failure);
       else this.#failure ??= failure;
     });
+    if (socket instanceof TLSSocket) {
+      if (socket.connecting) socket.once('connect', () => this.#begin('the TLS handshake'));
+      else this.#begin('the TLS handshake');
+    }
     await connected(socket);
     if (socket instanceof TLSSocket) {
       this.#state = 'secured';
@@ -94,6 +116,11 @@ class Opening {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     return wire;
+  }
+
+  #begin(step: ConnectionStep): void {
+    this.#step = step;
+    this.#options.onStep?.(step);
   }
 
   #isUnanswered(wire: ValkeyWire): boolean {

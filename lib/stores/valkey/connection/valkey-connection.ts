@@ -3,7 +3,7 @@ import { clearTimeout, now, setTimeout } from '../../../util/clock.js';
 import type { ConnectionFailure } from '../protocol/store-error.js';
 import type { ValkeyAsker, ValkeyWire } from '../protocol/valkey-wire.js';
 import { ConnectionWaiters } from './connection-waiters.js';
-import { openWire } from './open-wire.js';
+import { type ConnectionStep, openWire } from './open-wire.js';
 import type { LinkedServer, OnTrouble, ValkeyLink } from './valkey-link.js';
 import type { ValkeySource } from './valkey-source.js';
 
@@ -40,6 +40,8 @@ export class ValkeyConnection implements ValkeyLink {
   #calls: ValkeyAsker | undefined;
   #readyAtMs = 0;
   #attempt: AbortController | undefined;
+  /** What the attempt in flight waits for. */
+  #step: ConnectionStep | undefined;
   #failedAttempts = 0;
   #backoff: NodeJS.Timeout | undefined;
   #failure: ConnectionFailure | undefined;
@@ -65,7 +67,13 @@ export class ValkeyConnection implements ValkeyLink {
       this.start();
       return this.wireNow();
     };
-    return this.#waiters.waitFor(find, () => this.#failure);
+    return this.#waiters.waitFor(find, () => this.#failure ?? this.#wait());
+  }
+
+  /** The first attempt may take longer than a call waits. */
+  #wait(): ConnectionFailure | undefined {
+    if (this.#step === undefined) return undefined;
+    return { code: 'store.unavailable', reason: `still waiting for ${this.#step}` };
   }
 
   /** Why there is no connection, if that is known. */
@@ -99,9 +107,13 @@ export class ValkeyConnection implements ValkeyLink {
     const opened = await openWire(this.#source, {
       timeoutMs: this.#attemptTimeoutMs,
       signal: this.#attempt.signal,
+      onStep: (step) => {
+        this.#step = step;
+      },
       onLost: (failure) => this.#context.runInAsyncScope(() => this.#onLost(failure)),
     });
     this.#attempt = undefined;
+    this.#step = undefined;
     if ('failure' in opened) return this.#onLost(opened.failure);
     // already lost again; onLost was called
     if (!opened.open) return;
