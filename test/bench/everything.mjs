@@ -5,26 +5,36 @@ import { sink } from './instructions/requests.mjs';
 /**
  * Subscribes metrics for Prometheus, metrics and spans of OpenTelemetry with its SDK, and a dashboard with one open page. A
  * second has the same load on the page, however many requests it has.
+ * @param samplingRatio the share of the traces that are recorded
  */
-export async function subscribeEverything(entry, store) {
+export async function subscribeEverything(entry, store, samplingRatio = 1) {
   const { prometheusMetrics } = await entry('metrics.js');
   const { openTelemetryMetrics, openTelemetryTraces } = await entry('opentelemetry.js');
   const { dashboard } = await entry('dashboard.js');
-  const { meterProvider, tracerProvider } = await sdk();
+  const { meterProvider, tracerProvider } = await sdk(samplingRatio);
   prometheusMetrics({ store });
   openTelemetryMetrics({ meterProvider, store });
   openTelemetryTraces({ tracerProvider });
   openPage(dashboard({ access: 'checked-before', store }));
 }
 
-/** The SDK of OpenTelemetry, with batches of spans that nobody exports. */
-export async function sdk() {
-  const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
-  const { BatchSpanProcessor, NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');
+/** The SDK of OpenTelemetry, with batches of spans and metrics that are not sent. */
+export async function sdk(samplingRatio = 1) {
+  const metrics = await import('@opentelemetry/sdk-metrics');
+  const { BatchSpanProcessor, NodeTracerProvider, TraceIdRatioBasedSampler } = await import(
+    '@opentelemetry/sdk-trace-node'
+  );
+  // without a reader, the SDK counts nothing
+  const reader = new metrics.PeriodicExportingMetricReader({
+    exporter: new metrics.InMemoryMetricExporter(metrics.AggregationTemporality.CUMULATIVE),
+  });
   const exporter = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => {} };
   return {
-    meterProvider: new MeterProvider(),
-    tracerProvider: new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] }),
+    meterProvider: new metrics.MeterProvider({ readers: [reader] }),
+    tracerProvider: new NodeTracerProvider({
+      sampler: new TraceIdRatioBasedSampler(samplingRatio),
+      spanProcessors: [new BatchSpanProcessor(exporter)],
+    }),
   };
 }
 

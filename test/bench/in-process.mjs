@@ -13,7 +13,10 @@ import { parseArgs } from 'node:util';
 import { groupsOf } from './instructions/requests.mjs';
 import { appOf } from './instructions/scenarios.mjs';
 
-const PAIRS = ['stub', 'memory', 'sdk', 'everything'].flatMap((name) => [`${name} clean`, `${name} tainting`]);
+const PAIRS = ['stub', 'memory', 'sdk', 'sampled', 'everything'].flatMap((name) => [
+  `${name} clean`,
+  `${name} tainting`,
+]);
 const KINDS = ['bare', 'no session', ...PAIRS];
 const TOGETHER = 16;
 const WARM_UP = 2_500;

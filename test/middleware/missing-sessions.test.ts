@@ -122,11 +122,14 @@ for (const [version, express] of EXPRESS_VERSIONS) {
     }
 
     const { isDisjointFrom } = Set.prototype as { isDisjointFrom?: (other: Set<string>) => boolean };
-    (isDisjointFrom ? it : it.skip)('labels.isDisjointFrom() raises the alarm as well', async () => {
-      const reads = use((req) => isDisjointOf(req.security.labels)(new Set(['secret'])));
-      await ask(appOf(reads), '/a/1').expect(200, 'ok');
-      expect(alarms).to.deep.equal([missing('GET /a/:id')]);
-    });
+    // Node 22 has it
+    if (isDisjointFrom) {
+      it('labels.isDisjointFrom() raises the alarm as well', async () => {
+        const reads = use((req) => isDisjointOf(req.security.labels)(new Set(['secret'])));
+        await ask(appOf(reads), '/a/1').expect(200, 'ok');
+        expect(alarms).to.deep.equal([missing('GET /a/:id')]);
+      });
+    }
 
     it('a check by hand after a misspelt accessor raises the alarm', async () => {
       const session = subjectSession({ subject: (req) => (req as { user?: { naem?: string } }).user?.naem });

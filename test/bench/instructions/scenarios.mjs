@@ -69,10 +69,10 @@ const traced = (handler) => async (app, entry) => {
 };
 
 /** Everything that is described in docs/metrics.md and docs/dashboard.md is on, and the origins of labels are kept. */
-const everything = (handler) => async (app, entry) => {
+const everything = (handler, samplingRatio) => async (app, entry) => {
   const { MemorySessionStore } = await entry('index.js');
   const store = new MemorySessionStore({ provenance: true });
-  await subscribeEverything(entry, store);
+  await subscribeEverything(entry, store, samplingRatio);
   await mount(app, entry, () => ({ store, requestId: () => 'request-4711' }));
   app.get('/', handler);
 };
@@ -107,6 +107,8 @@ const SCENARIOS = {
   'traces tainting': [newSession, traced(taintAndAnswer)],
   'everything clean': [oneSession, everything(answer)],
   'everything tainting': [newSession, everything(taintAndAnswer)],
+  'sampled clean': [oneSession, everything(answer, 0.1)],
+  'sampled tainting': [newSession, everything(taintAndAnswer, 0.1)],
   'sdk clean': [oneSession, sdkOnly(answer)],
   'sdk tainting': [newSession, sdkOnly(taintAndAnswer)],
   context: [oneSession, inContext],
