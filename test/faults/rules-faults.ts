@@ -61,7 +61,7 @@ export const RULES_FAULTS: readonly Fault[] = [
   {
     name: 'rules: labels that change while rules run',
     file: run,
-    from: 'new Set(request.labels)',
+    from: 'new Set(labelsIn(request.labels))',
     to: 'request.labels',
   },
   {
