@@ -22,7 +22,7 @@ export class RouteUse {
     this.#state = 'decided';
   }
 
-  /** @param entity whose rules the request gets; `undefined` for those of `global` */
+  /** @param entity the request gets its rules; `undefined`: the request gets the rules of `global` */
   chosen(req: Request, policies: CompiledPolicies, entity: Entity | undefined): void {
     if (this.#state === 'decided') return;
     if (entity) {

@@ -10,8 +10,8 @@ import { decidingGuard } from './guard.js';
 import { ENFORCE, type GuardOptions, parseGuardOptions } from './guard-options.js';
 
 /**
- * A guard that denies a request if its session has any label that is not named. A new label is
- * therefore refused until the list names it. An empty list accepts only sessions without labels.
+ * A guard that denies a request if its session has a label that is not in the list. So a new label denies until you add it to
+ * the list. An empty list accepts only sessions without labels.
  *
  * @example
  * const violation = { code: 'not_cleared', reason: 'this tool is not cleared for what the session has read' };

@@ -223,7 +223,7 @@ function missingIn(loaded: readonly string[], earlier: readonly string[]): reado
   return earlier.filter((label) => !found.has(label));
 }
 
-/** A copy of `members`, and those of `waiting` that are not members. */
+/** Each member of both lists once. The result does not change when members join or leave. */
 function union(members: readonly SessionMember[], waiting: readonly SessionMember[]): Iterable<SessionMember> {
   // most sessions have one member, which waits, and this is on the path of every new label
   if (waiting.length === 1 && members.length === 1 && members[0] === waiting[0]) return waiting;

@@ -39,7 +39,7 @@ export class MountTrace {
     );
   }
 
-  /** Returns `undefined` if nobody wants to know of the request. */
+  /** Returns `undefined` if events have no subscriber, and debug output and `onEvent` are off. */
   begin(req: Request, res: Response): RequestObserver | undefined {
     const observer = this.#observer(req, res);
     return this.#onEvent ? new SessionEvents(this.#onEvent, req, observer) : observer;

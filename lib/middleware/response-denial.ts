@@ -6,7 +6,7 @@ import { isStoreFailure, PERSIST_FAILED, toViolation } from '../denial/violation
 import type { NodeResponse } from '../node/node-response.js';
 import type { Exchange } from './exchange.js';
 
-/** The denial of one response: its violation, its id, and its renderer. A response without one may have a violation, too. */
+/** The denial of one response: its violation, its id and its renderer. A violation alone does not make the response a denial. */
 export class ResponseDenial {
   readonly #exchange: Exchange;
   #violation: Violation | undefined;
@@ -33,7 +33,7 @@ export class ResponseDenial {
     this.#violation ??= checked;
   }
 
-  /** @param renderer `undefined` for that of the middleware */
+  /** @param renderer renders this denial; `undefined`: the renderer of the middleware */
   renderBy(renderer: DenialRenderer | undefined): void {
     this.#renderer = renderer;
   }

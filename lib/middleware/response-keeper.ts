@@ -64,7 +64,7 @@ export class ResponseKeeper implements GateKeeper {
     return this.#denied.instance;
   }
 
-  /** The same, unless bytes have left, so that the connection is cut and nobody gets the denial. */
+  /** The same; `undefined` if bytes have left, because the connection is cut then and the client gets no denial. */
   get #sentInstance(): string | undefined {
     return this.bytesSent ? undefined : this.instance;
   }

@@ -77,8 +77,8 @@ function hasNodesMethods(prototype: NodeResponse): boolean {
 }
 
 /**
- * Whether a prototype between the prototypes of the app and the prototype of Node sends output itself. The prototypes of an app may wrap the
- * methods of Node, and so may the response.
+ * Whether the response inherits methods that send output from a prototype that is neither of Express nor of Node. The response
+ * itself, and the prototypes of Express, may wrap the methods of Node.
  */
 function hasForeignPrototype(res: Candidate): boolean {
   let prototype = Object.getPrototypeOf(res) as NodeResponse | null;

@@ -47,7 +47,7 @@ const WORDING_OF_JOI: Readonly<Record<string, RegExp>> = {
 /** Faults that another one of the same option explains better. */
 const IMPLIED = /\.(?:base|empty)$/;
 
-/** The faults without those that follow from a list of allowed values: `null` is no string, but above all none of them. */
+/** Removes faults that a list of allowed values implies: for `null`, 'must be one of …' is enough, without 'must be a string'. */
 export function withoutImplied(details: readonly ValidationErrorItem[]): ValidationErrorItem[] {
   const listed = new Set(details.filter(({ type }) => type === 'any.only').map(({ path }) => path.join('.')));
   return details.filter(({ type, path }) => !(IMPLIED.test(type) && listed.has(path.join('.'))));

@@ -6,7 +6,7 @@ export function isPromiseLike<T>(value: MaybePromise<T>): value is PromiseLike<T
   return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function';
 }
 
-/** Ignores the rejection of a promise that is refused as a value: nobody awaits it, and unhandled it would end the process. */
+/** Handles the rejection of a promise that is not awaited. An unhandled rejection ends the process. */
 export function ignoreRejection(value: unknown): void {
   if (isPromiseLike(value)) Promise.resolve(value).catch(() => {});
 }

@@ -29,7 +29,7 @@ describe('doctor: connection, latency and clock', () => {
     expect(clockOf(at + 2_000, at - 10, at + 10)).to.include({ status: 'ok' });
     expect(clockOf(at + 2_001, at - 10, at + 10)).to.include({
       status: 'warning',
-      detail: 'the clock of the server is 2001 ms ahead of that of this machine',
+      detail: 'the clock of the server is 2001 ms ahead of the clock of this machine',
     });
     expect(clockOf(at - 2_001, at, at).detail).to.include('2001 ms behind');
     expect(clockOf(undefined, at, at)).to.include({ status: 'unknown' });

@@ -96,7 +96,7 @@ describeWithDedicatedValkey('/readyz and /livez during outages of Valkey', (serv
       }
       await untilReadyz(200);
       expect(performance.now() - backMs).to.be.below(TRUTH_MS);
-      // nobody was refused, and the circuit is closed: the probes have not counted
+      // no request was refused, and the circuit is closed: the probes have not counted
       expect(alarms).to.deep.equal([]);
       expect(await statusOf('/')).to.equal(200);
     });

@@ -1,14 +1,50 @@
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'chai';
-import express from 'express';
+import express, { type Request } from 'express';
 import request from 'supertest';
 import { type AplSessionOptions, aplSessionMiddleware, denyIf, type SessionEvent } from '../../lib/index.js';
+import type { RequestObserver } from '../../lib/middleware/request-observer.js';
+import { SessionEvents } from '../../lib/middleware/session-events.js';
 import { controllableStore } from '../../lib/testing.js';
 import { eventually, thrownBy } from '../support/eventually.js';
 import { addLabel, LABEL, middlewareFixture, ok, SESSION } from '../support/middleware-fixture.js';
 
 const CHANNELS = ['request', 'load', 'append', 'hold', 'denial', 'alarm', 'recovery'];
 const VIOLATION = { code: 'session_tainted', reason: 'no' };
+
+describe('onEvent beside another observer', () => {
+  it('passes every step on, with its values', () => {
+    const seen: unknown[] = [];
+    const next = new Proxy({} as RequestObserver, {
+      get:
+        (_target, name) =>
+        (...values: unknown[]) =>
+          void seen.push([name, ...values]),
+    });
+    const events = new SessionEvents(() => {}, { method: 'GET' } as Request, next);
+    const steps: Readonly<Record<keyof RequestObserver, readonly unknown[]>> = {
+      session: [{ id: 's', source: 'agent' }],
+      noSession: ['no subject'],
+      servedByEarlierMount: [],
+      failed: [new Error('failed')],
+      loaded: [['stored']],
+      loadFailed: [new Error('load')],
+      owedFailed: [],
+      added: ['added'],
+      appended: [['added']],
+      appendFailed: [new Error('append'), ['secret']],
+      ruleDenies: ['guard', 'rule'],
+      denied: ['code', 'instance'],
+      held: [{ heldBytes: 1 }],
+      verdict: ['refuse', false, 'code', 'instance'],
+    };
+    const calls = Object.entries(steps).map(([name, values]) => [name, ...values]);
+    for (const [name, ...values] of calls) {
+      (events[name as keyof RequestObserver] as (...args: unknown[]) => void)(...values);
+    }
+    expect(seen).to.deep.equal(calls);
+  });
+});
 
 describe('onEvent', () => {
   const { alarms, appOf, middlewareWith, listen } = middlewareFixture(express);

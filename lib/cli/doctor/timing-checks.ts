@@ -49,9 +49,9 @@ export function clockOf(serverMs: number | undefined, sentMs: number, receivedMs
   const skewMs = Math.round(serverMs - (sentMs + receivedMs) / 2);
   const size = Math.abs(skewMs);
   if (size <= MAX_SKEW_MS) {
-    return { name, status: 'ok', detail: `the clock of the server differs by ${size} ms from that of this machine` };
+    return { name, status: 'ok', detail: `the clocks of the server and of this machine differ by ${size} ms` };
   }
-  const detail = `the clock of the server is ${size} ms ${skewMs < 0 ? 'behind' : 'ahead of'} that of this machine`;
+  const detail = `the clock of the server is ${size} ms ${skewMs < 0 ? 'behind' : 'ahead of'} the clock of this machine`;
   const fix = 'Synchronize both clocks: certificates, and the times in logs and provenance, depend on them.';
   return { name, status: 'warning', detail, fix };
 }

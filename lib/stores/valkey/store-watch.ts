@@ -9,8 +9,14 @@ import type { LabelCall } from './label-calls.js';
 import type { ValkeyLinks } from './link-to.js';
 import type { ConnectionFailure } from './protocol/store-error.js';
 
-/** With these codes the server has said nothing about the append; `connected` and `ping()` tell when it is back. */
-const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['store.unavailable', 'store.timeout', 'store.closed']);
+/** With any other code the append got no answer: a failed login or handshake tells nothing about later appends. */
+const ANSWERED: ReadonlySet<string> = new Set([
+  'store.command_failed',
+  'store.not_permitted',
+  'store.malformed_reply',
+  'store.not_synced',
+  'store.not_replicated',
+]);
 
 const LOST: ConnectionFailure = { code: 'store.unavailable', reason: 'the connection was closed' };
 
@@ -39,7 +45,7 @@ export class StoreWatch {
   /** A call has failed. A session with too many labels does not concern the others. */
   failed({ code, message }: AplSessionError, call: string): void {
     if (code === 'store.too_many_labels') return;
-    if (call === 'append' && !WITHOUT_ANSWER.has(code)) this.#lastAppend = 'failed';
+    if (call === 'append' && ANSWERED.has(code)) this.#lastAppend = 'failed';
     this.#note(code, message);
   }
 

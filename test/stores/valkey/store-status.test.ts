@@ -82,6 +82,17 @@ describeWithDedicatedValkey('status() and ping() of a ValkeySessionStore', (serv
       expect(store.status().lastFailure?.reason).to.match(/OOM/);
     });
 
+    it('an append that never reached the server is no result: the login fails', async () => {
+      const store = storeWith({ endpoint: server().urlFor('default', 'wrong-password') });
+      await server().admin.call('ACL', 'SETUSER', 'default', 'resetpass', '>right-password');
+      try {
+        expect(await rejectionOf(store.appendLabels('s', ['a']))).to.include({ code: 'store.login_failed' });
+        expect(store.status()).to.not.have.property('lastAppend');
+      } finally {
+        await server().admin.call('ACL', 'SETUSER', 'default', 'resetpass', 'nopass');
+      }
+    });
+
     it('has the result of the last append that the server has answered', async () => {
       const store = storeWith();
       await store.loadLabels('s');
