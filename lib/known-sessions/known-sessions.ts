@@ -39,6 +39,8 @@ export class KnownSessions implements SessionOwner {
   readonly #inUse = new Map<string, KnownSession>();
   /** Sessions that are not in use and have labels to remember, in the order of their last use. */
   readonly #recent = new Map<string, KnownSession>();
+  /** Not a new iterator for each session: it would pass over all entries that were deleted before. */
+  readonly #oldestFirst = this.#recent.keys();
   /** Sessions with labels whose append has failed. The first one is retried next. */
   readonly #owing = new Map<KnownSession, Retry>();
   #hasAlarmListener = false;
@@ -155,11 +157,7 @@ export class KnownSessions implements SessionOwner {
     this.#inUse.delete(session.id);
     if (!session.memorable) return;
     this.#recent.set(session.id, session);
-    if (this.#recent.size <= MAX_RECENT) return;
-    for (const [oldest] of this.#recent) {
-      this.#recent.delete(oldest);
-      return;
-    }
+    if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#oldestFirst.next().value as string);
   }
 }
 

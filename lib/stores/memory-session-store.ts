@@ -78,6 +78,8 @@ export class MemorySessionStore implements SessionStore {
   readonly #maxSessions: number;
   readonly #ttlMs: number;
   readonly #sweeper: NodeJS.Timeout | undefined;
+  /** No session expires before this time. */
+  #nextExpiryMs = 0;
   #closed = false;
   #since = isoTime();
 
@@ -190,8 +192,14 @@ export class MemorySessionStore implements SessionStore {
 
   #sweep(): void {
     const nowMs = now();
+    // while the store is full, each new session comes here: do not pass over all deleted entries of the Map again
+    if (nowMs < this.#nextExpiryMs) return;
+    this.#nextExpiryMs = 0;
     for (const [sessionId, entry] of this.#sessions) {
-      if (entry.expiresAtMs > nowMs) return;
+      if (entry.expiresAtMs > nowMs) {
+        this.#nextExpiryMs = entry.expiresAtMs;
+        return;
+      }
       this.#sessions.delete(sessionId);
     }
   }

@@ -414,5 +414,28 @@ describe('KnownSession', () => {
       for (const { session, member } of all) session.leave(member);
       for (let n = 0; n < LIMIT; n++) joined(`t${n}`);
     });
+
+    it('the 10,000 sessions that were used last are remembered, and no other', () => {
+      const useOnce = (id: string): void => {
+        const { session, member } = joined(id);
+        session.onLoad(member);
+        session.onLoaded(member, session.knownCount, ['label']);
+        session.leave(member);
+      };
+      const isRemembered = (id: string): boolean => {
+        const { session, member } = joined(id);
+        const remembered = session.memorable;
+        session.leave(member);
+        return remembered;
+      };
+      for (let n = 0; n < 10_000; n++) useOnce(`s${n}`);
+      // the oldest session becomes the newest
+      useOnce('s0');
+      for (let n = 0; n < 5_000; n++) useOnce(`t${n}`);
+      expect(['s1', 's5000', 's5001', 's9999', 's0', 't0', 't4999'].map(isRemembered)).to.deep.equal([
+        ...[false, false],
+        ...[true, true, true, true, true],
+      ]);
+    });
   });
 });
