@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { microtask, now } from './clock.js';
+import { type Linked, LinkedList } from './linked-list.js';
 import { isPromiseLike } from './maybe-promise.js';
 import { PatientTimer } from './patient-timer.js';
 
@@ -14,15 +15,55 @@ export interface TimedCall<T> {
   onError(error: unknown): void;
 }
 
-/** A call in flight. An AsyncResource, because another request may have started the timer that ends the call. */
-class Running extends AsyncResource {
-  readonly call: Pick<TimedCall<unknown>, 'name' | 'onError'>;
+/** A call in flight. */
+interface InFlight extends Linked<InFlight> {
+  readonly name: string;
   readonly expiresAtMs: number;
+  /** Tells the caller that the deadline has passed. */
+  expire(error: Error): void;
+}
 
-  constructor(call: Running['call'], expiresAtMs: number) {
+/** An AsyncResource, because another request may have started the timer that ends the call. */
+class Running<T> extends AsyncResource implements InFlight {
+  readonly name: string;
+  readonly expiresAtMs: number;
+  isLinked = false;
+  earlier: InFlight | undefined = undefined;
+  later: InFlight | undefined = undefined;
+  #call: TimedCall<T> | undefined;
+
+  constructor(call: TimedCall<T>, expiresAtMs: number) {
     super('express-apl-session.call');
-    this.call = call;
+    this.name = call.name;
     this.expiresAtMs = expiresAtMs;
+    this.#call = call;
+  }
+
+  expire(error: Error): void {
+    this.runInAsyncScope(() => this.take()?.onError(error));
+  }
+
+  /** Returns the call once, and forgets it: a request keeps this object, as its context, longer than the call. */
+  take(): TimedCall<T> | undefined {
+    const call = this.#call;
+    this.#call = undefined;
+    return call;
+  }
+}
+
+/** A call whose caller has a promise, which keeps the context by itself. */
+class Promised implements InFlight {
+  readonly name: string;
+  readonly expiresAtMs: number;
+  readonly expire: (error: unknown) => void;
+  isLinked = false;
+  earlier: InFlight | undefined = undefined;
+  later: InFlight | undefined = undefined;
+
+  constructor(name: string, expiresAtMs: number, onExpired: (error: unknown) => void) {
+    this.name = name;
+    this.expiresAtMs = expiresAtMs;
+    this.expire = onExpired;
   }
 }
 
@@ -36,8 +77,8 @@ const TIMER_RESOLUTION_MS = 1;
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #errorOf: (name: string) => Error;
-  /** The calls in flight, oldest first: a Set iterates in the order of insertion. */
-  readonly #running = new Set<Running>();
+  /** The calls in flight, oldest first. */
+  readonly #running = new LinkedList<InFlight>();
   /** Runs until the timeout of the last call has passed, even if that call has settled. The timer never keeps the process alive. */
   readonly #timer: PatientTimer;
   /** Callbacks for the moment when no call is in flight. */
@@ -56,19 +97,14 @@ export class Deadlines {
    * @returns the asynchronous context of the call
    */
   run<T>(call: TimedCall<T>): AsyncResource {
-    // V8 stores a fraction as an object, an integer not
-    const running = new Running(call, Math.ceil(now()) + this.#timeoutMs);
-    this.#running.add(running);
-    if (!this.#timer.running) this.#timer.start(this.#timeoutMs);
+    const running = new Running(call, this.#expiry());
+    this.#begin(running);
     const fail = (error: unknown): void => {
-      if (this.#end(running)) call.onError(error);
+      if (this.#end(running)) running.take()?.onError(error);
     };
     try {
-      const answer: unknown = call.start();
-      if (!isPromiseLike(answer)) throw new TypeError('The call must return a promise: an object with then().');
-      // a foreign promise may call back synchronously, or twice
-      Promise.resolve(answer as PromiseLike<T>).then((value) => {
-        if (this.#end(running)) call.onValue(value);
+      settled(call.start()).then((value) => {
+        if (this.#end(running)) running.take()?.onValue(value);
       }, fail);
     } catch (error) {
       microtask(() => fail(error));
@@ -76,14 +112,44 @@ export class Deadlines {
     return running;
   }
 
-  /** Like `run`, but returns a promise. */
-  promise<T>(name: string, start: () => PromiseLike<T>): Promise<T> {
-    return new Promise((onValue, onError) => this.run({ name, start, onValue, onError }));
+  /**
+   * Like `run`, but returns a promise.
+   * @param onFailure called before the promise rejects, also when the deadline has passed; then in any context. It must not throw.
+   */
+  promise<T>(name: string, start: () => PromiseLike<T>, onFailure?: (error: unknown) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        onFailure?.(error);
+        reject(error);
+      };
+      const promised = new Promised(name, this.#expiry(), fail);
+      this.#begin(promised);
+      const failOnce = (error: unknown): void => {
+        if (this.#end(promised)) fail(error);
+      };
+      try {
+        settled(start()).then((value) => {
+          if (this.#end(promised)) resolve(value);
+        }, failOnce);
+      } catch (error) {
+        failOnce(error);
+      }
+    });
+  }
+
+  #expiry(): number {
+    // V8 stores a fraction as an object, an integer not
+    return Math.ceil(now()) + this.#timeoutMs;
+  }
+
+  #begin(call: InFlight): void {
+    this.#running.add(call);
+    if (!this.#timer.running) this.#timer.start(this.#timeoutMs);
   }
 
   /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (this.#running.first) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Ends the calls whose deadline has passed. The call that started the timer may have settled already. */
@@ -91,26 +157,30 @@ export class Deadlines {
     try {
       // Do not read the clock again in this loop: the time that callbacks take must not count against the other calls.
       const nowMs = atMs + TIMER_RESOLUTION_MS;
-      for (const running of this.#running) {
-        if (running.expiresAtMs > nowMs) break;
-        const { call } = running;
-        this.#end(running);
-        running.runInAsyncScope(() => call.onError(this.#errorOf(call.name)));
+      for (let call = this.#running.first; call && call.expiresAtMs <= nowMs; call = this.#running.first) {
+        this.#end(call);
+        call.expire(this.#errorOf(call.name));
       }
     } finally {
       // the other calls need their deadline even if a callback has thrown
-      const [next] = this.#running;
+      const next = this.#running.first;
       if (next) this.#timer.start(Math.max(Math.ceil(next.expiresAtMs - now()), 0));
       else this.#timer.stop();
     }
   }
 
   /** Removes a call. Returns false if it was removed before. */
-  #end(running: Running): boolean {
-    if (!this.#running.delete(running)) return false;
-    if (this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  #end(call: InFlight): boolean {
+    if (!this.#running.remove(call)) return false;
+    if (!this.#running.first && this.#onIdle.length > 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     return true;
   }
+}
+
+/** A foreign promise may call back synchronously, or twice. */
+function settled<T>(answer: PromiseLike<T>): Promise<T> {
+  if (!isPromiseLike(answer as unknown)) throw new TypeError('The call must return a promise: an object with then().');
+  return Promise.resolve(answer);
 }
 
 /** Like {@link Deadlines}, for one call. */
