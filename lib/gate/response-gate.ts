@@ -99,6 +99,7 @@ export class ResponseGate implements OutputListener, VerdictListener {
       return;
     }
     this.#output.onOutput(bytes);
+    this.#connection.watchEnd();
     this.#takeOutput();
     this.#checkEnd();
   }
@@ -116,7 +117,6 @@ export class ResponseGate implements OutputListener, VerdictListener {
   }
 
   #takeOutput(): void {
-    this.#connection.watchEnd();
     this.#output.take();
     if (this.#state !== 'closed' || !this.#output.any) return;
     this.#become('holding');

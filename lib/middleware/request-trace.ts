@@ -5,7 +5,7 @@ import { AplSessionError } from '../contract/errors.js';
 import type { SessionEventListener } from '../contract/events.js';
 import type { EventStream } from '../events/event-stream.js';
 import type { Verdict } from '../gate/gate-keeper.js';
-import { isResponseClosed, onResponseClose } from '../node/on-response-close.js';
+import { onResponseClose } from '../node/on-response-close.js';
 import { sha256Hex } from '../session/digest.js';
 import type { ResolvedSession } from '../session/resolved-session.js';
 import type { StoreSettings } from '../stores/store-settings.js';
@@ -78,7 +78,7 @@ export class RequestTrace implements RequestObserver {
     this.#req = req;
     this.#res = res;
     this.#events = events;
-    if (!isResponseClosed(res)) onResponseClose(res, () => this.#closed());
+    onResponseClose(res, () => this.#closed());
   }
 
   session(session: ResolvedSession): void {

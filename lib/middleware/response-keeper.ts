@@ -145,7 +145,7 @@ export class ResponseKeeper implements GateKeeper {
     const { res } = this.#exchange;
     if (!this.#reviews) {
       this.#reviews = new ResponseReviews();
-      if (!isResponseClosed(res)) onResponseClose(res, () => this.#reviewClosed());
+      onResponseClose(res, () => this.#reviewClosed());
     }
     this.#reviews.add(review);
     if (isResponseClosed(res)) this.#reviewClosed();

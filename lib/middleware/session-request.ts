@@ -74,8 +74,7 @@ export class SessionRequest implements SessionMember, NewLabelListener, HeldRequ
       return;
     }
     const leave = (): void => this.#session?.leave(this);
-    if (isResponseClosed(res)) leave();
-    else onResponseClose(res, leave);
+    if (!onResponseClose(res, leave)) leave();
     this.#context = this.access.load(this.#session, this, listener);
   }
 

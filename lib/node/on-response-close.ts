@@ -15,23 +15,34 @@ interface Emitter {
 
 /** Whether output of this response can no longer reach the client. */
 export function isResponseClosed(res: ServerResponse): boolean {
-  return memberOf(res as NodeResponse, '_closed') || memberOf(memberOf(res, 'req'), 'socket')?.destroyed === true;
+  return isClosed(res, connectionOf(res));
+}
+
+/** The connection of the request. The response itself has none while it waits in a pipeline. */
+function connectionOf(res: ServerResponse): Socket | null | undefined {
+  return memberOf(memberOf(res, 'req'), 'socket');
+}
+
+function isClosed(res: ServerResponse, connection: Socket | null | undefined): boolean {
+  return memberOf(res as NodeResponse, '_closed') || connection?.destroyed === true;
 }
 
 const kCallbacks = Symbol('express-apl-session.close-callbacks');
 type WatchedSocket = Socket & { [kCallbacks]?: Set<() => void> };
 
-/** Calls back when a response closes, once or twice. The response must not be closed yet. */
-export function onResponseClose(res: ServerResponse, callback: () => void): void {
+/** Calls back when a response closes, once or twice. Returns false, and never calls back, if the response is closed already. */
+export function onResponseClose(res: ServerResponse, callback: () => void): boolean {
+  const connection = connectionOf(res);
+  if (isClosed(res, connection)) return false;
   listenForClose(res, callback);
   // a response whose socket is not a Socket of Node may never emit `close`
-  const connection = memberOf(memberOf(res, 'req'), 'socket');
   if (!(connection instanceof Socket)) res.on('finish', callback);
-  if (memberOf(res, 'socket') || !connection) return;
+  if (memberOf(res, 'socket') || !connection) return true;
   // Node 20 and 22 do not notify a response that waits in a pipeline when its connection closes
   const callbacks = closeCallbacks(connection);
   callbacks.add(callback);
   res.on('close', () => callbacks.delete(callback));
+  return true;
 }
 
 /**

@@ -37,7 +37,7 @@ export const RULES_FAULTS: readonly Fault[] = [
   {
     name: 'rules: no review of a response whose client has left',
     file: keeper,
-    from: 'if (!isResponseClosed(res)) onResponseClose(res, () => this.#reviewClosed());',
+    from: 'onResponseClose(res, () => this.#reviewClosed());',
     to: '',
   },
   {
