@@ -4,8 +4,8 @@ const MAX_TEXTS = 1_000;
 const MAX_LENGTH = 200;
 
 /**
- * Remembers the ids of the sessions that requests have used lately, because a digest takes more instructions than all other steps of
- * finding a session. When one generation is full, it replaces the one before.
+ * Remembers the ids of the sessions that requests have used lately, or their keys in Valkey, because a digest takes more
+ * instructions than all other steps of finding a session. When one generation is full, it replaces the one before.
  */
 export class RecentIds {
   readonly #digest: (text: string) => string;

@@ -14,7 +14,7 @@ export interface Keying {
 
 export const KEYINGS: Readonly<Record<SessionKeying, Keying>> = Object.freeze({
   /** As CPEX: 64 bits of SHA-256 over the parts, joined by colons, with `-` for a missing part. */
-  cpex: { textOf: (_tier, parts) => parts.map((part) => part ?? '-').join(':'), digest: h16 },
+  cpex: { textOf: (_tier, parts) => joined(parts), digest: h16 },
 
   /** All 256 bits of SHA-256 over the tier and the parts. Each has its length in front, so different parts never join to the same text. */
   strict: { textOf: (tier, parts) => [tier, ...parts].map(withLength).join(''), digest: sha256Hex },
@@ -23,4 +23,11 @@ export const KEYINGS: Readonly<Record<SessionKeying, Keying>> = Object.freeze({
 /** `5:alice`, with the length in UTF-8 bytes; `-` for a missing part. */
 function withLength(part: string | undefined): string {
   return part === undefined ? '-' : `${Buffer.byteLength(part)}:${part}`;
+}
+
+/** Does what `map()` and `join()` do. They take many instructions, and this runs for every request. */
+function joined(parts: readonly (string | undefined)[]): string {
+  let text = parts[0] ?? '-';
+  for (let at = 1; at < parts.length; at += 1) text += `:${parts[at] ?? '-'}`;
+  return text;
 }

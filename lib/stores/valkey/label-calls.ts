@@ -2,6 +2,7 @@ import type { LabelOrigin, SessionExplanation } from '../../contract/provenance.
 import { assertLabelCount } from '../../labels/label-limit.js';
 import { recordsOf } from '../../provenance/label-record.js';
 import { sha256Hex } from '../../session/digest.js';
+import { RecentIds } from '../../session/recent-ids.js';
 import { now } from '../../util/clock.js';
 import { explainSession } from './calls/explain-command.js';
 import { appendCommand, assertAppended, labelsIn, loadCommand } from './calls/label-commands.js';
@@ -33,14 +34,16 @@ export type LabelCall = 'load' | 'append';
 /** The calls about the labels of a session: load, append and explain. */
 export class LabelCalls {
   readonly #options: LabelCallsOptions;
+  readonly #keys: RecentIds;
 
   constructor(options: LabelCallsOptions) {
     this.#options = options;
+    this.#keys = new RecentIds((sessionId) => keyOf(options.config, sessionId));
   }
 
   load(sessionId: string): Promise<string[]> {
-    const { config, caller, links } = this.#options;
-    const key = keyOf(config, sessionId);
+    const { caller, links } = this.#options;
+    const key = this.#keys.of(sessionId);
     return caller.call({ name: 'load', link: links.loads, key, command: (wire) => this.#load(wire, key) });
   }
 
@@ -51,18 +54,20 @@ export class LabelCalls {
   ): Promise<void> {
     if (labels.length === 0) return;
     const { config, caller, links } = this.#options;
-    const key = keyOf(config, sessionId);
+    const key = this.#keys.of(sessionId);
     // the caller may change its list while the call waits for a connection
     const copy = [...labels];
-    assertLabelCount(new Set(copy).size, config.maxLabelsPerSession);
+    // most appends have one label, and a Set is expensive
+    if (copy.length > config.maxLabelsPerSession) assertLabelCount(new Set(copy).size, config.maxLabelsPerSession);
     const records = this.#recordsFor(key, copy, origins);
-    const command = (wire: ValkeyAsker): Promise<void> => this.#append(wire, key, copy, records);
+    const command = (wire: ValkeyAsker): Promise<void> =>
+      records ? this.#appendWith(records, wire, key, copy) : this.#append(wire, key, copy);
     await caller.call({ name: 'append', link: links.appends, key, command });
   }
 
   explain(sessionId: string): Promise<SessionExplanation> {
     const { config, caller, links } = this.#options;
-    const key = keyOf(config, sessionId);
+    const key = this.#keys.of(sessionId);
     const command = (wire: ValkeyAsker): Promise<SessionExplanation> =>
       explainSession(wire, key, config.maxLabelsPerSession);
     return caller.call({ name: 'explain', link: links.loads, key, command });
@@ -104,22 +109,17 @@ export class LabelCalls {
     return records.size === 0 ? undefined : addRecords(key, records, config.ttlSeconds);
   }
 
-  async #append(wire: ValkeyAsker, key: string, labels: readonly string[], records?: RecordCommands): Promise<void> {
+  async #appendWith(records: RecordCommands, wire: ValkeyAsker, key: string, labels: readonly string[]): Promise<void> {
     try {
-      await this.#appendOnce(wire, key, labels, records);
+      await this.#append(wire, key, labels, records);
     } catch (error) {
-      if (!records || !isSplit(error)) throw error;
+      if (!isSplit(error)) throw error;
       // do not follow the redirect: it may belong to the key of the records, and the key of the labels may still be here
-      await this.#appendOnce(wire, key, labels);
+      await this.#append(wire, key, labels);
     }
   }
 
-  async #appendOnce(
-    wire: ValkeyAsker,
-    key: string,
-    labels: readonly string[],
-    records?: RecordCommands,
-  ): Promise<void> {
+  async #append(wire: ValkeyAsker, key: string, labels: readonly string[], records?: RecordCommands): Promise<void> {
     const { config, synced, onAnswered } = this.#options;
     const startedMs = now();
     const appending = wire.ask(appendCommand(key, labels, config.ttlSeconds, records));
@@ -127,7 +127,7 @@ export class LabelCalls {
     // it may reject before the append is answered, when it is not awaited yet
     syncing?.catch(() => {});
     assertAppended(await appending, records);
-    await syncing;
+    if (syncing) await syncing;
     onAnswered('append', startedMs);
   }
 }

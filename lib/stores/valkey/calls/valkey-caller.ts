@@ -96,17 +96,11 @@ export class ValkeyCaller {
   }
 
   #run<T>(call: ValkeyCall<T>, wire: ValkeyAsker): Promise<T> {
-    return new Promise((onValue, reject) => {
-      this.#deadlines.run({
-        name: call.name,
-        start: () => call.command(wire),
-        onValue,
-        onError(error) {
-          closeIfUseless(wire, error);
-          reject(error);
-        },
-      });
-    });
+    return this.#deadlines.promise(
+      call.name,
+      () => call.command(wire),
+      (error) => closeIfUseless(wire, error),
+    );
   }
 
   /**
