@@ -35,18 +35,36 @@ export class CallEvents {
 
   /** The same append, with an event for its result. */
   watched(call: TimedCall<void>): TimedCall<void> {
-    const startedAtMs = now();
-    return {
-      name: call.name,
-      start: () => call.start(),
-      onValue: () => {
-        this.succeeded('append', startedAtMs);
-        call.onValue();
-      },
-      onError: (error) => {
-        this.failed('append', startedAtMs, error);
-        call.onError(error);
-      },
-    };
+    return new WatchedAppend(this, call);
+  }
+}
+
+/** A class, because an object literal would have three closures. */
+class WatchedAppend implements TimedCall<void> {
+  readonly #events: CallEvents;
+  readonly #call: TimedCall<void>;
+  readonly #startedAtMs = now();
+
+  constructor(events: CallEvents, call: TimedCall<void>) {
+    this.#events = events;
+    this.#call = call;
+  }
+
+  get name(): string {
+    return this.#call.name;
+  }
+
+  start(): PromiseLike<void> {
+    return this.#call.start();
+  }
+
+  onValue(): void {
+    this.#events.succeeded('append', this.#startedAtMs);
+    this.#call.onValue();
+  }
+
+  onError(error: unknown): void {
+    this.#events.failed('append', this.#startedAtMs, error);
+    this.#call.onError(error);
   }
 }

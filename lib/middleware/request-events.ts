@@ -12,15 +12,23 @@ const OUTCOMES = { release: 'released', refuse: 'refused' } as const;
 
 /** Any code of the process may receive it, so it must not lead to the response. */
 class Held implements HeldResponse {
-  readonly #output: HeldOutputSize;
+  /** Only during a hold: a subscriber that keeps this object, or an old table of its Set, must not keep the request in memory. */
+  #output: HeldOutputSize | undefined;
 
-  constructor(output: HeldOutputSize) {
-    this.#output = output;
+  constructor() {
     Object.freeze(this);
   }
 
   get bytes(): number {
-    return this.#output.heldBytes;
+    return this.#output?.heldBytes ?? 0;
+  }
+
+  static begin(held: Held, output: HeldOutputSize): void {
+    held.#output = output;
+  }
+
+  static end(held: Held): void {
+    held.#output = undefined;
   }
 }
 
@@ -33,7 +41,7 @@ export class RequestEvents implements RequestObserver {
   readonly #req: Request;
   #sessionId = '';
   #heldSinceMs: number | undefined;
-  #held: HeldResponse | undefined;
+  #held: Held | undefined;
   #isDenied = false;
   /** The route that Express has matched, and its name. */
   #routeObject: unknown;
@@ -64,7 +72,8 @@ export class RequestEvents implements RequestObserver {
   }
 
   held(output: HeldOutputSize): void {
-    this.#held ??= new Held(output);
+    this.#held ??= new Held();
+    Held.begin(this.#held, output);
     if (this.#heldSinceMs !== undefined) return;
     this.#heldSinceMs = now();
     this.#hold('held', 0);
@@ -76,6 +85,7 @@ export class RequestEvents implements RequestObserver {
     if (this.#heldSinceMs === undefined) return;
     const durationMs = now() - this.#heldSinceMs;
     this.#heldSinceMs = undefined;
+    if (this.#held) Held.end(this.#held);
     this.#hold(isRefusal && bytesSent ? 'cut' : OUTCOMES[verdict], durationMs);
   }
 

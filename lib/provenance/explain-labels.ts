@@ -8,7 +8,7 @@ const NO_RECORD =
 /** Puts the stored labels and their records together. A record of a label that the session does not have is ignored. */
 export function explainLabels(
   stored: readonly string[],
-  records: ReadonlyMap<string, LabelRecord>,
+  records: ReadonlyMap<string, LabelRecord | undefined>,
 ): SessionExplanation {
   const { labels, isEnrolled } = readEnrolment(stored);
   const timeOf = (label: string): number => records.get(label)?.atMs ?? Number.POSITIVE_INFINITY;

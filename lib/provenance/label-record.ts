@@ -12,24 +12,29 @@ const MAX_TIME_MS = 8.64e15;
 /** Takes the known members of a record, also of one that other software has written. Returns `undefined` if it has no valid time. */
 export function toRecord(value: unknown): LabelRecord | undefined {
   const { atMs, route, by, node, requestId } = (value ?? {}) as Record<keyof LabelRecord, unknown>;
-  return recordOf(atMs, route, by, node, requestId);
+  return recordOf({ atMs, route, by, requestId }, boundedText(node));
 }
 
-function recordOf(
-  atMs: unknown,
-  ...texts: readonly [route: unknown, by: unknown, node: unknown, requestId: unknown]
+/**
+ * The record of a label with this origin, which is copied, because the caller may change it. Returns `undefined` if it has no
+ * valid time.
+ * @param node a text that an operator may see
+ */
+export function recordOf(
+  { atMs, route, by, requestId }: { readonly [Name in keyof LabelOrigin]?: unknown },
+  node: string | undefined,
 ): LabelRecord | undefined {
   if (typeof atMs !== 'number' || !(Math.abs(atMs) <= MAX_TIME_MS)) return undefined;
-  const [route, by, node, requestId] = texts.map(boundedText);
   const record: { -readonly [Name in keyof LabelRecord]: LabelRecord[Name] } = { atMs: Math.trunc(atMs) };
-  if (route !== undefined) record.route = route;
-  if (by !== undefined) record.by = by;
+  const texts = { route: boundedText(route), by: boundedText(by), requestId: boundedText(requestId) };
+  if (texts.route !== undefined) record.route = texts.route;
+  if (texts.by !== undefined) record.by = texts.by;
   if (node !== undefined) record.node = node;
-  if (requestId !== undefined) record.requestId = requestId;
+  if (texts.requestId !== undefined) record.requestId = texts.requestId;
   return record;
 }
 
-/** The records of the labels that have an origin. Copies the origins: the caller may change them. */
+/** The records of the labels that have an origin. */
 export function recordsOf(
   labels: Iterable<string>,
   origins: ReadonlyMap<string, LabelOrigin>,
@@ -38,7 +43,7 @@ export function recordsOf(
   const records = new Map<string, LabelRecord>();
   for (const label of labels) {
     const origin = origins.get(label);
-    const record = origin && recordOf(origin.atMs, origin.route, origin.by, node, origin.requestId);
+    const record = origin && recordOf(origin, node);
     if (record) records.set(label, record);
   }
   return records;

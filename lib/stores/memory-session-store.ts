@@ -6,7 +6,7 @@ import type { StoreStatus } from '../contract/store-status.js';
 import { assertLabelCount, DEFAULT_MAX_LABELS_PER_SESSION } from '../labels/label-limit.js';
 import { parseOptions } from '../options/parse-options.js';
 import { explainLabels } from '../provenance/explain-labels.js';
-import { type LabelRecord, recordsOf } from '../provenance/label-record.js';
+import { type LabelRecord, recordOf } from '../provenance/label-record.js';
 import { nodeOf, noProvenance, type ProvenanceOption, provenanceSchema } from '../provenance/provenance-option.js';
 import { clearInterval, isoTime, now, setInterval } from '../util/clock.js';
 
@@ -38,13 +38,11 @@ export interface MemorySessionStoreOptions {
 }
 
 interface Entry {
-  readonly labels: Set<string>;
-  /** The first record of each label that has one. */
-  readonly records: Map<string, LabelRecord> | undefined;
+  /** The labels, each with its first record if it has one. */
+  readonly labels: Map<string, LabelRecord | undefined>;
   expiresAtMs: number;
 }
 
-const NO_RECORDS: ReadonlyMap<string, LabelRecord> = new Map();
 const SWEEP_INTERVAL_MS = 30_000;
 
 type Defaults = Required<Pick<MemorySessionStoreOptions, 'maxSessions' | 'maxLabelsPerSession' | 'provenance'>>;
@@ -106,7 +104,7 @@ export class MemorySessionStore implements SessionStore {
   async loadLabels(sessionId: string): Promise<string[]> {
     this.#assertOpen();
     const entry = this.#touch(sessionId);
-    return entry ? [...entry.labels] : [];
+    return entry ? [...entry.labels.keys()] : [];
   }
 
   async appendLabels(
@@ -119,11 +117,12 @@ export class MemorySessionStore implements SessionStore {
     const entry = this.#touch(sessionId);
     const fresh = new Set(entry ? labels.filter((label) => !entry.labels.has(label)) : labels);
     assertLabelCount((entry?.labels.size ?? 0) + fresh.size, this.maxLabelsPerSession);
-    const { labels: stored, records } = entry ?? this.#create(sessionId);
-    for (const label of fresh) stored.add(label);
-    if (!records || !origins || this.#node === undefined) return;
-    for (const [label, record] of recordsOf(labels, origins, this.#node)) {
-      if (!records.has(label)) records.set(label, record);
+    const { labels: stored } = entry ?? this.#create(sessionId);
+    for (const label of fresh) stored.set(label, undefined);
+    if (!origins || this.#node === undefined) return;
+    for (const label of labels) {
+      const origin = origins.get(label);
+      if (origin && !stored.get(label)) stored.set(label, recordOf(origin, this.#node));
     }
   }
 
@@ -142,8 +141,8 @@ export class MemorySessionStore implements SessionStore {
     this.#assertOpen();
     if (!this.provenance) throw noProvenance('MemorySessionStore');
     const entry = this.#sessions.get(sessionId);
-    if (!entry || entry.expiresAtMs <= now()) return explainLabels([], NO_RECORDS);
-    return explainLabels([...entry.labels], entry.records ?? NO_RECORDS);
+    const labels = !entry || entry.expiresAtMs <= now() ? new Map<string, undefined>() : entry.labels;
+    return explainLabels([...labels.keys()], labels);
   }
 
   /** The store is connected until it is closed. */
@@ -184,8 +183,7 @@ export class MemorySessionStore implements SessionStore {
         `MemorySessionStore is full: it holds ${this.#maxSessions} sessions. Raise maxSessions, set ttlSeconds, or use ValkeySessionStore.`,
       );
     }
-    const records = this.provenance ? new Map<string, LabelRecord>() : undefined;
-    const entry: Entry = { labels: new Set(), records, expiresAtMs: now() + this.#ttlMs };
+    const entry: Entry = { labels: new Map(), expiresAtMs: now() + this.#ttlMs };
     this.#sessions.set(sessionId, entry);
     return entry;
   }

@@ -1,7 +1,8 @@
 import type { Alarm } from '../contract/alarms.js';
-import type { AppendEvent, HeldResponse, HoldEvent, LoadEvent } from '../contract/events.js';
+import type { AppendEvent, HoldEvent, LoadEvent } from '../contract/events.js';
 import { BoundedSeries } from './bounded-series.js';
 import type { EventHandlers } from './event-subscription.js';
+import { HeldResponses } from './held-responses.js';
 import type { Instruments, Metric } from './metric.js';
 import { METRICS } from './metrics.js';
 
@@ -57,7 +58,7 @@ function calls(counter: Counter, duration: Histogram): (event: LoadEvent | Appen
 }
 
 function holds(instruments: Instruments, duration: Histogram): (event: HoldEvent) => void {
-  const held = new Set<HeldResponse>();
+  const held = new HeldResponses();
   const reading = (read: () => number) => () => [{ value: read(), attributes: {} }];
   instruments.gauge(
     METRICS.heldResponses,
@@ -65,14 +66,14 @@ function holds(instruments: Instruments, duration: Histogram): (event: HoldEvent
   );
   instruments.gauge(
     METRICS.heldBytes,
-    reading(() => [...held].reduce((sum, { bytes }) => sum + bytes, 0)),
+    reading(() => held.bytes),
   );
   return ({ outcome, durationMs, response }) => {
     if (outcome === 'held') {
-      held.add(response);
+      held.begin(response);
       return;
     }
-    held.delete(response);
+    held.end(response);
     duration.of(outcome)(durationMs / MS_PER_SECOND);
   };
 }

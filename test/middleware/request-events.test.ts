@@ -21,7 +21,7 @@ interface Heard {
 
 for (const [version, express] of EXPRESS_VERSIONS) {
   describe(`events of requests, ${version}`, () => {
-    const { appOf, middlewareWith, listen } = middlewareFixture(express);
+    const { appOf, middlewareWith, listen, seen } = middlewareFixture(express);
     const heard: Heard[] = [];
     const listener: ChannelListener = (message, channel) => {
       heard.push({ name: String(channel).replace('express-apl-session:', ''), event: { ...(message as object) } });
@@ -104,6 +104,25 @@ for (const [version, express] of EXPRESS_VERSIONS) {
       expect(inspect(held, { showHidden: true, depth: 9 }))
         .to.not.include(SESSION)
         .and.not.include('output');
+    });
+
+    it('a subscriber that keeps the response of a hold keeps no request in memory', async () => {
+      const { gc } = globalThis as { gc?: () => void };
+      if (!gc) throw new Error('run with --expose-gc, as .mocharc.json does');
+      const requests: Array<WeakRef<object>> = [];
+      const app = appOf(middlewareWith({ store, session: () => `${SESSION}-${requests.length}` }));
+      app.get('/', addLabel, (req, res) => {
+        requests.push(new WeakRef(req));
+        res.send('ok');
+      });
+      for (let n = 0; n < 20; n++) await request(app).get('/').expect(200);
+      expect(heard.filter(({ event }) => event['outcome'] === 'released')).to.have.length(20);
+      seen.length = 0;
+      // the last ones may still be held by sockets that are being closed
+      await eventually(() => {
+        gc();
+        expect(requests.filter((ref) => ref.deref() !== undefined).length).to.be.below(5);
+      });
     });
 
     it('a guard that denies: one denial with route and code', async () => {

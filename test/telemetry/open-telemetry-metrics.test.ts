@@ -1,10 +1,18 @@
 import { channel } from 'node:diagnostics_channel';
 import { metrics as globalMetrics } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  createAllowListAttributesProcessor,
+  MeterProvider,
+  type MeterProviderOptions,
+  MetricReader,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
 import { expect } from 'chai';
 import express from 'express';
 import request from 'supertest';
+import { EventStream } from '../../lib/events/event-stream.js';
 import { denyIf, MemorySessionStore } from '../../lib/index.js';
 import { prometheusMetrics } from '../../lib/metrics.js';
 import {
@@ -16,6 +24,8 @@ import { controllableStore } from '../../lib/testing.js';
 import { thrownBy } from '../support/eventually.js';
 import { addLabel, LABEL, middlewareFixture, ok, SESSION, thrower } from '../support/middleware-fixture.js';
 import { samplesOf } from './metrics-fixture.js';
+
+const LOADED = 'express_apl_session_loads_total{outcome="loaded"}';
 
 /** Reads the metrics when the test asks. */
 class AskedReader extends MetricReader {
@@ -52,10 +62,11 @@ describe('openTelemetryMetrics()', () => {
   let reader: AskedReader;
   let provider: MeterProvider;
   let subscription: OpenTelemetrySubscription | undefined;
-  beforeEach(() => {
+  const provide = (options: MeterProviderOptions = {}): void => {
     reader = new AskedReader();
-    provider = new MeterProvider({ readers: [reader] });
-  });
+    provider = new MeterProvider({ ...options, readers: [reader, ...(options.readers ?? [])] });
+  };
+  beforeEach(() => provide());
   afterEach(() => {
     subscription?.close();
     return provider.shutdown();
@@ -128,6 +139,44 @@ describe('openTelemetryMetrics()', () => {
     expect(channel('express-apl-session:load').hasSubscribers).to.equal(false);
   });
 
+  it('close() adds what was counted since the last collection', async () => {
+    const closed = openTelemetryMetrics({ meterProvider: provider });
+    const stream = new EventStream('test');
+    stream.publishCall('load', 'loaded', 3);
+    closed.close();
+    closed.close();
+    stream.publishCall('load', 'loaded', 3);
+    expect((await exported()).get(LOADED)).to.equal(1);
+  });
+
+  it('every collection has what was counted before it, cumulative or as a delta', async () => {
+    const delta = new AskedReader({ aggregationTemporalitySelector: () => AggregationTemporality.DELTA });
+    provide({ readers: [delta] });
+    subscription = openTelemetryMetrics({ meterProvider: provider });
+    const stream = new EventStream('test');
+    const [sums, deltas] = [[] as unknown[], [] as unknown[]];
+    for (const loads of [2, 0, 3]) {
+      for (let n = 0; n < loads; n++) stream.publishCall('load', 'loaded', 3);
+      sums.push(loadsIn(await collected()));
+      deltas.push(loadsIn((await delta.collect()).resourceMetrics));
+    }
+    expect(sums).to.deep.equal([[2], [2], [5]]);
+    expect(deltas).to.deep.equal([[2], [], [3]]);
+  });
+
+  it('a view that leaves an attribute out sums the series that differ in it', async () => {
+    const view = {
+      instrumentName: 'express_apl_session.loads',
+      attributesProcessors: [createAllowListAttributesProcessor(['outcome'])],
+    };
+    provide({ views: [view] });
+    subscription = openTelemetryMetrics({ meterProvider: provider });
+    const stream = new EventStream('test');
+    for (const code of ['store.timeout', 'store.unavailable'])
+      stream.publish('load', { outcome: 'failed', durationMs: 1, code });
+    expect(loadsIn(await collected())).to.deep.equal([2]);
+  });
+
   it('a meter that throws does not end the app', async () => {
     const throwing = { add: (value: number) => value > 0 && thrower('no exporter'), record: () => thrower('none') };
     const meter = { createCounter: () => throwing, createHistogram: () => throwing };
@@ -137,3 +186,10 @@ describe('openTelemetryMetrics()', () => {
     await play(controllableStore());
   });
 });
+
+/** The values of all series of the loads. */
+function loadsIn({ scopeMetrics }: ResourceMetrics): readonly unknown[] {
+  const all = scopeMetrics.flatMap(({ metrics }) => metrics);
+  const loads = all.find(({ descriptor }) => descriptor.name === 'express_apl_session.loads');
+  return loads?.dataPoints.map(({ value }) => value) ?? [];
+}
