@@ -29,9 +29,9 @@ export interface Plan {
 }
 
 const FULL: Plan = {
-  instructionWarmUp: 300,
-  instructionGroups: 20,
-  instructionParts: 9,
+  instructionWarmUp: 500,
+  instructionGroups: 60,
+  instructionParts: 7,
   generations: 2,
   roundsPerGeneration: 90,
   warmUpMs: 1_500,

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { binaryServer } from '../../support/valkey-servers.js';
-import { judge, type Recorded, readBudget, recordedFor, type Verdict, writeBudget } from './budget.js';
+import { type Budget, judge, type Recorded, readBudget, recordedFor, type Verdict, writeBudget } from './budget.js';
 import { assertValgrind, bytesOf, hasProgram, instructionsOf, kernelCallsOf, missesOf } from './counters.js';
 
 const BARE = 'bare';
@@ -16,12 +16,14 @@ const SCENARIOS = [
   ...['metrics clean', 'metrics tainting', 'traces clean', 'traces tainting'],
   ...['no session', 'stub clean', 'stub tainting', 'memory clean', 'memory tainting', 'context', 'held stream'],
 ];
+const MAX_STARTS = 3;
 const WITH_VALKEY = ['valkey clean', 'valkey tainting'];
 
 const USAGE = `npm run bench:instructions -- [options]
   --dist FOLDER    the build to measure; default: builds dist/
   --only NAMES     scenarios whose name holds one of these (bare Express is always there)
-  --starts N       how often each scenario is measured, each time with other random numbers; the best counts (default 1)
+  --starts N       how often each scenario is measured, each time with other random numbers; the best counts (default 1).
+                   One that is over its budget is measured up to three times, because the compiler does not do the same each time
   --jobs N         how many processes run at the same time (default 2)
   --record         write the values to test/bench/instructions/budget.json, which is the budget of later runs`;
 
@@ -49,19 +51,27 @@ async function inParallel(tasks: ReadonlyArray<() => Promise<void>>): Promise<vo
   await Promise.all(Array.from({ length: Number(options.jobs) }, work));
 }
 
+type Counts = Map<string, number>;
+
 /** The starts of a scenario are apart in time. */
-async function countInstructions(): Promise<Map<string, number>> {
-  const best = new Map<string, number>();
-  const seeds = Array.from({ length: Number(options.starts) }, (_, n) => n + 1);
+async function countInstructions(counts: Counts, names: readonly string[], seeds: readonly number[]): Promise<void> {
   await inParallel(
     seeds.flatMap((seed) =>
-      scenarios.map((name) => async () => {
+      names.map((name) => async () => {
         const count = await instructionsOf(name, dist, seed);
-        best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, count));
+        counts.set(name, Math.min(counts.get(name) ?? Number.POSITIVE_INFINITY, count));
       }),
     ),
   );
-  return best;
+}
+
+const ratioOf = (counts: Counts, name: string): number =>
+  Number(((counts.get(name) as number) / (counts.get(BARE) as number)).toFixed(4));
+
+/** Measures the scenarios again that are over their budget. */
+async function countOnceMore(counts: Counts, budget: Budget, seed: number): Promise<void> {
+  const over = scenarios.filter((name) => judge(budget, recordedFor(budget, name), ratioOf(counts, name)) === 'over');
+  await countInstructions(counts, over, [seed]);
 }
 
 const percent = (ratio: number): string => `${ratio < 1 ? '' : '+'}${((ratio - 1) * 100).toFixed(1)} %`;
@@ -79,15 +89,21 @@ const REMARKS: Readonly<Record<Verdict, string>> = {
 };
 
 async function reportInstructions(): Promise<boolean> {
-  const counts = await countInstructions();
-  const bare = counts.get(BARE) as number;
+  const counts: Counts = new Map();
   const budget = readBudget();
+  const starts = Number(options.starts);
+  await countInstructions(
+    counts,
+    scenarios,
+    Array.from({ length: starts }, (_, n) => n + 1),
+  );
+  for (let seed = starts + 1; !options.record && seed <= MAX_STARTS; seed++) await countOnceMore(counts, budget, seed);
   const measured: Record<string, Recorded> = {};
   let isWithin = true;
   console.log(line('instructions', 'per request', 'recorded', 'over bare', 'recorded'));
   for (const name of scenarios) {
     const instructions = Math.round(counts.get(name) as number);
-    const ratio = Number((instructions / bare).toFixed(4));
+    const ratio = ratioOf(counts, name);
     const old = recordedFor(budget, name);
     const verdict = judge(budget, old, ratio);
     measured[name] = { instructions, ratio };
