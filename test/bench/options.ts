@@ -29,10 +29,10 @@ export interface Plan {
 }
 
 const FULL: Plan = {
-  instructionWarmUp: 500,
-  instructionGroups: 60,
-  instructionParts: 7,
-  generations: 2,
+  instructionWarmUp: 1_000,
+  instructionGroups: 45,
+  instructionParts: 12,
+  generations: 4,
   roundsPerGeneration: 90,
   warmUpMs: 1_500,
   sliceMs: 40,
