@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import express, { type Express } from 'express';
+import express, { type Express, type Request } from 'express';
 import request from 'supertest';
 import {
   type Alarm,
@@ -16,6 +16,7 @@ const silent = { warn() {}, error() {} };
 
 describe('limits of the sessions that a process knows', () => {
   let alarms: Alarm[];
+  let loads: string[];
   let store: FailingStore;
   let middleware: AplSessionMiddleware;
   const goOn = { promise: Promise.resolve() };
@@ -23,6 +24,11 @@ describe('limits of the sessions that a process knows', () => {
   /** A memory store whose appends fail when the test says so. */
   class FailingStore extends MemorySessionStore {
     fails = false;
+
+    override async loadLabels(id: string): Promise<string[]> {
+      loads.push(id);
+      return await super.loadLabels(id);
+    }
 
     override async appendLabels(id: string, labels: readonly string[]): Promise<void> {
       if (this.fails) throw new Error('down');
@@ -32,6 +38,7 @@ describe('limits of the sessions that a process knows', () => {
 
   beforeEach(() => {
     alarms = [];
+    loads = [];
     store = new FailingStore();
     goOn.promise = Promise.resolve();
   });
@@ -101,6 +108,27 @@ describe('limits of the sessions that a process knows', () => {
       waiting.resolve();
       expect((await begun).text).to.equal('waited');
       await eventually(async () => expect((await refused()).status).to.equal(200));
+    });
+
+    it('a client that leaves before its session is known takes no place', async () => {
+      const found = deferred<string>();
+      let arrived: Request | undefined;
+      const session = (req: Request): string | Promise<string> => {
+        if (req.path !== '/leave') return 'two';
+        arrived = req;
+        return found.promise;
+      };
+      const app = appWith({ maxKnownSessions: 1, session });
+      const leaving = get(app, '/leave', 'one').then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      await eventually(() => expect(arrived).to.not.equal(undefined));
+      arrived?.socket.destroy();
+      expect(await leaving).to.be.an('error');
+      found.resolve('one');
+      await eventually(() => expect(loads).to.include('one'));
+      await eventually(async () => expect((await get(app, '/wait', 'two')).status).to.equal(200));
     });
 
     it('G7: a session with owed labels keeps its place', async () => {

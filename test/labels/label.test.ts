@@ -35,6 +35,7 @@ describe('label validation', () => {
     { what: 'a NUL', value: 'a\0b' },
     { what: 'a line feed', value: 'a\nb' },
     { what: 'a carriage return', value: 'a\rb' },
+    { what: 'the last C0 control', value: 'a\u001fb' },
     { what: 'DEL', value: 'a\u007fb' },
     { what: 'a C1 control', value: 'a\u0085b' },
     { what: 'U+FFFD', value: 'a\ufffdb' },

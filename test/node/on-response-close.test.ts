@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
@@ -23,6 +24,20 @@ describe('the listener for the close of a response', () => {
     res.off('close', listener);
     expect(res.listenerCount('close')).to.equal(0);
     expect(res.eventNames()).not.to.include('close');
+  });
+
+  it('a response that is closed, or whose connection is, gets no listener', async () => {
+    const closed = connectedResponse();
+    closed.destroy();
+    await once(closed, 'close');
+    const abandoned = connectedResponse();
+    abandoned.req.socket.destroy();
+    for (const res of [closed, abandoned]) {
+      const before = res.listenerCount('close');
+      expect(onResponseClose(res, () => {})).to.equal(false);
+      expect(res.listenerCount('close')).to.equal(before);
+    }
+    expect(onResponseClose(connectedResponse(), () => {})).to.equal(true);
   });
 
   it('G8: does not replace other listeners, earlier or later', () => {

@@ -97,6 +97,9 @@ describe('MemorySessionStore', () => {
       expect(await rejectionOf(store.appendLabels('two', ['b']))).to.have.property('code', 'store.full');
       await eventually(() => store.appendLabels('two', ['b']), { withinMs: 3_000 });
       expect(await store.loadLabels('one')).to.deep.equal([]);
+      // once more, after a sweep that has left no session
+      await eventually(() => store.appendLabels('three', ['c']), { withinMs: 3_000 });
+      expect(await store.loadLabels('two')).to.deep.equal([]);
       await store.close();
     });
   });
